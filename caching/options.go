@@ -1,0 +1,84 @@
+package caching
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// Defaults of [Options].
+const (
+	DefaultReadTimeout   = 2 * time.Second
+	DefaultWriteTimeout  = 5 * time.Second
+	DefaultInitTimeout   = 60 * time.Second
+	DefaultCheckInterval = 10 * time.Second
+	DefaultMinRetryDelay = 250 * time.Millisecond
+	DefaultMaxRetryDelay = 15 * time.Second
+)
+
+// Options configures a [CachingStoreWrapper]. The zero value of each field means its default.
+type Options struct {
+	// Mode says how long answers are kept; by default TTL([DefaultTTL]).
+	Mode Mode
+	// Capacity is how many keys are kept at most, over all kinds; 0 means no limit. When it is reached, further keys are
+	// read from the database each time until others expire. It has no effect on what Init brings, which is always kept
+	// whole. How many keys are remembered as unknown is limited in any case.
+	Capacity int
+	// MaxStale is for how long after its time to live an item may still be used while the database is unavailable; 0
+	// means as long as the process lives, because a known old value beats a default.
+	MaxStale time.Duration
+	// ReadTimeout ends every Get, GetAll, Initialized and availability check of the database; 0 means 2 s.
+	ReadTimeout time.Duration
+	// WriteTimeout ends every Upsert; 0 means 5 s.
+	WriteTimeout time.Duration
+	// InitTimeout ends every Init; 0 means 60 s.
+	InitTimeout time.Duration
+	// CheckInterval is how often a healthy database is asked whether it is still there and initialised; 0 means 10 s.
+	CheckInterval time.Duration
+	// MinRetryDelay and MaxRetryDelay bound the growing, jittered time between two availability checks during an outage; 0
+	// means 250 ms and 15 s.
+	MinRetryDelay, MaxRetryDelay time.Duration
+	// Logger gets what goes wrong; nil means slog.Default().
+	Logger *slog.Logger
+	// Now returns the wall-clock time; nil means time.Now.
+	Now func() time.Time
+	// Random returns a number in [0,1) for jitter; nil means math/rand/v2's Float64.
+	Random func() float64
+}
+
+// validate returns an error that names every option that is out of range.
+func (o *Options) validate() error {
+	var errs []error
+	refuse := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("caching: %w: "+format, append([]any{core.ErrInvalid}, args...)...))
+	}
+	if err := o.Mode.validate(); err != nil {
+		refuse("Mode: %w", err)
+	}
+	if o.Capacity < 0 {
+		refuse("Capacity %d is negative", o.Capacity)
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"MaxStale", o.MaxStale},
+		{"ReadTimeout", o.ReadTimeout},
+		{"WriteTimeout", o.WriteTimeout},
+		{"InitTimeout", o.InitTimeout},
+		{"CheckInterval", o.CheckInterval},
+		{"MinRetryDelay", o.MinRetryDelay},
+		{"MaxRetryDelay", o.MaxRetryDelay},
+	} {
+		if d.value < 0 {
+			refuse("%s %v is negative", d.name, d.value)
+		}
+	}
+	if o.MinRetryDelay > 0 && o.MaxRetryDelay > 0 && o.MinRetryDelay > o.MaxRetryDelay {
+		refuse("MinRetryDelay %v exceeds MaxRetryDelay %v", o.MinRetryDelay, o.MaxRetryDelay)
+	}
+	return errors.Join(errs...)
+}

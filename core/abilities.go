@@ -1,0 +1,68 @@
+package core
+
+import (
+	"context"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+)
+
+// AvailabilityChecker is an optional ability of a [FeatureStoreCore]: the smallest possible check that the database
+// can be reached. After a failure it is called at growing intervals until it succeeds. Without it,
+// [FeatureStoreCore.Initialized] returning no error serves as the check.
+type AvailabilityChecker interface {
+	// CheckAvailability returns nil if the database answered.
+	CheckAvailability(ctx context.Context) error
+}
+
+// Change tells what somebody may have changed in a database.
+type Change struct {
+	// Kind is the kind that changed; empty means that anything may have changed, which is also what a [Watcher] reports
+	// after it was unable to watch for a while.
+	Kind DataKind
+	// Key is the key that changed; empty means that any item of the kind may have.
+	Key string
+}
+
+// Watcher is an optional ability of a [FeatureStoreCore]: it tells of changes made by anybody, other processes
+// included, soon after they happened. It is a hint that something should be read again and never the only way to learn
+// of a change. Without it, changes by others are seen when cached items expire.
+type Watcher interface {
+	// Watch calls changed for every change until ctx ends, and then returns ctx.Err(). Calls are made one at a time, on
+	// a goroutine of the caller of Watch or of the adapter, and changed must not block. A lost connection is restored by
+	// Watch itself and followed by an empty [Change]; any other error means that the database cannot be watched, and
+	// Watch is not called again.
+	Watch(ctx context.Context, changed func(Change)) error
+}
+
+// KindAndKeyedItem is one element of a change set.
+type KindAndKeyedItem struct {
+	Kind DataKind
+	Key  string
+	Item SerializedItem
+}
+
+// ChangeSetApplier is an optional ability of a [FeatureStoreCore]: it applies several upserts in one atomic step.
+// Without it, they are applied one after the other in the order given.
+type ChangeSetApplier interface {
+	// ApplyChangeSet upserts every item in the way of [FeatureStoreCore.Upsert], so that readers see all of it or
+	// nothing, and returns a result for each in the same order. On an error nothing was changed.
+	ApplyChangeSet(ctx context.Context, changes []KindAndKeyedItem) ([]UpsertResult, error)
+}
+
+// ClientConfiguration is what a component may know of the whole configuration when it describes itself.
+type ClientConfiguration struct {
+	// Offline is true if the client makes no connection to the flag service.
+	Offline bool
+	// DaemonMode is true if the client has no data source and only reads its store.
+	DaemonMode bool
+	// StreamingURI, PollingURI and EventsURI are the base URIs of the flag service in use.
+	StreamingURI, PollingURI, EventsURI string
+}
+
+// DiagnosticDescription is an optional ability of a store, data source or event processor: it names its type for
+// diagnostic events. Without it, the component is described as "custom".
+type DiagnosticDescription interface {
+	// DescribeConfiguration returns the name of the component's type, such as "Redis", or an object whose properties
+	// are merged into the diagnostic event. It must contain no secrets, host names or key prefixes.
+	DescribeConfiguration(config ClientConfiguration) ldvalue.Value
+}

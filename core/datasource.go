@@ -1,0 +1,64 @@
+package core
+
+import (
+	"context"
+	"log/slog"
+)
+
+// BackgroundOperation is something that works until it is stopped.
+type BackgroundOperation interface {
+	// Start begins the operation and returns at once. It is called once. The end of ctx stops the operation as Stop does.
+	Start(ctx context.Context)
+	// Stop asks the operation to end and may return before it has. It is idempotent, and may be called without or before
+	// Start, which then does nothing.
+	Stop()
+	// Alive reports whether the operation is still working: true from Start until it has ended.
+	Alive() bool
+}
+
+// UpdateProcessor is a data source: it obtains flag data from somewhere and passes it to a [DataSourceUpdateSink].
+//
+// It reports its state to the sink: [DataSourceValid] whenever what it passed on is current, [DataSourceInterrupted]
+// with the reason while it cannot get data, [DataSourceOff] when it never will. Data that cannot be understood is
+// reported and otherwise ignored: the last good data stays. When the status of the data store turns
+// [DataStoreStatus].Stale, it obtains everything again and calls the sink's Init.
+type UpdateProcessor interface {
+	BackgroundOperation
+	// Initialized reports whether it has filled the store once.
+	Initialized() bool
+}
+
+// UpdateProcessorFactory makes a data source that delivers to the given sink. It does not start it. The sink and logger
+// are never nil.
+type UpdateProcessorFactory func(sink DataSourceUpdateSink, logger *slog.Logger) (UpdateProcessor, error)
+
+// FeatureRequester fetches all data in one request; a polling data source calls it.
+type FeatureRequester interface {
+	// FetchAll returns everything. If nothing has changed since the last call that returned data, changed is false and
+	// the data nil.
+	FetchAll(ctx context.Context) (data []Collection, changed bool, err error)
+}
+
+// DataSourceUpdateSink is where a data source delivers. It puts the data in the order that the store needs, works out
+// which flags have changed, and writes to the [FeatureStore].
+//
+// An error means that the store refused the update, which the sink has already reported as [DataSourceErrorStore]. The
+// data source need not retry: the store either keeps the data and writes it later, or turns stale and so asks for
+// everything again.
+type DataSourceUpdateSink interface {
+	// Init replaces everything. The order of the collections and items does not matter.
+	Init(ctx context.Context, data []Collection) error
+
+	// Upsert updates one item if the version is newer.
+	Upsert(ctx context.Context, kind DataKind, key string, item *Item) error
+
+	// Delete deletes one item if the version is newer.
+	Delete(ctx context.Context, kind DataKind, key string, version int) error
+
+	// UpdateStatus reports the data source's state. The zero DataSourceErrorInfo means no error and leaves the last one in
+	// place. [DataSourceInterrupted] while initializing stays initializing, and nothing follows [DataSourceOff].
+	UpdateStatus(state DataSourceState, err DataSourceErrorInfo)
+
+	// DataStoreStatus tells of the store, so that the data source notices when all data is needed again.
+	DataStoreStatus() DataStoreStatusProvider
+}

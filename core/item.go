@@ -1,0 +1,157 @@
+package core
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/launchdarkly/go-jsonstream/v3/jwriter"
+	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
+)
+
+// Item is one version of one flag, segment, or item of another kind: its JSON, with properties that this version of
+// cleat does not know kept as they were, and the version and the deleted mark read from it. The model that the
+// evaluator works on is decoded when it is first asked for and then kept.
+//
+// An Item is immutable and safe for concurrent use. Make one with [ParseItem], [NewFlag], [NewSegment] or
+// [NewTombstone]; the zero value is a live item of version 0 without JSON, which no store accepts.
+type Item struct {
+	version int
+	deleted bool
+	json    []byte
+	model   atomic.Pointer[model]
+}
+
+// model is the decoded form of an Item, or why it has none. One Item belongs to one kind, so one field is set.
+type model struct {
+	flag    *ldmodel.FeatureFlag
+	segment *ldmodel.Segment
+	err     error
+}
+
+// ParseItem makes an item from its JSON, which must be an object; "version" (an integer, 0 if absent) and "deleted"
+// (false if absent) are read from it, and the whole text is checked to be JSON. The item keeps data, which must not be
+// changed afterwards. An error wraps [ErrCorrupt].
+//
+// Whether the object is a valid flag or segment is found out when [Item.Flag] or [Item.Segment] is called.
+func ParseItem(data []byte) (*Item, error) {
+	meta, err := parseMetadata(data)
+	if err != nil {
+		return nil, err
+	}
+	return &Item{version: meta.version, deleted: meta.deleted, json: data}, nil
+}
+
+// NewFlag makes an item from a flag, which must not be changed afterwards. A flag whose Deleted field is set becomes a
+// tombstone.
+func NewFlag(flag *ldmodel.FeatureFlag) *Item {
+	if flag.Deleted {
+		return NewTombstone(flag.Key, flag.Version)
+	}
+	w := jwriter.NewWriter()
+	ldmodel.MarshalFeatureFlagToJSONWriter(*flag, &w)
+	item := &Item{version: flag.Version, json: w.Bytes()}
+	item.model.Store(&model{flag: flag})
+	return item
+}
+
+// NewSegment makes an item from a segment, which must not be changed afterwards. A segment whose Deleted field is set
+// becomes a tombstone.
+func NewSegment(segment *ldmodel.Segment) *Item {
+	if segment.Deleted {
+		return NewTombstone(segment.Key, segment.Version)
+	}
+	w := jwriter.NewWriter()
+	ldmodel.MarshalSegmentToJSONWriter(*segment, &w)
+	item := &Item{version: segment.Version, json: w.Bytes()}
+	item.model.Store(&model{segment: segment})
+	return item
+}
+
+// NewTombstone makes the item that stands for a deleted one: {"key":…,"version":…,"deleted":true}.
+func NewTombstone(key string, version int) *Item {
+	w := jwriter.NewWriter()
+	obj := w.Object()
+	obj.Name("key").String(key)
+	obj.Name("version").Int(version)
+	obj.Name("deleted").Bool(true)
+	obj.End()
+	return &Item{version: version, deleted: true, json: w.Bytes()}
+}
+
+// Version returns the item's version. Of two items with the same kind and key, the one with the greater version is the
+// newer one.
+func (i *Item) Version() int { return i.version }
+
+// Deleted reports whether the item is a tombstone.
+func (i *Item) Deleted() bool { return i.deleted }
+
+// JSON returns the item's JSON, which must not be changed.
+func (i *Item) JSON() []byte { return i.json }
+
+// Serialized returns the item as a [FeatureStoreCore] takes it.
+func (i *Item) Serialized() SerializedItem {
+	return SerializedItem{Version: i.version, Deleted: i.deleted, Data: i.json}
+}
+
+// Flag returns the item as a flag, which must not be changed. The first call decodes it; later calls cost a pointer
+// read. It returns an error wrapping [ErrCorrupt] if the JSON is not that of a flag, and one wrapping [ErrInvalid] for a
+// tombstone.
+func (i *Item) Flag() (*ldmodel.FeatureFlag, error) {
+	if m := i.model.Load(); m != nil && m.flag != nil {
+		return m.flag, nil
+	}
+	m := i.decode(func() (*model, error) {
+		flag, err := ldmodel.NewJSONDataModelSerialization().UnmarshalFeatureFlag(i.json)
+		return &model{flag: &flag}, err
+	})
+	if m.flag == nil && m.err == nil {
+		return nil, fmt.Errorf("%w: the item is not a flag", ErrInvalid)
+	}
+	return m.flag, m.err
+}
+
+// Segment returns the item as a segment, in the way of [Item.Flag].
+func (i *Item) Segment() (*ldmodel.Segment, error) {
+	if m := i.model.Load(); m != nil && m.segment != nil {
+		return m.segment, nil
+	}
+	m := i.decode(func() (*model, error) {
+		segment, err := ldmodel.NewJSONDataModelSerialization().UnmarshalSegment(i.json)
+		return &model{segment: &segment}, err
+	})
+	if m.segment == nil && m.err == nil {
+		return nil, fmt.Errorf("%w: the item is not a segment", ErrInvalid)
+	}
+	return m.segment, m.err
+}
+
+// decode returns the item's model, and decodes it if nobody has yet. Callers that come at once may each decode; all get
+// the model that was kept first.
+func (i *Item) decode(unmarshal func() (*model, error)) *model {
+	if m := i.model.Load(); m != nil {
+		return m
+	}
+	if i.deleted {
+		return &model{err: fmt.Errorf("%w: the item is deleted", ErrInvalid)}
+	}
+	m, err := unmarshal()
+	if err != nil {
+		m = &model{err: fmt.Errorf("%w: %w", ErrCorrupt, err)}
+	}
+	if !i.model.CompareAndSwap(nil, m) {
+		return i.model.Load()
+	}
+	return m
+}
+
+// KeyedItem is an item with its key.
+type KeyedItem struct {
+	Key  string
+	Item *Item
+}
+
+// Collection is a sequence of items of one kind, each key at most once.
+type Collection struct {
+	Kind  DataKind
+	Items []KeyedItem
+}

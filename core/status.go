@@ -1,0 +1,129 @@
+package core
+
+import (
+	"fmt"
+	"time"
+)
+
+// DataStoreStatus says whether a persistent store works.
+type DataStoreStatus struct {
+	// Available is normally true. It is false after any failed query or update, while the store is polled, and true
+	// again once the database answers.
+	Available bool
+	// Stale is true if the store may be out of date because of an outage, so that all data should be fetched and written
+	// again.
+	Stale bool
+}
+
+// DataStoreStatusProvider tells of the status of the data store.
+type DataStoreStatusProvider interface {
+	// Status returns the current status. A store that lives in memory is always available.
+	Status() DataStoreStatus
+
+	// MonitoringEnabled reports whether the store announces when it becomes unavailable, and again when it recovers.
+	// It is false for a store in memory.
+	MonitoringEnabled() bool
+
+	// AddListener calls listener with every new status until remove is called. See [StatusListener] for how.
+	AddListener(listener func(DataStoreStatus)) (remove func())
+}
+
+// StatusListener describes how every listener in this package is called: with one status or change at a time, in the
+// order in which they came about, on a goroutine of its own, so that a slow listener delays nobody else. A status that
+// equals the one before is not announced. Listeners may be added and removed at any time, also by a listener; adding a
+// function twice calls it twice. After remove has returned, no further call begins. Calling remove again has no effect.
+type StatusListener[T any] = func(T)
+
+// DataStoreUpdateSink is how a store reports its status.
+type DataStoreUpdateSink interface {
+	// UpdateStatus announces the status to all listeners if it differs from the last one.
+	UpdateStatus(status DataStoreStatus)
+}
+
+// DataSourceState is the state of a data source.
+type DataSourceState string
+
+const (
+	// DataSourceInitializing is the state until the first data has arrived.
+	DataSourceInitializing DataSourceState = "initializing"
+	// DataSourceValid means that the data source works.
+	DataSourceValid DataSourceState = "valid"
+	// DataSourceInterrupted means that it does not, but is trying.
+	DataSourceInterrupted DataSourceState = "interrupted"
+	// DataSourceOff is final: the client was closed, or met an error that cannot heal, such as a rejected SDK key.
+	DataSourceOff DataSourceState = "off"
+)
+
+// DataSourceErrorKind tells errors of a data source apart.
+type DataSourceErrorKind string
+
+const (
+	// DataSourceErrorUnknown is an error that fits nowhere else.
+	DataSourceErrorUnknown DataSourceErrorKind = "unknown"
+	// DataSourceErrorNetwork is an I/O error.
+	DataSourceErrorNetwork DataSourceErrorKind = "network_error"
+	// DataSourceErrorResponse is an HTTP response that says error.
+	DataSourceErrorResponse DataSourceErrorKind = "error_response"
+	// DataSourceErrorInvalidData is data that could not be understood.
+	DataSourceErrorInvalidData DataSourceErrorKind = "invalid_data"
+	// DataSourceErrorStore means that the data store refused an update. The client itself reports it.
+	DataSourceErrorStore DataSourceErrorKind = "store_error"
+)
+
+// DataSourceErrorInfo describes an error of a data source. The zero value is no error.
+type DataSourceErrorInfo struct {
+	Kind DataSourceErrorKind
+	// HTTPStatus is the status code of an [DataSourceErrorResponse], otherwise 0.
+	HTTPStatus int
+	// Message says what happened, for people. It contains no secrets.
+	Message string
+	// Time is when it happened.
+	Time time.Time
+}
+
+// String returns the error on one line, or "" for no error.
+func (e DataSourceErrorInfo) String() string {
+	switch {
+	case e.Kind == "":
+		return ""
+	case e.HTTPStatus != 0:
+		return fmt.Sprintf("%s(%d): %s", e.Kind, e.HTTPStatus, e.Message)
+	default:
+		return fmt.Sprintf("%s: %s", e.Kind, e.Message)
+	}
+}
+
+// DataSourceStatus is the status of a data source.
+type DataSourceStatus struct {
+	State DataSourceState
+	// StateSince is when State last changed.
+	StateSince time.Time
+	// LastError is the most recent error, also of an earlier state; the zero value if there was none yet.
+	LastError DataSourceErrorInfo
+}
+
+// DataSourceStatusProvider tells of the status of the data source.
+type DataSourceStatusProvider interface {
+	// Status returns the current status.
+	Status() DataSourceStatus
+	// AddListener calls listener with every new status until remove is called, in the way of [StatusListener].
+	AddListener(listener func(DataSourceStatus)) (remove func())
+}
+
+// BigSegmentStoreStatus says whether big segments can be relied on.
+type BigSegmentStoreStatus struct {
+	// Available is false if the last query failed. Every big segment then counts as not containing the context, and the
+	// evaluation reason says STORE_ERROR.
+	Available bool
+	// Stale is true if the store works but has not been brought up to date within the configured time. What is known is
+	// then used, and the evaluation reason says STALE.
+	Stale bool
+}
+
+// BigSegmentStoreStatusProvider tells of the status of the big segment store.
+type BigSegmentStoreStatusProvider interface {
+	// Status returns the current status. A client without a big segment store is never available.
+	Status() BigSegmentStoreStatus
+	// AddListener calls listener with every new status until remove is called, in the way of [StatusListener].
+	AddListener(listener func(BigSegmentStoreStatus)) (remove func())
+}

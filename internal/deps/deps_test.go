@@ -1,0 +1,26 @@
+package deps
+
+import (
+	_ "github.com/Shopify/toxiproxy/v2"
+	_ "github.com/anishathalye/porcupine"
+	_ "github.com/cenkalti/backoff/v5"
+	_ "github.com/fsnotify/fsnotify"
+	_ "github.com/launchdarkly/go-jsonstream/v3/jreader"
+	_ "github.com/launchdarkly/go-jsonstream/v3/jwriter"
+	_ "github.com/launchdarkly/go-sdk-common/v3/ldcontext"
+	_ "github.com/launchdarkly/go-sdk-common/v3/ldreason"
+	_ "github.com/launchdarkly/go-server-sdk-evaluation/v3"
+	_ "github.com/launchdarkly/go-server-sdk-evaluation/v3/ldbuilders"
+	_ "github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
+	_ "github.com/puzpuzpuz/xsync/v4"
+	_ "github.com/redis/go-redis/v9"
+	_ "github.com/stretchr/testify/require"
+	_ "github.com/testcontainers/testcontainers-go"
+	_ "go.uber.org/goleak"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/sync/singleflight"
+	_ "golang.org/x/sync/semaphore"
+	_ "modernc.org/sqlite"
+	_ "pgregory.net/rapid"
+	_ "sigs.k8s.io/yaml"
+)
