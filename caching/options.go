@@ -1,9 +1,11 @@
 package caching
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
@@ -11,12 +13,13 @@ import (
 
 // Defaults of [Options].
 const (
-	DefaultReadTimeout   = 2 * time.Second
-	DefaultWriteTimeout  = 5 * time.Second
-	DefaultInitTimeout   = 60 * time.Second
-	DefaultCheckInterval = 10 * time.Second
-	DefaultMinRetryDelay = 250 * time.Millisecond
-	DefaultMaxRetryDelay = 15 * time.Second
+	DefaultReadTimeout    = 2 * time.Second
+	DefaultReadAllTimeout = 10 * time.Second
+	DefaultWriteTimeout   = 5 * time.Second
+	DefaultInitTimeout    = 60 * time.Second
+	DefaultCheckInterval  = 10 * time.Second
+	DefaultMinRetryDelay  = 250 * time.Millisecond
+	DefaultMaxRetryDelay  = 15 * time.Second
 )
 
 // Options configures a [CachingStoreWrapper]. The zero value of each field means its default.
@@ -30,8 +33,10 @@ type Options struct {
 	// MaxStale is for how long after its time to live an item may still be used while the database is unavailable; 0
 	// means as long as the process lives, because a known old value beats a default.
 	MaxStale time.Duration
-	// ReadTimeout ends every Get, GetAll, Initialized and availability check of the database; 0 means 2 s.
+	// ReadTimeout ends every Get, Initialized and availability check of the database; 0 means 2 s.
 	ReadTimeout time.Duration
+	// ReadAllTimeout ends every GetAll; 0 means 10 s.
+	ReadAllTimeout time.Duration
 	// WriteTimeout ends every Upsert; 0 means 5 s.
 	WriteTimeout time.Duration
 	// InitTimeout ends every Init; 0 means 60 s.
@@ -67,6 +72,7 @@ func (o *Options) validate() error {
 	}{
 		{"MaxStale", o.MaxStale},
 		{"ReadTimeout", o.ReadTimeout},
+		{"ReadAllTimeout", o.ReadAllTimeout},
 		{"WriteTimeout", o.WriteTimeout},
 		{"InitTimeout", o.InitTimeout},
 		{"CheckInterval", o.CheckInterval},
@@ -81,4 +87,23 @@ func (o *Options) validate() error {
 		refuse("MinRetryDelay %v exceeds MaxRetryDelay %v", o.MinRetryDelay, o.MaxRetryDelay)
 	}
 	return errors.Join(errs...)
+}
+
+func (o *Options) setDefaults() {
+	o.ReadTimeout = cmp.Or(o.ReadTimeout, DefaultReadTimeout)
+	o.ReadAllTimeout = cmp.Or(o.ReadAllTimeout, DefaultReadAllTimeout)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, DefaultWriteTimeout)
+	o.InitTimeout = cmp.Or(o.InitTimeout, DefaultInitTimeout)
+	o.CheckInterval = cmp.Or(o.CheckInterval, DefaultCheckInterval)
+	o.MinRetryDelay = cmp.Or(o.MinRetryDelay, DefaultMinRetryDelay)
+	o.MaxRetryDelay = max(cmp.Or(o.MaxRetryDelay, DefaultMaxRetryDelay), o.MinRetryDelay)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Float64
+	}
 }

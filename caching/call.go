@@ -1,0 +1,54 @@
+package caching
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// check returns an error if nothing can be done with ctx or the wrapper.
+func (w *CachingStoreWrapper) check(ctx context.Context) error {
+	switch {
+	case ctx == nil:
+		return fmt.Errorf("caching: %w: nil context", core.ErrInvalid)
+	case w.run.isClosed():
+		return core.ErrClosed
+	default:
+		return ctx.Err()
+	}
+}
+
+// call makes one call of the database with a deadline. A failure that begins an outage does so here, and in no other
+// place.
+func call[T any](w *CachingStoreWrapper, parent context.Context, limit time.Duration, op func(context.Context) (T, error)) (T, error) {
+	if !w.run.enter() {
+		var zero T
+		return zero, core.ErrClosed
+	}
+	defer w.run.leave()
+	mark := w.health.mark()
+	ctx, cancel := w.run.withLimit(parent, limit)
+	defer cancel()
+	result, err := op(ctx)
+	if err == nil {
+		return result, nil
+	}
+	if w.run.isClosed() {
+		return result, core.ErrClosed
+	}
+	err = timeLimit(ctx, limit, err)
+	if o := outageFrom(err); o != nil && w.health.trip(mark, o) {
+		w.wakeMonitor()
+	}
+	return result, err
+}
+
+// wakeMonitor makes the monitor look at the database, or, in an outage, begin to wait for its end.
+func (w *CachingStoreWrapper) wakeMonitor() {
+	select {
+	case w.kick <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,91 @@
+package caching
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+// never is the expiry of what does not expire.
+const never = math.MaxInt64
+
+// coarseClock is the wall-clock time as of the last tick, in Unix nanoseconds. A cached read compares against it,
+// because asking the operating system for the time costs several times as much as the rest of the read.
+//
+// The time is stripped of its monotonic reading, so that a process that was frozen sees the hours that passed.
+type coarseClock struct {
+	exact func() time.Time
+	last  atomic.Int64
+}
+
+func newCoarseClock(exact func() time.Time) *coarseClock {
+	c := &coarseClock{exact: exact}
+	c.tick()
+	return c
+}
+
+func (c *coarseClock) tick() int64 {
+	now := c.exact().UnixNano()
+	c.last.Store(now)
+	return now
+}
+
+func (c *coarseClock) now() int64 { return c.last.Load() }
+
+// exactNow asks the operating system.
+func (c *coarseClock) exactNow() int64 { return c.exact().UnixNano() }
+
+// lifetimes turns a mode into expiry times.
+type lifetimes struct {
+	forever bool
+	ttl     time.Duration
+	tick    time.Duration
+	random  func() float64
+}
+
+const (
+	minTick      = time.Millisecond
+	maxTick      = time.Second
+	ticksPerTTL  = 16
+	ttlJitter    = 0.1 // an item lives for 90 to 100 % of its time to live
+	refreshShare = 4   // the last quarter of that is when it is refreshed
+	// errorLifetime is for how long an undecodable item is not read again.
+	errorLifetime = 5 * time.Second
+	// notInitializedLifetime is for how long a store that is not initialised is not asked again.
+	notInitializedLifetime = time.Second
+)
+
+func newLifetimes(mode Mode, random func() float64) lifetimes {
+	l := lifetimes{forever: mode.kind == modeForever, ttl: mode.timeToLive(), tick: maxTick, random: random}
+	if !l.forever {
+		l.tick = min(max(l.ttl/ticksPerTTL, minTick), maxTick)
+	}
+	return l
+}
+
+// from returns when something that was read at the given time expires and when it should be read again. The coarse clock
+// may lag by a tick, which is taken off, so that nothing outlives its time to live.
+func (l lifetimes) from(now int64) (expires, refreshAt int64) {
+	if l.forever {
+		return never, never
+	}
+	life := time.Duration(float64(l.ttl) * (1 - ttlJitter*l.random()))
+	expires = now + int64(max(life-l.tick, 0))
+	return expires, expires - int64(life/refreshShare)
+}
+
+// fromError returns when something that could not be decoded is to be read again.
+func (l lifetimes) fromError(now int64) int64 {
+	if l.forever {
+		return now + int64(errorLifetime)
+	}
+	return now + int64(max(min(l.ttl, errorLifetime)-l.tick, 0))
+}
+
+// fromNotInitialized returns when a store that is not initialised is to be asked again.
+func (l lifetimes) fromNotInitialized(now int64) int64 {
+	if l.forever {
+		return now + int64(notInitializedLifetime)
+	}
+	return now + int64(max(min(l.ttl, notInitializedLifetime)-l.tick, 0))
+}

@@ -1,0 +1,161 @@
+package caching
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/dataorder"
+)
+
+// errWiped is the cause of the outage that begins when the database has lost its mark.
+var errWiped = errors.New("caching: the database was initialised and is not any more; it was emptied or replaced")
+
+// monitor watches the database until the wrapper is closed: it asks a healthy one now and then whether it is still there
+// and initialised, and in an outage it asks at growing intervals until the database is back and restored.
+func (w *CachingStoreWrapper) monitor() {
+	retry := w.newRetryDelays()
+	timer := time.NewTimer(w.jittered(w.opts.CheckInterval))
+	defer timer.Stop()
+	for {
+		select {
+		case <-w.run.ctx.Done():
+			return
+		case <-timer.C:
+			timer.Reset(w.jittered(w.observe(retry)))
+		case <-w.kick:
+			if w.health.current.Load() == nil {
+				w.checkHealthy()
+			}
+			if w.health.current.Load() != nil {
+				timer.Reset(w.jittered(retry.NextBackOff()))
+			}
+		}
+	}
+}
+
+// observe looks at the database once, and returns how long to wait before the next look. The waiting time in an outage
+// starts small again only when the database has been well for a whole interval, so that one that recovers and fails
+// again at once is left alone ever longer.
+func (w *CachingStoreWrapper) observe(retry *backoff.ExponentialBackOff) time.Duration {
+	if w.health.current.Load() == nil && w.checkHealthy() {
+		retry.Reset()
+		return w.opts.CheckInterval
+	}
+	if w.recover() {
+		return w.opts.CheckInterval
+	}
+	return retry.NextBackOff()
+}
+
+// checkHealthy looks at a database that is thought to be well. It reports false if an outage has begun.
+func (w *CachingStoreWrapper) checkHealthy() bool {
+	wasInitialized := w.databaseInitialized.Load()
+	mark := w.health.mark()
+	initialized, err := w.askInitialized(w.run.ctx)
+	switch {
+	case err != nil:
+	case initialized:
+		if !w.writer.Load() {
+			w.health.refreshed() // whoever fills the database has done it again
+		}
+	case wasInitialized:
+		w.databaseInitialized.Store(false)
+		w.health.trip(mark, &outage{cause: errWiped})
+	}
+	return w.health.current.Load() == nil
+}
+
+// recover tries to end an outage, and reports whether it did.
+func (w *CachingStoreWrapper) recover() bool {
+	if err := w.checkAvailable(); err != nil {
+		return false
+	}
+	wasInitialized := w.databaseInitialized.Load() || errors.Is(w.outageCause(), errWiped)
+	initialized, err := w.askInitialized(w.run.ctx)
+	if err != nil {
+		return false
+	}
+	if w.opts.Mode.kind == modeForever && w.epoch.Load().complete {
+		return w.rewrite()
+	}
+	if !initialized {
+		w.databaseInitialized.Store(false)
+	}
+	w.health.recovered(w.writer.Load() || wasInitialized && !initialized)
+	return true
+}
+
+func (w *CachingStoreWrapper) outageCause() error {
+	if o := w.health.current.Load(); o != nil {
+		return o.cause
+	}
+	return nil
+}
+
+func (w *CachingStoreWrapper) checkAvailable() error {
+	checker, found := w.core.(core.AvailabilityChecker)
+	if !found {
+		return nil // asking whether it is initialised, which comes next, is the check
+	}
+	_, err := call(w, w.run.ctx, w.opts.ReadTimeout, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, checker.CheckAvailability(ctx)
+	})
+	return err
+}
+
+// rewrite brings the database up to date from memory, which holds everything. What another process has written
+// meanwhile and is newer stays.
+func (w *CachingStoreWrapper) rewrite() bool {
+	if err := w.writers.Acquire(w.run.ctx, allWriters); err != nil {
+		return false
+	}
+	defer w.writers.Release(allWriters)
+	data := w.epoch.Load().items()
+	for i := range data {
+		newer, err := w.readAll(w.run.ctx, data[i].Kind)
+		if err != nil {
+			return false
+		}
+		adoptNewer(data[i].Items, newer)
+	}
+	data = dataorder.Sort(data)
+	serialized, err := serialize(data)
+	if err != nil {
+		w.opts.Logger.Error("caching: what is in memory cannot be written to the data store", "error", err)
+		return false
+	}
+	err = w.writeAll(w.run.ctx, serialized)
+	if _, only := itemErrors(err); err != nil && !only {
+		return false
+	}
+	w.replaceAll(data, err)
+	w.databaseInitialized.Store(true)
+	w.health.recovered(false)
+	return true
+}
+
+// adoptNewer replaces the items of which the database has a newer version.
+func adoptNewer(items []core.KeyedItem, inDatabase map[string]*value) {
+	for i, it := range items {
+		if v := inDatabase[it.Key]; v != nil && v.item != nil && v.item.Version() > it.Item.Version() {
+			items[i].Item = v.item
+		}
+	}
+}
+
+func (w *CachingStoreWrapper) newRetryDelays() *backoff.ExponentialBackOff {
+	return &backoff.ExponentialBackOff{
+		InitialInterval: w.opts.MinRetryDelay,
+		Multiplier:      backoff.DefaultMultiplier,
+		MaxInterval:     w.opts.MaxRetryDelay,
+	}
+}
+
+// jittered returns d less up to a quarter, so that processes that began at once do not stay in step.
+func (w *CachingStoreWrapper) jittered(d time.Duration) time.Duration {
+	return d - time.Duration(w.opts.Random()*float64(d)/4)
+}
