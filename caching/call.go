@@ -22,7 +22,9 @@ func (w *CachingStoreWrapper) check(ctx context.Context) error {
 
 // call makes one call of the database with a deadline. A failure that begins an outage does so here, and in no other
 // place.
-func call[T any](w *CachingStoreWrapper, parent context.Context, limit time.Duration, op func(context.Context) (T, error)) (T, error) {
+func call[T any](
+	parent context.Context, w *CachingStoreWrapper, limit time.Duration, op func(context.Context) (T, error),
+) (T, error) {
 	if !w.run.enter() {
 		var zero T
 		return zero, core.ErrClosed

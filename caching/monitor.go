@@ -101,7 +101,7 @@ func (w *CachingStoreWrapper) checkAvailable() error {
 	if !found {
 		return nil // asking whether it is initialised, which comes next, is the check
 	}
-	_, err := call(w, w.run.ctx, w.opts.ReadTimeout, func(ctx context.Context) (struct{}, error) {
+	_, err := call(w.run.ctx, w, w.opts.ReadTimeout, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, checker.CheckAvailability(ctx)
 	})
 	return err

@@ -16,6 +16,8 @@ var (
 
 // CachingStoreWrapper is a [core.FeatureStore] over a database. See the package documentation for what it promises.
 // Make one with [NewCachingStoreWrapper].
+//
+//nolint:revive // the field's name for it, which users look for
 type CachingStoreWrapper struct {
 	core   core.FeatureStoreCore
 	opts   Options

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -66,7 +67,7 @@ func TestCachingStoreWrapper_InvalidArguments(t *testing.T) {
 				"Init":        func(ctx context.Context) error { return r.wrapper.Init(ctx, nil) },
 				"Initialized": func(ctx context.Context) error { _, err := r.wrapper.Initialized(ctx); return err },
 			} {
-				require.ErrorIs(t, call(nil), core.ErrInvalid, name) //nolint:staticcheck // the point of the test
+				require.ErrorIs(t, call(nil), core.ErrInvalid, name)
 				require.Equal(t, context.Canceled, call(ended), name)
 			}
 			_, _, err := r.wrapper.Get(t.Context(), core.Flags, "")
@@ -339,8 +340,12 @@ func TestCachingStoreWrapper_ReadOnly_ReadsGoOn(t *testing.T) {
 				require.ErrorIs(t, err, core.ErrReadOnly, "and not asked to write until the next check")
 
 				r.store.fail(errors.New("cable cut as well"))
-				_, _, err = r.wrapper.Get(t.Context(), core.Flags, "never read")
-				require.Error(t, err)
+				_, _, err = r.wrapper.Get(t.Context(), core.DataKind("other"), "never read")
+				require.ErrorContains(t, err, "cable cut as well")
+				asked := r.store.gets.Load()
+				_, _, err = r.wrapper.Get(t.Context(), core.DataKind("other"), "never read")
+				require.ErrorIs(t, err, core.ErrUnavailable)
+				require.Equal(t, asked, r.store.gets.Load(), "from now on reads do not ask either")
 				r.store.fail(nil)
 				time.Sleep(time.Minute)
 				r.requireStatus(true, mode != caching.Forever())
@@ -407,7 +412,7 @@ func TestCachingStoreWrapper_Outage_WithoutAvailabilityChecker(t *testing.T) {
 		store := &troubled{Store: memorystore.New(nil, nil)}
 		w, err := caching.NewCachingStoreWrapper(bare{store}, &caching.Options{Logger: quiet})
 		require.NoError(t, err)
-		defer w.Close()
+		defer func() { require.NoError(t, w.Close()) }()
 		store.fail(errors.New("cable cut"))
 		_, _, err = w.Get(t.Context(), core.Flags, "a")
 		require.Error(t, err)
@@ -472,11 +477,11 @@ func TestCachingStoreWrapper_Capacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, caching.Options{Mode: caching.TTL(time.Minute), Capacity: 10})
 		for i := range 100 {
-			r.write(fmt.Sprint(i), 1)
-			require.Equal(t, 1, r.version(fmt.Sprint(i)))
+			r.write(strconv.Itoa(i), 1)
+			require.Equal(t, 1, r.version(strconv.Itoa(i)))
 		}
 		for i := range 10 {
-			require.Equal(t, 1, r.version(fmt.Sprint(i)))
+			require.Equal(t, 1, r.version(strconv.Itoa(i)))
 		}
 		require.EqualValues(t, 100, r.store.gets.Load(), "the first ten were kept")
 		require.Equal(t, 1, r.version("50"))

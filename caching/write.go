@@ -56,7 +56,7 @@ func (w *CachingStoreWrapper) writeItem(ctx context.Context, kind core.DataKind,
 	if o := w.health.current.Load(); o != nil {
 		return core.UpsertResult{}, o.err()
 	}
-	return call(w, ctx, w.opts.WriteTimeout, func(ctx context.Context) (core.UpsertResult, error) {
+	return call(ctx, w, w.opts.WriteTimeout, func(ctx context.Context) (core.UpsertResult, error) {
 		return w.core.Upsert(ctx, kind, key, item.Serialized())
 	})
 }
@@ -112,7 +112,7 @@ func (w *CachingStoreWrapper) init(ctx context.Context, data []core.Collection, 
 }
 
 func (w *CachingStoreWrapper) writeAll(ctx context.Context, data []core.SerializedCollection) error {
-	_, err := call(w, ctx, w.opts.InitTimeout, func(ctx context.Context) (struct{}, error) {
+	_, err := call(ctx, w, w.opts.InitTimeout, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, w.core.Init(ctx, data)
 	})
 	return err
@@ -180,7 +180,7 @@ func (w *CachingStoreWrapper) Initialized(ctx context.Context) (bool, error) {
 
 // askInitialized asks the database, and remembers the answer.
 func (w *CachingStoreWrapper) askInitialized(ctx context.Context) (bool, error) {
-	initialized, err := call(w, ctx, w.opts.ReadTimeout, w.core.Initialized)
+	initialized, err := call(ctx, w, w.opts.ReadTimeout, w.core.Initialized)
 	if err != nil {
 		return false, err
 	}

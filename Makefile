@@ -1,0 +1,35 @@
+# Every target works on a fresh checkout with Go alone, but for test, which says what else it needs.
+
+# The linter is pinned here and built by Go, so that everybody and CI use the same one.
+GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: run test lint bench fmt tidy-check cover
+
+## run: the main job: flags survive the loss of their source and a kill -9 in the middle of an update
+run:
+	@go run ./examples/outage
+
+## test: everything under the race detector, against real servers; prepares what it needs (see CONTRIBUTING.md)
+test:
+	@scripts/test.sh
+
+## lint: vet, linter with the import rules between floors, go.mod and generated data up to date
+lint: tidy-check
+	go vet ./...
+	$(GOLANGCI_LINT) run ./...
+
+tidy-check:
+	go mod tidy -diff
+	go mod verify
+
+## bench: the benchmarks with allocations, on one core and on two
+bench:
+	go test -run '^$$' -bench . -benchmem -cpu 1,2 ./...
+
+## cover: statement coverage of the packages that have a floor of 90 %
+cover:
+	@scripts/cover.sh
+
+## fmt: format everything
+fmt:
+	$(GOLANGCI_LINT) fmt ./...

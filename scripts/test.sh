@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Runs all tests under the race detector. Arguments are passed to go test, for example: scripts/test.sh -count=5
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+environment=$(scripts/prepare-services.sh)
+eval "$environment"
+exec go test -race -timeout 15m "$@" ./...
