@@ -45,7 +45,7 @@ type lifetimes struct {
 
 const (
 	minTick      = time.Millisecond
-	maxTick      = time.Second
+	maxTick      = 250 * time.Millisecond
 	ticksPerTTL  = 16
 	ttlJitter    = 0.1 // an item lives for 90 to 100 % of its time to live
 	refreshShare = 4   // the last quarter of that is when it is refreshed

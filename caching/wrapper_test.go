@@ -3,10 +3,8 @@ package caching_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,7 +106,7 @@ func TestCachingStoreWrapper_Close_InUse(t *testing.T) {
 					})
 				}
 				synctest.Wait()
-				require.NoError(t, r.wrapper.Close())
+				require.Zero(t, elapsed(func() { require.NoError(t, r.wrapper.Close()) }))
 				users.Wait()
 				require.NoError(t, r.wrapper.Close(), "a second Close")
 				for name, err := range map[string]error{
@@ -167,7 +165,7 @@ func TestCachingStoreWrapper_Forever_KnownKeysAreNeverReadAgain(t *testing.T) {
 		require.Equal(t, -1, r.version("missing"))
 		r.write("a", 2)
 		r.write("b", 1)
-		time.Sleep(24 * time.Hour)
+		time.Sleep(10 * time.Minute)
 		require.Equal(t, 1, r.version("a"))
 		require.Equal(t, 1, r.version("b"), "a key that was never read is read")
 		r.db.Wipe()
@@ -221,9 +219,11 @@ func TestCachingStoreWrapper_Init_ReplacesEverything(t *testing.T) {
 	r.init(5, "a", "b")
 	r.init(1, "b", "c")
 	require.Equal(t, map[string]int{"b": 1, "c": 1}, r.all())
+	asked := r.store.gets.Load()
 	_, found, err := r.wrapper.Get(t.Context(), other, "x")
 	require.NoError(t, err)
 	require.True(t, found, "a kind that Init does not name stays")
+	require.Equal(t, asked, r.store.gets.Load(), "in memory")
 	require.NoError(t, r.wrapper.Init(t.Context(), []core.Collection{{Kind: other}}))
 	_, found, err = r.wrapper.Get(t.Context(), other, "x")
 	require.NoError(t, err)
@@ -267,6 +267,7 @@ func TestCachingStoreWrapper_Init_KeepsUpsertsOut(t *testing.T) {
 }
 
 // A caller who leaves does not stop the write, and the cache learns of it.
+
 func TestCachingStoreWrapper_Upsert_CallerLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, caching.Options{Mode: caching.Forever()})
@@ -288,167 +289,11 @@ func TestCachingStoreWrapper_Upsert_CallerLeaves(t *testing.T) {
 	})
 }
 
-func TestCachingStoreWrapper_TooLargeItem_ConcernsOnlyItself(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{Mode: caching.TTL(time.Second)})
-		r.init(1, "a", "b")
-		tooLarge := &core.ItemError{Kind: core.Flags, Key: "a", Size: 1 << 20, Err: core.ErrTooLarge}
-		r.store.set(func(_ context.Context, operation string) error {
-			if operation == "Upsert" {
-				return fmt.Errorf("store: %w", tooLarge)
-			}
-			return nil
-		})
-		_, err := r.wrapper.Upsert(t.Context(), core.Flags, "a", flag("a", 2))
-		require.ErrorIs(t, err, core.ErrTooLarge)
-		r.requireStatus(true, false)
-		time.Sleep(time.Minute)
-		require.Equal(t, 2, r.version("a"), "this process uses it all the same")
-
-		r.store.set(func(_ context.Context, operation string) error {
-			if operation == "Init" {
-				require.NoError(t, r.other.Init(t.Context(), []core.SerializedCollection{{Kind: core.Flags, Items: []core.KeyedSerializedItem{
-					{Key: "a", Item: flag("a", 1).Serialized()}, {Key: "b", Item: flag("b", 3).Serialized()},
-				}}}))
-				return errors.Join(tooLarge)
-			}
-			return nil
-		})
-		require.ErrorIs(t, r.wrapper.Init(t.Context(), flags(3, "a", "b")), core.ErrTooLarge)
-		r.requireStatus(true, false)
-		time.Sleep(time.Minute)
-		require.Equal(t, map[string]int{"a": 3, "b": 3}, r.all())
-		r.write("b", 4)
-		time.Sleep(time.Minute)
-		require.Equal(t, map[string]int{"a": 3, "b": 4}, r.all(), "b is in the database and is read from there")
-	})
-}
-
-func TestCachingStoreWrapper_ReadOnly_ReadsGoOn(t *testing.T) {
-	for _, mode := range []caching.Mode{caching.Off(), caching.TTL(time.Second), caching.Forever()} {
-		t.Run(mode.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, caching.Options{Mode: mode})
-				r.init(1, "a")
-				r.store.failWrites(fmt.Errorf("replica: %w", core.ErrReadOnly))
-				_, err := r.wrapper.Upsert(t.Context(), core.Flags, "a", flag("a", 2))
-				require.ErrorIs(t, err, core.ErrReadOnly)
-				r.requireStatus(false, false)
-				r.write("b", 1)
-				require.Equal(t, 1, r.version("b"), "the database is still read")
-				_, err = r.wrapper.Upsert(t.Context(), core.Flags, "c", flag("c", 1))
-				require.ErrorIs(t, err, core.ErrReadOnly, "and not asked to write until the next check")
-
-				r.store.fail(errors.New("cable cut as well"))
-				_, _, err = r.wrapper.Get(t.Context(), core.DataKind("other"), "never read")
-				require.ErrorContains(t, err, "cable cut as well")
-				asked := r.store.gets.Load()
-				_, _, err = r.wrapper.Get(t.Context(), core.DataKind("other"), "never read")
-				require.ErrorIs(t, err, core.ErrUnavailable)
-				require.Equal(t, asked, r.store.gets.Load(), "from now on reads do not ask either")
-				r.store.fail(nil)
-				time.Sleep(time.Minute)
-				r.requireStatus(true, mode != caching.Forever())
-				require.Equal(t, 1, r.version("b"))
-			})
-		})
-	}
-}
-
 // A failure of an operation that began before a recovery says nothing about the time after it.
-func TestCachingStoreWrapper_LateFailureIsIgnored(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{Mode: caching.TTL(time.Second), ReadTimeout: 10 * time.Second})
-		r.store.hang()
-		var slow sync.WaitGroup
-		slow.Go(func() {
-			if _, _, err := r.wrapper.Get(t.Context(), core.Flags, "slow"); !errors.Is(err, core.ErrUnavailable) {
-				t.Errorf("slow: %v", err)
-			}
-		})
-		synctest.Wait()
-		r.store.fail(errors.New("cable cut"))
-		_, _, err := r.wrapper.Get(t.Context(), core.Flags, "quick")
-		require.ErrorContains(t, err, "cable cut")
-		slow.Wait()
-		r.store.fail(nil)
-		time.Sleep(5 * time.Second)
-		r.requireStatus(true, false)
-		time.Sleep(4500 * time.Millisecond)
-		var told steps
-		defer r.wrapper.AddListener(told.add)()
-		time.Sleep(time.Second)
-		require.Empty(t, told.all())
-	})
-}
 
 // The time between two checks grows while the database recovers and fails again at once.
-func TestCachingStoreWrapper_Outage_ChecksGrowRare(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{Random: func() float64 { return 0 }})
-		r.store.fail(errors.New("cable cut"))
-		_, _, err := r.wrapper.Get(t.Context(), core.Flags, "a")
-		require.Error(t, err)
-		var checks atomic.Int64
-		r.store.set(func(_ context.Context, operation string) error {
-			if operation == "CheckAvailability" {
-				checks.Add(1)
-			}
-			return errors.New("cable cut")
-		})
-		time.Sleep(10 * time.Second)
-		early := checks.Load()
-		require.Greater(t, early, int64(5))
-		time.Sleep(10 * time.Minute)
-		require.InDelta(t, 40, checks.Load()-early, 3, "every 15 s")
-	})
-}
 
 // bare hides the optional abilities of the store.
-type bare struct{ core.FeatureStoreCore }
-
-func TestCachingStoreWrapper_Outage_WithoutAvailabilityChecker(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store := &troubled{Store: memorystore.New(nil, nil)}
-		w, err := caching.NewCachingStoreWrapper(bare{store}, &caching.Options{Logger: quiet})
-		require.NoError(t, err)
-		defer func() { require.NoError(t, w.Close()) }()
-		store.fail(errors.New("cable cut"))
-		_, _, err = w.Get(t.Context(), core.Flags, "a")
-		require.Error(t, err)
-		time.Sleep(time.Minute)
-		require.Equal(t, unavailable, w.Status())
-		store.fail(nil)
-		time.Sleep(time.Minute)
-		require.Equal(t, available, w.Status())
-		require.True(t, w.MonitoringEnabled())
-	})
-}
-
-func TestCachingStoreWrapper_Forever_RewriteThatFailsIsTriedAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{Mode: caching.Forever()})
-		r.init(1, "a")
-		r.db.Wipe()
-		r.store.failWrites(&core.PartialInitError{Total: 1, Err: core.ErrUnavailable})
-		time.Sleep(time.Minute)
-		r.requireStatus(false, false)
-		require.Greater(t, r.store.inits.Load(), int64(2))
-		r.store.set(func(_ context.Context, operation string) error {
-			if operation == "GetAll" {
-				return errors.New("cannot be read")
-			}
-			return nil
-		})
-		time.Sleep(time.Minute)
-		r.requireStatus(false, false)
-		require.Equal(t, -1, r.inDatabase("a"))
-		r.store.fail(nil)
-		time.Sleep(time.Minute)
-		r.requireStatus(true, false)
-		require.Equal(t, 1, r.inDatabase("a"))
-	})
-}
 
 func TestCachingStoreWrapper_Initialized(t *testing.T) {
 	for _, mode := range []caching.Mode{caching.Off(), caching.TTL(time.Minute), caching.Forever()} {
@@ -461,62 +306,16 @@ func TestCachingStoreWrapper_Initialized(t *testing.T) {
 					return initialized
 				}
 				require.False(t, ask())
+				asked := r.store.checks.Load()
+				require.False(t, ask())
+				require.Equal(t, mode != caching.Off(), asked == r.store.checks.Load(), "asked again at once")
 				require.NoError(t, r.other.Init(t.Context(), nil))
 				time.Sleep(time.Second)
 				synctest.Wait()
 				require.True(t, ask(), "at the latest after a second")
-				asked := r.store.checks.Load()
+				asked = r.store.checks.Load()
 				require.True(t, ask())
 				require.Equal(t, mode != caching.Off(), asked == r.store.checks.Load(), "asked again")
-			})
-		})
-	}
-}
-
-func TestCachingStoreWrapper_Capacity(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{Mode: caching.TTL(time.Minute), Capacity: 10})
-		for i := range 100 {
-			r.write(strconv.Itoa(i), 1)
-			require.Equal(t, 1, r.version(strconv.Itoa(i)))
-		}
-		for i := range 10 {
-			require.Equal(t, 1, r.version(strconv.Itoa(i)))
-		}
-		require.EqualValues(t, 100, r.store.gets.Load(), "the first ten were kept")
-		require.Equal(t, 1, r.version("50"))
-		require.EqualValues(t, 101, r.store.gets.Load(), "the others were not")
-		r.upsert("50", 2)
-		require.Equal(t, 2, r.version("50"), "what was written and not kept is read again")
-
-		time.Sleep(10 * time.Second) // what is not in use makes room
-		require.Equal(t, 1, r.version("70"))
-		asked := r.store.gets.Load()
-		require.Equal(t, 1, r.version("70"))
-		require.Equal(t, asked, r.store.gets.Load())
-	})
-}
-
-func TestCachingStoreWrapper_UnknownKeysAreLimited(t *testing.T) {
-	for _, mode := range []caching.Mode{caching.TTL(time.Hour), caching.Forever()} {
-		t.Run(mode.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, caching.Options{Mode: mode})
-				r.write("known", 1)
-				for i := range 10_100 {
-					require.Equal(t, -1, r.version(fmt.Sprint("made up ", i)))
-				}
-				asked := r.store.gets.Load()
-				require.Equal(t, -1, r.version("made up 1"))
-				require.Equal(t, asked, r.store.gets.Load(), "remembered")
-				require.Equal(t, -1, r.version("made up 10050"))
-				require.Equal(t, asked+1, r.store.gets.Load(), "not remembered")
-				require.Equal(t, 1, r.version("known"))
-				time.Sleep(time.Minute)
-				require.Equal(t, -1, r.version("made up 10050"))
-				asked = r.store.gets.Load()
-				require.Equal(t, -1, r.version("made up 10050"))
-				require.Equal(t, asked, r.store.gets.Load(), "room was made")
 			})
 		})
 	}
@@ -537,4 +336,25 @@ func TestCachingStoreWrapper_RemovedListenerIsNotCalled(t *testing.T) {
 		require.Equal(t, []core.DataStoreStatus{unavailable}, kept.all())
 		require.Empty(t, removed.all())
 	})
+}
+
+// Callers that come just when the load of another one ends do not load again.
+func TestPromise2_OneLoad_CallersThatComeLate(t *testing.T) {
+	const keys, callers = 300, 16
+	r := newRig(t, caching.Options{Mode: caching.Forever()})
+	for i := range keys {
+		r.write(strconv.Itoa(i), 1)
+	}
+	for i := range keys {
+		var wg sync.WaitGroup
+		for range callers {
+			wg.Go(func() {
+				if _, found, err := r.wrapper.Get(t.Context(), core.Flags, strconv.Itoa(i)); !found || err != nil {
+					t.Error(found, err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	require.EqualValues(t, keys, r.store.gets.Load())
 }
