@@ -39,11 +39,11 @@ func segment(t testing.TB, key string, refs ...string) core.KeyedItem {
 func describe(data []core.Collection) string {
 	var parts []string
 	for _, collection := range data {
-		part := string(collection.Kind) + ":"
+		words := []string{string(collection.Kind) + ":"}
 		for _, item := range collection.Items {
-			part += " " + item.Key
+			words = append(words, item.Key)
 		}
-		parts = append(parts, part)
+		parts = append(parts, strings.Join(words, " "))
 	}
 	return strings.Join(parts, "; ")
 }

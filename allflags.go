@@ -1,0 +1,112 @@
+package cleat
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
+	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
+	"github.com/launchdarkly/go-sdk-common/v3/ldtime"
+	evaluation "github.com/launchdarkly/go-server-sdk-evaluation/v3"
+	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// FlagsStateOption says what [Client.AllFlagsState] contains.
+type FlagsStateOption func(*flagsStateOptions)
+
+type flagsStateOptions struct {
+	clientSideOnly             bool
+	withReasons                bool
+	detailsOnlyForTrackedFlags bool
+}
+
+// ClientSideOnly leaves out flags that are not meant for front ends.
+func ClientSideOnly() FlagsStateOption {
+	return func(o *flagsStateOptions) { o.clientSideOnly = true }
+}
+
+// WithReasons adds the reason for each value. Without it, there are reasons only where an experiment needs them.
+func WithReasons() FlagsStateOption {
+	return func(o *flagsStateOptions) { o.withReasons = true }
+}
+
+// DetailsOnlyForTrackedFlags leaves out the version and reason of flags for which no detailed events are recorded, to
+// make the JSON smaller.
+func DetailsOnlyForTrackedFlags() FlagsStateOption {
+	return func(o *flagsStateOptions) { o.detailsOnlyForTrackedFlags = true }
+}
+
+// AllFlagsState evaluates all flags for the context. If nothing can be evaluated (the client is not ready, the context is
+// not valid, the store cannot be read) the result is not valid and empty. A flag that cannot be evaluated has a null
+// value; one that cannot be decoded is left out.
+func (c *Client) AllFlagsState(
+	ctx context.Context, evalContext ldcontext.Context, options ...FlagsStateOption,
+) FlagsState {
+	var o flagsStateOptions
+	for _, option := range options {
+		option(&o)
+	}
+	if problem := c.problemBefore(ctx, &evalContext); problem != "" {
+		return FlagsState{}
+	}
+	items, err := c.allFlags(ctx)
+	if err != nil {
+		c.logger.WarnContext(ctx, "cleat: all flags cannot be evaluated, because the store cannot be read", "error", err)
+		return FlagsState{}
+	}
+	now := ldtime.UnixMillisFromTime(time.Now())
+	state := FlagsState{valid: true, flags: make(map[string]FlagState, len(items))}
+	for key, item := range items {
+		flag, err := item.Flag()
+		if err != nil {
+			logItem(ctx, c.logger, core.Flags, key, err)
+			continue
+		}
+		if !o.clientSideOnly || flag.ClientSideAvailability.UsingEnvironmentID {
+			state.flags[key] = c.flagState(ctx, flag, &evalContext, o, now)
+		}
+	}
+	return state
+}
+
+// allFlags returns the flags that can be decoded.
+func (c *Client) allFlags(ctx context.Context) (items map[string]*core.Item, err error) {
+	items, err = c.store.All(ctx, core.Flags)
+	if err != nil && items != nil && errors.Is(err, core.ErrCorrupt) {
+		logItem(ctx, c.logger, core.Flags, "", err)
+		return items, nil
+	}
+	return items, err
+}
+
+func (c *Client) flagState(
+	ctx context.Context, flag *ldmodel.FeatureFlag, evalContext *ldcontext.Context, o flagsStateOptions,
+	now ldtime.UnixMillisecondTime,
+) FlagState {
+	var prerequisites []string
+	result := c.evaluateFlag(ctx, flag, evalContext, func(event evaluation.PrerequisiteFlagEvent) {
+		if event.TargetFlagKey == flag.Key { // not a prerequisite of a prerequisite
+			prerequisites = append(prerequisites, event.PrerequisiteFlag.Key)
+		}
+	})
+	state := FlagState{
+		Value:                result.Detail.Value,
+		Variation:            result.Detail.VariationIndex,
+		Version:              flag.Version,
+		Prerequisites:        prerequisites,
+		TrackEvents:          flag.TrackEvents || result.IsExperiment,
+		TrackReason:          result.IsExperiment,
+		DebugEventsUntilDate: flag.DebugEventsUntilDate,
+	}
+	if o.withReasons || state.TrackReason {
+		state.Reason = result.Detail.Reason
+	}
+	if o.detailsOnlyForTrackedFlags && !state.TrackEvents && flag.DebugEventsUntilDate <= now {
+		state.detailsOmitted = true
+		state.Reason = ldreason.EvaluationReason{}
+	}
+	return state
+}

@@ -1,0 +1,111 @@
+package cleat
+
+import (
+	"hash/maphash"
+	"slices"
+
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/dataorder"
+)
+
+// dataGraph knows of every item what it was when it was last delivered and what it refers to, so as to tell which flags
+// an update concerns. It is not safe for concurrent use.
+type dataGraph struct {
+	seed  maphash.Seed
+	nodes map[dataorder.Ref]node
+	// referrers is the reverse of the references in nodes; nil if it has to be worked out again.
+	referrers map[dataorder.Ref][]dataorder.Ref
+}
+
+// node stands for one item without keeping it in memory.
+type node struct {
+	version  int
+	deleted  bool
+	sum      uint64 // of the JSON, because a file may change without a new version
+	refersTo []dataorder.Ref
+}
+
+func newDataGraph() *dataGraph {
+	return &dataGraph{seed: maphash.MakeSeed(), nodes: map[dataorder.Ref]node{}}
+}
+
+func (g *dataGraph) nodeOf(kind core.DataKind, item *core.Item) node {
+	return node{
+		version:  item.Version(),
+		deleted:  item.Deleted(),
+		sum:      maphash.Bytes(g.seed, item.JSON()),
+		refersTo: dataorder.Dependencies(kind, item),
+	}
+}
+
+func (n node) differs(other node) bool {
+	return n.version != other.version || n.deleted != other.deleted || n.sum != other.sum
+}
+
+// successor returns the graph of data that replaces everything.
+func (g *dataGraph) successor(data []core.Collection) *dataGraph {
+	next := &dataGraph{seed: g.seed, nodes: make(map[dataorder.Ref]node, len(g.nodes))}
+	for _, collection := range data {
+		for _, item := range collection.Items {
+			if item.Item != nil {
+				ref := dataorder.Ref{Kind: collection.Kind, Key: item.Key}
+				next.nodes[ref] = g.nodeOf(collection.Kind, item.Item)
+			}
+		}
+	}
+	return next
+}
+
+// differences returns the items that are not the same in both graphs. An item that is missing in one and deleted in the
+// other is the same.
+func (g *dataGraph) differences(next *dataGraph) []dataorder.Ref {
+	var refs []dataorder.Ref
+	for ref, is := range next.nodes {
+		if was, known := g.nodes[ref]; known && is.differs(was) || !known && !is.deleted {
+			refs = append(refs, ref)
+		}
+	}
+	for ref, was := range g.nodes {
+		if _, known := next.nodes[ref]; !known && !was.deleted {
+			refs = append(refs, ref)
+		}
+	}
+	return refs
+}
+
+func (g *dataGraph) set(ref dataorder.Ref, item *core.Item) {
+	is := g.nodeOf(ref.Kind, item)
+	if !slices.Equal(g.nodes[ref].refersTo, is.refersTo) {
+		g.referrers = nil
+	}
+	g.nodes[ref] = is
+}
+
+// flagsConcerned returns the keys of the flags among refs and of those that refer to any of refs, directly or not, in
+// ascending order.
+func (g *dataGraph) flagsConcerned(refs []dataorder.Ref) []string {
+	if g.referrers == nil {
+		g.referrers = map[dataorder.Ref][]dataorder.Ref{}
+		for ref, is := range g.nodes {
+			for _, target := range is.refersTo {
+				g.referrers[target] = append(g.referrers[target], ref)
+			}
+		}
+	}
+	var keys []string
+	seen := map[dataorder.Ref]bool{}
+	for pending := refs; len(pending) > 0; {
+		ref := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
+		if seen[ref] {
+			continue
+		}
+		seen[ref] = true
+		if ref.Kind == core.Flags {
+			keys = append(keys, ref.Key)
+		}
+		pending = append(pending, g.referrers[ref]...)
+	}
+	slices.Sort(keys)
+	return keys
+}

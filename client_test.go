@@ -1,0 +1,353 @@
+package cleat
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
+	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/datasource/filedata"
+	"github.com/cleatdev/cleat/memorystore"
+)
+
+func errorKind(t testing.TB, client *Client, key string) ldreason.EvalErrorKind {
+	t.Helper()
+	_, detail := client.BoolVariationDetail(context.Background(), key, user, false)
+	return detail.Reason.GetErrorKind()
+}
+
+func TestNew_InvalidConfig_NamesEveryFaultAndClosesTheStore(t *testing.T) {
+	source := (&manualSource{}).factory
+	for _, tc := range []struct {
+		name   string
+		config Config
+		wants  []string
+	}{
+		{"nothing", Config{}, []string{"no DataSource and no Store"}},
+		{"read-only memory", Config{DataSource: source, StoreMode: core.DataStoreModeReadOnly}, []string{"there is no Store"}},
+		{"unknown mode", Config{StoreMode: 9}, []string{"no DataSource", "StoreMode 9 is unknown"}},
+		{"cache", Config{Store: memorystore.New(nil, nil), Cache: caching.Options{Capacity: -1}}, []string{"Capacity -1"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var store *closeCounter
+			if tc.config.Store != nil {
+				store = &closeCounter{FeatureStoreCore: tc.config.Store}
+				tc.config.Store = store
+			}
+			client, err := New(t.Context(), tc.config)
+			require.Nil(t, client)
+			require.ErrorIs(t, err, core.ErrInvalid)
+			for _, want := range tc.wants {
+				require.ErrorContains(t, err, want)
+			}
+			if store != nil {
+				require.EqualValues(t, 1, store.closed.Load())
+				require.ErrorIs(t, err, errClosing)
+			}
+		})
+	}
+}
+
+func TestNew_NilContext_IsInvalid(t *testing.T) {
+	store := &closeCounter{FeatureStoreCore: memorystore.New(nil, nil)}
+	client, err := New(nil, Config{Store: store})
+	require.Nil(t, client)
+	require.ErrorIs(t, err, core.ErrInvalid)
+	require.EqualValues(t, 1, store.closed.Load())
+}
+
+func TestNew_DataSourceCannotBeMade_ClosesTheStore(t *testing.T) {
+	store := &closeCounter{FeatureStoreCore: memorystore.New(nil, nil)}
+	broken := errors.New("no such source")
+	client, err := New(t.Context(), Config{Store: store, DataSource: func(core.DataSourceUpdateSink, *slog.Logger) (core.UpdateProcessor, error) {
+		return nil, broken
+	}})
+	require.Nil(t, client)
+	require.ErrorIs(t, err, broken)
+	require.EqualValues(t, 1, store.closed.Load())
+}
+
+func TestNew_DataSourceSilent_ReturnsAClientThatGoesOnTrying(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &manualSource{}
+		start := time.Now()
+		client, err := New(t.Context(), Config{DataSource: source.factory})
+		require.ErrorIs(t, err, ErrInitTimeout)
+		require.Equal(t, DefaultStartWait, time.Since(start))
+		require.False(t, client.Initialized(t.Context()))
+		require.Equal(t, ldreason.EvalErrorClientNotReady, errorKind(t, client, "a"))
+
+		source.deliver(t.Context(), items(t, "a", onFlag("a", 1, "true")))
+		require.True(t, client.Initialized(t.Context()))
+		require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+		require.NoError(t, client.Close())
+	})
+}
+
+func TestNew_StartWait_NegativeDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		client, err := New(t.Context(), Config{DataSource: (&manualSource{}).factory, StartWait: -1})
+		require.NoError(t, err)
+		require.Zero(t, time.Since(start))
+		require.NoError(t, client.Close())
+	})
+}
+
+func TestNew_ContextEnds_ReturnsAClientAndTheContextsError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		source := &manualSource{}
+		client, err := New(ctx, Config{DataSource: source.factory})
+		require.Equal(t, ctx.Err(), err)
+		source.deliver(t.Context(), items(t, "a", onFlag("a", 1, "true")))
+		require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+		require.NoError(t, client.Close())
+	})
+}
+
+func TestNew_ContextHasEnded_DataThatIsThereCounts(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 {
+		client, err := New(ctx, Config{DataSource: (&manualSource{first: items(t)}).factory})
+		require.NoError(t, err)
+		require.NoError(t, client.Close())
+	}
+}
+
+func TestNew_DataSourceGivesUp_ReturnsAtOnce(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing.json")
+	client, err := New(t.Context(), Config{
+		DataSource: filedata.Source(filedata.Options{Paths: []string{missing}}),
+		StartWait:  time.Hour,
+		Logger:     slog.New(slog.DiscardHandler),
+	})
+	require.ErrorIs(t, err, ErrInitFailed)
+	require.ErrorContains(t, err, missing)
+	require.Equal(t, core.DataSourceOff, client.DataSourceStatus().Status().State)
+	require.NoError(t, client.Close())
+}
+
+func TestNew_FileAndMemory_Evaluates(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "flags.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("flagValues:\n  a: true\n"), 0o600))
+	client, err := New(t.Context(), Config{DataSource: filedata.Source(filedata.Options{Paths: []string{path}, Reload: true})})
+	require.NoError(t, err)
+	require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+	require.Equal(t, core.DataStoreStatus{Available: true}, client.DataStoreStatus().Status())
+	require.False(t, client.DataStoreStatus().MonitoringEnabled())
+	client.DataStoreStatus().AddListener(func(core.DataStoreStatus) {})()
+	eventually(t, func() bool { return client.DataSourceStatus().Status().State == core.DataSourceValid }, "valid")
+
+	changed := make(chan core.FlagValueChange, 1)
+	client.FlagTracker().AddFlagValueChangeListener("a", user, anyDefault, func(c core.FlagValueChange) { changed <- c })
+	require.NoError(t, os.WriteFile(path, []byte("flagValues:\n  a: false\n"), 0o600))
+	require.False(t, (<-changed).NewValue.BoolValue())
+	require.NoError(t, client.Close())
+}
+
+func TestClient_Offline_ReturnsDefaults(t *testing.T) {
+	source := &manualSource{}
+	store := &closeCounter{FeatureStoreCore: filledStore(t, items(t, "a", onFlag("a", 1, "true")))}
+	client, err := New(t.Context(), Config{Offline: true, DataSource: source.factory, Store: store})
+	require.NoError(t, err)
+	require.False(t, client.Initialized(t.Context()))
+	require.Equal(t, ldreason.EvalErrorClientNotReady, errorKind(t, client, "a"))
+	require.False(t, client.AllFlagsState(t.Context(), user).Valid())
+	require.Nil(t, source.sink)
+	require.ErrorIs(t, client.Close(), errClosing)
+	require.EqualValues(t, 1, store.closed.Load())
+}
+
+func TestClient_DaemonMode_ReadsWhatOthersWrite(t *testing.T) {
+	client, err := New(t.Context(), Config{Store: filledStore(t, items(t, "a", onFlag("a", 1, "true")))})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, client.Close()) }()
+	require.True(t, client.Initialized(t.Context()))
+	require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+	require.Equal(t, ldreason.EvalErrorFlagNotFound, errorKind(t, client, "b"))
+	require.Equal(t, core.DataSourceValid, client.DataSourceStatus().Status().State)
+	require.True(t, client.DataStoreStatus().MonitoringEnabled())
+}
+
+func TestClient_DaemonMode_StoreNotMarkedAsFilled(t *testing.T) {
+	store := memorystore.New(nil, nil)
+	_, err := store.Upsert(t.Context(), core.Flags, "a", keyed(t, "a", onFlag("a", 1, "true")).Item.Serialized())
+	require.NoError(t, err)
+	client, err := New(t.Context(), Config{Store: store})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, client.Close()) }()
+	require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+	require.False(t, client.Initialized(t.Context()))
+	require.Equal(t, ldreason.EvalErrorClientNotReady, errorKind(t, client, "b"))
+}
+
+func TestClient_EarlierRun_IsUsedUntilTheDataSourceDelivers(t *testing.T) {
+	for _, mode := range []caching.Mode{caching.Off(), caching.TTL(time.Hour), caching.Forever()} {
+		for _, storeMode := range []core.DataStoreMode{core.DataStoreModeReadWrite, core.DataStoreModeReadOnly} {
+			t.Run(mode.String()+", "+storeMode.String(), func(t *testing.T) {
+				source := &manualSource{}
+				db := &memorystore.Database{}
+				fill := memorystore.New(db, nil)
+				item := keyed(t, "a", onFlag("a", 1, `"old"`)).Item.Serialized()
+				require.NoError(t, fill.Init(t.Context(), []core.SerializedCollection{{
+					Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "a", Item: item}},
+				}}))
+				client, err := New(t.Context(), Config{
+					DataSource: source.factory, Store: memorystore.New(db, nil), StoreMode: storeMode,
+					Cache: caching.Options{Mode: mode}, StartWait: time.Nanosecond,
+				})
+				require.ErrorIs(t, err, ErrInitTimeout)
+				defer func() { require.NoError(t, client.Close()) }()
+				require.True(t, client.Initialized(t.Context()))
+				require.Equal(t, "old", client.StringVariation(t.Context(), "a", user, "default"))
+				require.Len(t, client.AllFlagsState(t.Context(), user).Values(), 1)
+
+				source.deliver(t.Context(), items(t, "a", onFlag("a", 2, `"new"`), "b", onFlag("b", 1, "1")))
+				require.Equal(t, "new", client.StringVariation(t.Context(), "a", user, "default"))
+				require.NoError(t, source.sink.Delete(t.Context(), core.Flags, "b", 2))
+				require.Equal(t, ldreason.EvalErrorFlagNotFound, errorKind(t, client, "b"))
+
+				stored, _, err := fill.Get(t.Context(), core.Flags, "a")
+				require.NoError(t, err)
+				written := bytes.Contains(stored.Data, []byte("new"))
+				require.Equal(t, storeMode == core.DataStoreModeReadWrite, written)
+				require.True(t, client.DataStoreStatus().Status().Available)
+				client.DataStoreStatus().AddListener(func(core.DataStoreStatus) {})()
+				require.True(t, client.DataStoreStatus().MonitoringEnabled())
+			})
+		}
+	}
+}
+
+// With the database down from the start, what the data source says is used from memory.
+func TestClient_StoreDownFromTheStart_EvaluatesWhatWasDelivered(t *testing.T) {
+	store := &faultyStore{FeatureStoreCore: memorystore.New(nil, nil)}
+	store.fail(core.ErrUnavailable)
+	source := &manualSource{first: items(t, "a", onFlag("a", 1, "true"))}
+	client, err := New(t.Context(), Config{
+		Store: store, DataSource: source.factory, StartWait: deadline, Logger: slog.New(slog.DiscardHandler),
+		Cache: caching.Options{MinRetryDelay: time.Millisecond, MaxRetryDelay: time.Millisecond},
+	})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, client.Close()) }()
+	require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+	require.Equal(t, core.DataSourceErrorStore, client.DataSourceStatus().Status().LastError.Kind)
+	require.False(t, client.DataStoreStatus().Status().Available)
+
+	store.fail(nil)
+	eventually(t, func() bool { return client.DataStoreStatus().Status().Stale }, "the store asks for the data")
+	source.deliver(t.Context(), source.first)
+	eventually(t, func() bool {
+		return client.DataStoreStatus().Status() == core.DataStoreStatus{Available: true}
+	}, "the store is well again")
+	require.Equal(t, core.DataSourceValid, client.DataSourceStatus().Status().State)
+}
+
+func TestClient_Close_IsIdempotentAndFinal(t *testing.T) {
+	source := &manualSource{first: items(t, "a", onFlag("a", 1, "true"))}
+	store := &closeCounter{FeatureStoreCore: memorystore.New(nil, nil)}
+	client, err := New(t.Context(), Config{DataSource: source.factory, Store: store})
+	require.NoError(t, err)
+	require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			if err := client.Close(); !errors.Is(err, errClosing) {
+				t.Errorf("Close returned %v", err)
+			}
+		})
+	}
+	group.Wait()
+	require.EqualValues(t, 1, store.closed.Load())
+	require.EqualValues(t, 1, source.stopped.Load())
+	require.False(t, client.Initialized(t.Context()))
+	require.Equal(t, ldreason.EvalErrorClientNotReady, errorKind(t, client, "a"))
+	require.False(t, client.AllFlagsState(t.Context(), user).Valid())
+	require.Equal(t, core.DataSourceOff, client.DataSourceStatus().Status().State)
+	require.ErrorIs(t, source.sink.Init(t.Context(), nil), core.ErrClosed)
+	source.sink.UpdateStatus(core.DataSourceValid, core.DataSourceErrorInfo{})
+	require.Equal(t, core.DataSourceOff, client.DataSourceStatus().Status().State)
+}
+
+func TestClient_Close_LeavesADataSourceBehindThatDoesNotEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &manualSource{first: items(t), endless: true}
+		client, err := New(t.Context(), Config{DataSource: source.factory, Logger: slog.New(slog.DiscardHandler)})
+		require.NoError(t, err)
+		start := time.Now()
+		require.NoError(t, client.Close())
+		require.InDelta(t, stopLimit, time.Since(start), float64(time.Second))
+	})
+}
+
+func TestClient_Close_WhileInUse(t *testing.T) {
+	client, source := newTestClientWith(t, items(t, "a", onFlag("a", 1, "true")), Config{Store: memorystore.New(nil, nil)})
+	var group sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		group.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					client.BoolVariation(context.Background(), "a", user, false)
+					client.AllFlagsState(context.Background(), user)
+				}
+			}
+		})
+	}
+	group.Go(func() {
+		for version := 2; ; version++ {
+			item := keyed(t, "a", onFlag("a", version, "true")).Item
+			if source.sink.Upsert(context.Background(), core.Flags, "a", item) != nil {
+				return
+			}
+		}
+	})
+	require.NoError(t, client.Close())
+	close(stop)
+	group.Wait()
+}
+
+func TestClient_SecureModeHash_KnownValue(t *testing.T) {
+	client, err := New(t.Context(), Config{SDKKey: "secret", Offline: true})
+	require.NoError(t, err)
+	require.Equal(t, "aa747c502a898200f9e4fa21bac68136f886a0e27aec70ba06daf2e2a5cb5597",
+		client.SecureModeHash(ldcontext.New("Message")))
+	require.NoError(t, client.Close())
+}
+
+func TestClient_BigSegmentStoreStatus_NotConfigured(t *testing.T) {
+	client, _ := newTestClient(t, items(t))
+	require.Equal(t, core.BigSegmentStoreStatus{}, client.BigSegmentStoreStatus().Status())
+	client.BigSegmentStoreStatus().AddListener(func(core.BigSegmentStoreStatus) {})()
+}
+
+func TestClient_SDKKey_IsNeverLogged(t *testing.T) {
+	var log bytes.Buffer
+	client, err := New(t.Context(), Config{
+		SDKKey: "sdk-secret", StartWait: time.Nanosecond, DataSource: (&manualSource{}).factory,
+		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	require.ErrorIs(t, err, ErrInitTimeout)
+	require.NotContains(t, err.Error(), "sdk-secret")
+	client.BoolVariation(t.Context(), "a", user, false)
+	require.NoError(t, client.Close())
+	require.NotContains(t, log.String(), "sdk-secret")
+}

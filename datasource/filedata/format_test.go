@@ -1,0 +1,265 @@
+package filedata_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/datasource/filedata"
+)
+
+// write makes a file in a new directory.
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+const valueFlag = `{"key":%q,"version":1,"on":true,"prerequisites":[],"targets":[],"rules":[],"fallthrough":{"variation":0},` +
+	`"offVariation":0,"variations":[%s],"salt":""}`
+
+func TestSource_Start_LoadsFile(t *testing.T) {
+	type items = map[string]string
+	for _, tc := range []struct {
+		name, file, text string
+		want             items
+	}{
+		{
+			"flags and segments keep their text, unknown properties included", "f.json",
+			`{"flags":{"a":{ "version":7, "key":"a", "on":true, "newThing":{"x":[1e2]} }},"segments":{"s":{"key":"s","version":2}}}`,
+			items{
+				"features/a": `{ "version":7, "key":"a", "on":true, "newThing":{"x":[1e2]} }`,
+				"segments/s": `{"key":"s","version":2}`,
+			},
+		},
+		{
+			"key and version are filled in", "f.json", `{"flags":{"a":{},"b":{"version":3},"c\"":{"key":"c\"","on":true}}}`,
+			items{
+				"features/a":   `{"key":"a","version":1}`,
+				"features/b":   `{"key":"b","version":3}`,
+				"features/c\"": `{"version":1,"key":"c\"","on":true}`,
+			},
+		},
+		{
+			"flag values", "f.json", `{"flagValues":{"a":true,"b":{"x":12345678901234567890},"c":null,"d":"<&>"}}`,
+			items{
+				"features/a": fmt.Sprintf(valueFlag, "a", "true"),
+				"features/b": fmt.Sprintf(valueFlag, "b", `{"x":12345678901234567890}`),
+				"features/c": fmt.Sprintf(valueFlag, "c", "null"),
+				"features/d": fmt.Sprintf(valueFlag, "d", `"<&>"`),
+			},
+		},
+		{"no flags", "f.json", `{}`, items{}},
+		{"sections without anything", "f.json", `{"flags":null,"flagValues": null,"segments":{}}`, items{}},
+		{"byte order mark", "f.json", "\ufeff" + `{"flags":{"a":{"key":"a","version":1}}}`, items{"features/a": `{"key":"a","version":1}`}},
+		{"JSON by content", "flags.conf", ` {"flags":{"a":{"key":"a","version":1}}}`, items{"features/a": `{"key":"a","version":1}`}},
+		{"YAML by content", "flags.conf", "flags:\n  a:\n    key: a\n    version: 1\n", items{"features/a": `{"key":"a","version":1}`}},
+		{"tombstone", "f.json", `{"flags":{"a":{"key":"a","version":4,"deleted":true}}}`, items{"features/a": `{"key":"a","version":4,"deleted":true}`}},
+		{"empty YAML sections", "f.yml", "flags:\nsegments: {}\n", items{}},
+		{
+			"YAML keeps digits, and on is a name", "f.YAML",
+			"flags:\n  a:\n    version: 2\n    on: true\n    variations: [9007199254740993, 123456789012345678901234567890, 1.10, -0.5e-7, 1e300]\n",
+			items{"features/a": `{"key":"a","version":2,"on":true,"variations":[9007199254740993,123456789012345678901234567890,1.10,-0.5e-7,1e300]}`},
+		},
+		{
+			"YAML numbers that JSON writes differently", "f.yaml",
+			"flagValues:\n  a: [0x10, 1_000, .5, +3, 0o17, 1_0.5]\n",
+			items{"features/a": fmt.Sprintf(valueFlag, "a", `[16,1000,0.5,3,15,10.5]`)},
+		},
+		{
+			"YAML scalars", "f.yaml",
+			"flagValues:\n  a: [yes, 'no', \"true\", true, ~, 2024-01-02, \"1\", |\n    x\n    y\n  ]\n",
+			nil,
+		},
+		{
+			"YAML scalars", "f.yaml",
+			"flagValues:\n  a: [yes, 'no', \"true\", true, ~, 2024-01-02, \"1\"]\n  1: false\n  true: 2\n",
+			items{
+				"features/a":    fmt.Sprintf(valueFlag, "a", `["yes","no","true",true,null,"2024-01-02","1"]`),
+				"features/1":    fmt.Sprintf(valueFlag, "1", `false`),
+				"features/true": fmt.Sprintf(valueFlag, "true", `2`),
+			},
+		},
+		{
+			"YAML anchors, aliases and merges", "f.yaml",
+			"base: &base {version: 5, on: false}\nmore: &more {salt: s, version: 6}\n" +
+				"flags:\n  a: {<<: *base, on: true}\n  b: {<<: [*base, *more]}\n  c: &c {on: true}\n  d: *c\n",
+			items{
+				"features/a": `{"key":"a","on":true,"version":5}`,
+				"features/b": `{"key":"b","version":5,"on":false,"salt":"s"}`,
+				"features/c": `{"key":"c","version":1,"on":true}`,
+				"features/d": `{"key":"d","version":1,"on":true}`,
+			},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newSink()
+			source := start(t, s, filedata.Options{Paths: []string{write(t, tc.file, tc.text)}})
+			if tc.want == nil {
+				s.waitForState(t, core.DataSourceOff)
+				return
+			}
+			s.waitForState(t, core.DataSourceValid)
+			require.Equal(t, tc.want, s.items())
+			require.True(t, source.Initialized())
+			require.True(t, source.Alive())
+		})
+	}
+}
+
+func TestSource_Start_RefusesFile(t *testing.T) {
+	deep := strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000)
+	var bomb strings.Builder
+	bomb.WriteString("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n")
+	for i := range 9 {
+		fmt.Fprintf(&bomb, "a%d: &a%d [%s]\n", i+1, i+1, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d,", i), 10), ","))
+	}
+	for _, tc := range []struct {
+		name, file, text string
+		wants            []string
+	}{
+		{"empty", "f.json", "", []string{"f.json", "empty"}},
+		{"white space", "f.yaml", " \n\n", []string{"f.yaml", "empty"}},
+		{"YAML with nothing but a comment", "f.yaml", "# later\n", []string{"empty"}},
+		{"YAML null", "f.yaml", "~\n", []string{"empty"}},
+		{"half written", "f.json", "{\"flags\": {\n\"a\": {\"key\":\"a\",", []string{"line 2", "unexpected end"}},
+		{"syntax", "f.json", "{\n\n\"flags\": {,}}", []string{"line 3", "invalid character ','"}},
+		{"text after the end", "f.json", "{}\n}", []string{"line 2"}},
+		{"not an object", "f.json", "[]", []string{"line 1", "must be an object"}},
+		{"not a mapping", "f.yaml", "- a\n", []string{"line 1", "must be a mapping"}},
+		{"section that is no object", "f.json", "{\n\"flags\": 3}", []string{"line 2", `"flags" must be an object`}},
+		{"section that is no mapping", "f.yaml", "segments:\n- a\n", []string{"line 2", `"segments" must be a mapping`}},
+		{"flag that is no object", "f.json", "{\"flags\":{\n\"a\": true}}", []string{"line 2", `"a" in "flags"`, "must be an object"}},
+		{"other key", "f.json", "{\"flags\":{\n\"a\":{\"key\":\"b\"}}}", []string{"line 2", `"a" in "flags"`, `another "key": "b"`}},
+		{"key that is no string", "f.json", `{"flags":{"a":{"key":3}}}`, []string{`"a" in "flags"`}},
+		{"empty key", "f.json", "{\"flags\":{\n\n\"\":{}}}", []string{"line 3", "empty key"}},
+		{"version that is no integer", "f.json", `{"flags":{"a":{"version":1.5}}}`, []string{`"a" in "flags"`, "1.5"}},
+		{"flag that cannot be evaluated", "f.json", `{"flags":{"a":{"on":"yes"}}}`, []string{`"a" in "flags"`, "corrupt"}},
+		{"segment that cannot be evaluated", "f.json", `{"segments":{"s":{"included":true}}}`, []string{`"s" in "segments"`}},
+		{"twice", "f.json", "{\"flags\":{\"a\":{},\n\"a\":{}}}", []string{"line 2", `"a" in "flags" is there twice`, "first in line 1"}},
+		{"flag and value", "f.yaml", "flags:\n  a: {}\nflagValues:\n  a: 1\n", []string{"line 4", "twice", "first in line 2"}},
+		{"YAML property twice", "f.yaml", "flags:\n  a:\n    on: true\n    on: false\n", []string{"line 4", `"on" is there twice`}},
+		{"YAML syntax", "f.yaml", "flags:\n  a: [1\nb: 2\n", []string{"f.yaml", "line"}},
+		{"two YAML documents", "f.yaml", "flags: {}\n---\nflags: {}\n", []string{"second YAML document"}},
+		{"YAML broken after the first document", "f.yaml", "flags: {}\n---\n[\n", []string{"line"}},
+		{"YAML infinity", "f.yaml", "flagValues:\n  a: .inf\n", []string{"line 2", ".inf"}},
+		{"YAML tag", "f.yaml", "flagValues:\n  a: !secret x\n", []string{"line 2", "!secret"}},
+		{"YAML key that is no string", "f.yaml", "flagValues:\n  a: {[1]: 2}\n", []string{"line 2", "key must be a string"}},
+		{"YAML merge of a scalar", "f.yaml", "flags:\n  a: {<<: 3}\n", []string{"line 2", "mapping"}},
+		{"YAML aliases that multiply", "f.yaml", bomb.String() + "flagValues:\n  a: *a9\n", []string{"too many aliases"}},
+		{"YAML alias within itself", "f.yaml", "flagValues:\n  a: &a [*a]\n", []string{"line 2"}},
+		{"nested too deeply", "f.json", `{"flagValues":{"a":` + deep + `}}`, []string{"depth"}},
+		{"nested too deeply in YAML", "f.yaml", "flagValues: {a: " + deep + "}", []string{"depth"}},
+		{"not UTF-8", "f.json", "{\n\"flags\":{\"\xff\":{}}}", []string{"line 2", "UTF-8"}},
+		{"too large", "f.json", `{"flagValues":{"a":"` + strings.Repeat("x", 100_000) + `"}}`, []string{"larger than the limit of 100000 bytes"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newSink()
+			path := write(t, tc.file, tc.text)
+			source := start(t, s, filedata.Options{Paths: []string{path}, MaxFileSize: 100_000})
+			s.waitForState(t, core.DataSourceOff)
+			require.Equal(t, core.DataSourceErrorInvalidData, s.last().err.Kind)
+			for _, want := range append(tc.wants, path) {
+				require.Contains(t, s.last().err.Message, want)
+			}
+			require.Zero(t, s.initCount())
+			require.False(t, source.Initialized())
+			eventually(t, func() bool { return !source.Alive() }, "nothing is left to do")
+		})
+	}
+}
+
+func TestSource_Start_UnreadableFileIsAnIOError(t *testing.T) {
+	directory := t.TempDir()
+	for _, path := range []string{filepath.Join(directory, "missing.json"), filepath.Join(directory, "no", "such", "f.json")} {
+		s := newSink()
+		start(t, s, filedata.Options{Paths: []string{path}})
+		s.waitForState(t, core.DataSourceOff)
+		require.Equal(t, core.DataSourceErrorNetwork, s.last().err.Kind)
+		require.Contains(t, s.last().err.Message, path)
+	}
+}
+
+func TestSource_Start_RefusesWhatIsNotAFile(t *testing.T) {
+	s := newSink()
+	start(t, s, filedata.Options{Paths: []string{t.TempDir()}})
+	s.waitForState(t, core.DataSourceOff)
+	require.Contains(t, s.last().err.Message, "not a regular file")
+}
+
+func TestSource_Start_SeveralFilesMakeUpTheData(t *testing.T) {
+	a := write(t, "a.json", `{"flags":{"a":{"key":"a","version":1}}}`)
+	b := write(t, "b.yaml", "flagValues: {b: 1}\nsegments: {a: {}}\n")
+	s := newSink()
+	start(t, s, filedata.Options{Paths: []string{a, b}})
+	s.waitForState(t, core.DataSourceValid)
+	require.Equal(t, map[string]string{
+		"features/a": `{"key":"a","version":1}`,
+		"features/b": fmt.Sprintf(valueFlag, "b", "1"),
+		"segments/a": `{"key":"a","version":1}`,
+	}, s.items())
+}
+
+func TestSource_Start_DuplicateKeys(t *testing.T) {
+	a := write(t, "a.json", `{"flags":{"x":{"key":"x","version":1}}}`)
+	b := write(t, "b.json", `{"flags":{"x":{"key":"x","version":2}}}`)
+	t.Run("fail", func(t *testing.T) {
+		s := newSink()
+		start(t, s, filedata.Options{Paths: []string{a, b}})
+		s.waitForState(t, core.DataSourceOff)
+		require.Contains(t, s.last().err.Message, b)
+		require.Contains(t, s.last().err.Message, a)
+	})
+	t.Run("first wins", func(t *testing.T) {
+		s := newSink()
+		start(t, s, filedata.Options{Paths: []string{a, b}, DuplicateKeys: filedata.DuplicateKeysFirstWins})
+		s.waitForState(t, core.DataSourceValid)
+		require.Equal(t, map[string]string{"features/x": `{"key":"x","version":1}`}, s.items())
+	})
+}
+
+func TestSource_Start_UnknownPropertyIsLogged(t *testing.T) {
+	for _, path := range []string{
+		write(t, "f.json", "{\"flags\":{},\n\"flagvalues\":{\"a\":[{}]},\"flagValues\":{\"b\":1}}"),
+		write(t, "f.yaml", "flags: {}\nflagvalues: {a: 1}\nflagValues: {b: 1}\n"),
+	} {
+		var log bytes.Buffer
+		s := newSink()
+		source, err := filedata.Source(filedata.Options{Paths: []string{path}})(s, slog.New(slog.NewTextHandler(&log, nil)))
+		require.NoError(t, err)
+		source.Start(t.Context())
+		s.waitForState(t, core.DataSourceValid)
+		source.Stop()
+		eventually(t, func() bool { return !source.Alive() }, "the source ends")
+		require.Contains(t, log.String(), "line=2 property=flagvalues")
+		require.Contains(t, log.String(), `known="[flags flagValues segments]"`)
+		require.Contains(t, s.items(), "features/b")
+		require.Len(t, s.items(), 1)
+	}
+}
+
+func TestSource_InvalidOptions(t *testing.T) {
+	for _, tc := range []struct {
+		want    string
+		options filedata.Options
+	}{
+		{"Paths names no file", filedata.Options{}},
+		{"Paths[1] is empty", filedata.Options{Paths: []string{"a", ""}}},
+		{"DuplicateKeys 7 is unknown", filedata.Options{Paths: []string{"a"}, DuplicateKeys: 7}},
+		{"MaxFileSize -1 is negative", filedata.Options{Paths: []string{"a"}, MaxFileSize: -1}},
+		{"Debounce -1ns is negative", filedata.Options{Paths: []string{"a"}, Debounce: -1}},
+		{"PollInterval -1ns is negative", filedata.Options{Paths: []string{"a"}, PollInterval: -1}},
+	} {
+		_, err := filedata.Source(tc.options)(newSink(), slog.Default())
+		require.ErrorIs(t, err, core.ErrInvalid)
+		require.ErrorContains(t, err, tc.want)
+	}
+}

@@ -1,0 +1,84 @@
+package filedata
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// Source returns what makes a data source that reads files. Options that cannot be used are reported by the factory, in
+// an error wrapping [core.ErrInvalid] that names all of them; files are not looked at before Start.
+//
+// Stop does not wait; the data source's goroutine and its watches are gone when Alive returns false.
+func Source(options Options) core.UpdateProcessorFactory {
+	return func(sink core.DataSourceUpdateSink, logger *slog.Logger) (core.UpdateProcessor, error) {
+		if err := options.validate(); err != nil {
+			return nil, err
+		}
+		options, err := options.withDefaults()
+		if err != nil {
+			return nil, err
+		}
+		return &source{
+			options: options,
+			sink:    sink,
+			logger:  logger,
+			loader:  loader{options: options, logger: logger},
+			store:   make(chan struct{}, 1),
+		}, nil
+	}
+}
+
+// source is a data source that reads files. The unprotected fields belong to the goroutine that Start starts.
+type source struct {
+	options Options
+	sink    core.DataSourceUpdateSink
+	logger  *slog.Logger
+	loader  loader
+	store   chan struct{} // holds a token if the status of the store has changed
+	stale   atomic.Bool   // the store has asked for everything again
+
+	current   []core.Collection // the last good data; nil before there is any
+	refused   bool              // the store has refused current
+	lastError string            // what was reported last; empty if the files were all right
+
+	initialized atomic.Bool
+	alive       atomic.Bool
+
+	mu      sync.Mutex
+	stopped bool
+	cancel  context.CancelFunc // set by Start
+}
+
+var _ core.UpdateProcessor = (*source)(nil)
+
+func (s *source) Start(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped || s.cancel != nil {
+		return
+	}
+	ctx, s.cancel = context.WithCancel(ctx)
+	s.alive.Store(true)
+	go func() {
+		defer s.alive.Store(false)
+		defer s.Stop()
+		s.run(ctx)
+	}()
+}
+
+func (s *source) Stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	if s.cancel != nil {
+		s.cancel()
+	}
+}
+
+func (s *source) Alive() bool { return s.alive.Load() }
+
+func (s *source) Initialized() bool { return s.initialized.Load() }

@@ -1,0 +1,125 @@
+package cleat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
+	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+	evaluation "github.com/launchdarkly/go-server-sdk-evaluation/v3"
+	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// failed returns the detail of an evaluation that has no value.
+func failed(kind ldreason.EvalErrorKind) ldreason.EvaluationDetail {
+	return ldreason.NewEvaluationDetailForError(kind, ldvalue.Null())
+}
+
+// evaluateKey evaluates the flag with the key for the context. It never panics.
+func (c *Client) evaluateKey(
+	ctx context.Context, key string, evalContext *ldcontext.Context,
+) (detail ldreason.EvaluationDetail) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			c.logPanic(key, cause)
+			detail = failed(ldreason.EvalErrorException)
+		}
+	}()
+	if problem := c.problemBefore(ctx, evalContext); problem != "" {
+		return failed(problem)
+	}
+	flag, problem := c.flag(ctx, key)
+	if problem != "" {
+		return failed(problem)
+	}
+	result, err := c.evaluators.evaluate(ctx, flag, evalContext, nil)
+	if err != nil {
+		return failed(c.problemOf(ctx, key, err))
+	}
+	return result.Detail
+}
+
+// problemBefore returns why nothing can be evaluated; empty if something can.
+func (c *Client) problemBefore(ctx context.Context, evalContext *ldcontext.Context) ldreason.EvalErrorKind {
+	switch {
+	case ctx == nil:
+		c.logger.Error("cleat: a flag was evaluated with a nil context.Context")
+		return ldreason.EvalErrorException
+	case c.offline || c.closed.Load():
+		return ldreason.EvalErrorClientNotReady
+	case !c.daemon && !c.Initialized(ctx):
+		return ldreason.EvalErrorClientNotReady
+	case evalContext.Err() != nil:
+		return ldreason.EvalErrorUserNotSpecified
+	}
+	return ""
+}
+
+// flag returns the flag with the key, or why it cannot be evaluated.
+func (c *Client) flag(ctx context.Context, key string) (*ldmodel.FeatureFlag, ldreason.EvalErrorKind) {
+	if key == "" {
+		return nil, ldreason.EvalErrorFlagNotFound
+	}
+	item, found, err := c.store.Get(ctx, core.Flags, key)
+	if err != nil {
+		return nil, c.problemOf(ctx, key, err)
+	}
+	if !found {
+		return nil, c.problemOfUnknown(ctx)
+	}
+	flag, err := item.Flag()
+	if err != nil {
+		return nil, c.problemOf(ctx, key, err)
+	}
+	return flag, ""
+}
+
+// problemOfUnknown tells a flag that does not exist from a store that nobody has filled. In daemon mode a store is used
+// without asking that first, because not everything that fills one marks it as filled.
+func (c *Client) problemOfUnknown(ctx context.Context) ldreason.EvalErrorKind {
+	if c.daemon && !c.Initialized(ctx) {
+		return ldreason.EvalErrorClientNotReady
+	}
+	return ldreason.EvalErrorFlagNotFound
+}
+
+// problemOf logs at a low level, because it is called at every evaluation; what ails the store is reported by itself.
+func (c *Client) problemOf(ctx context.Context, key string, err error) ldreason.EvalErrorKind {
+	c.logger.DebugContext(ctx, "cleat: a flag cannot be evaluated", "flag", key, "error", err)
+	switch {
+	case errors.Is(err, core.ErrCorrupt):
+		return ldreason.EvalErrorMalformedFlag
+	case errors.Is(err, core.ErrClosed):
+		return ldreason.EvalErrorClientNotReady
+	default:
+		return ldreason.EvalErrorException
+	}
+}
+
+// evaluateFlag evaluates a flag that has been read, with what its prerequisites contributed. It never panics.
+func (c *Client) evaluateFlag(
+	ctx context.Context, flag *ldmodel.FeatureFlag, evalContext *ldcontext.Context,
+	recorder evaluation.PrerequisiteFlagEventRecorder,
+) (result evaluation.Result) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			c.logPanic(flag.Key, cause)
+			result = evaluation.Result{Detail: failed(ldreason.EvalErrorException)}
+		}
+	}()
+	result, err := c.evaluators.evaluate(ctx, flag, evalContext, recorder)
+	if err != nil {
+		return evaluation.Result{Detail: failed(c.problemOf(ctx, flag.Key, err))}
+	}
+	return result
+}
+
+func (c *Client) logPanic(key string, cause any) {
+	c.logger.Error("cleat: evaluating a flag panicked",
+		"flag", key, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+}

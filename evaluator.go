@@ -1,0 +1,119 @@
+package cleat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
+	evaluation "github.com/launchdarkly/go-server-sdk-evaluation/v3"
+	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// evaluators evaluates flags. The engine is not given a context for what it reads while it evaluates, and does not ask
+// for errors; so each evaluation borrows an engine with a reader of its own, which holds both. Lending them from a pool
+// costs neither an allocation nor a lock.
+type evaluators struct {
+	pool sync.Pool
+}
+
+// engine is an evaluation engine and what it reads through.
+type engine struct {
+	store     core.ReadOnlyStore
+	logger    *slog.Logger
+	evaluator evaluation.Evaluator
+
+	ctx context.Context //nolint:containedctx // of the one evaluation that has borrowed the engine
+	err error           // the first error of the store in this evaluation
+}
+
+func newEvaluators(store core.ReadOnlyStore, logger *slog.Logger) *evaluators {
+	return &evaluators{pool: sync.Pool{New: func() any {
+		e := &engine{store: store, logger: logger}
+		e.evaluator = evaluation.NewEvaluatorWithOptions(e, evaluation.EvaluatorOptionErrorLogger(engineLogger{logger}))
+		return e
+	}}}
+}
+
+// evaluate returns the result for the flag. The error is one of the store, because of which the result cannot be relied
+// on. If the engine panics, it is not used again.
+func (p *evaluators) evaluate(
+	ctx context.Context, flag *ldmodel.FeatureFlag, evalContext *ldcontext.Context,
+	recorder evaluation.PrerequisiteFlagEventRecorder,
+) (evaluation.Result, error) {
+	e := p.pool.Get().(*engine)
+	e.ctx = ctx
+	result := e.evaluator.Evaluate(flag, *evalContext, recorder)
+	err := e.err
+	e.ctx, e.err = nil, nil
+	p.pool.Put(e)
+	return result, err
+}
+
+// GetFeatureFlag returns a prerequisite. One that cannot be decoded counts as missing, like one that does not exist.
+func (e *engine) GetFeatureFlag(key string) *ldmodel.FeatureFlag {
+	item := e.get(core.Flags, key)
+	if item == nil {
+		return nil
+	}
+	flag, err := item.Flag()
+	if err != nil {
+		logItem(e.ctx, e.logger, core.Flags, key, err)
+		return nil
+	}
+	return flag
+}
+
+// GetSegment returns a segment in the same way.
+func (e *engine) GetSegment(key string) *ldmodel.Segment {
+	item := e.get(core.Segments, key)
+	if item == nil {
+		return nil
+	}
+	segment, err := item.Segment()
+	if err != nil {
+		logItem(e.ctx, e.logger, core.Segments, key, err)
+		return nil
+	}
+	return segment
+}
+
+func (e *engine) get(kind core.DataKind, key string) *core.Item {
+	if key == "" {
+		return nil
+	}
+	item, found, err := e.store.Get(e.ctx, kind, key)
+	switch {
+	case errors.Is(err, core.ErrCorrupt):
+		logItem(e.ctx, e.logger, kind, key, err)
+		return nil
+	case err != nil:
+		if e.err == nil {
+			e.err = fmt.Errorf("reading %q of kind %q: %w", key, string(kind), err)
+		}
+		return nil
+	case !found:
+		return nil
+	}
+	return item
+}
+
+// logItem logs at a low level: it is called at every evaluation, and the store has reported what is corrupt.
+func logItem(ctx context.Context, logger *slog.Logger, kind core.DataKind, key string, err error) {
+	logger.DebugContext(ctx, "cleat: an item cannot be used", "kind", kind, "key", key, "error", err)
+}
+
+// engineLogger passes on what the engine says about flags that are malformed.
+type engineLogger struct{ logger *slog.Logger }
+
+func (l engineLogger) Println(values ...any) {
+	l.logger.Debug("cleat: evaluating: " + fmt.Sprint(values...))
+}
+
+func (l engineLogger) Printf(format string, values ...any) {
+	l.logger.Debug("cleat: evaluating: " + fmt.Sprintf(format, values...))
+}

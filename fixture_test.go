@@ -1,0 +1,201 @@
+package cleat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/memorystore"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// manualSource is a data source that delivers what the test tells it to.
+type manualSource struct {
+	sink    core.DataSourceUpdateSink
+	first   []core.Collection // delivered by Start unless nil
+	alive   atomic.Bool
+	filled  atomic.Bool
+	stopped atomic.Int32
+	// endless keeps it alive after Stop.
+	endless bool
+}
+
+func (s *manualSource) factory(sink core.DataSourceUpdateSink, _ *slog.Logger) (core.UpdateProcessor, error) {
+	s.sink = sink
+	return s, nil
+}
+
+func (s *manualSource) Start(ctx context.Context) {
+	s.alive.Store(true)
+	if s.first != nil {
+		s.deliver(ctx, s.first)
+	}
+}
+
+func (s *manualSource) deliver(ctx context.Context, data []core.Collection) {
+	if s.sink.Init(ctx, data) == nil {
+		s.filled.Store(true)
+		s.sink.UpdateStatus(core.DataSourceValid, core.DataSourceErrorInfo{})
+	}
+}
+
+func (s *manualSource) Stop() {
+	s.stopped.Add(1)
+	s.alive.Store(s.endless)
+}
+
+func (s *manualSource) Alive() bool { return s.alive.Load() }
+
+func (s *manualSource) Initialized() bool { return s.filled.Load() }
+
+// faultyStore is a store in memory that can be made to fail.
+type faultyStore struct {
+	core.FeatureStoreCore
+	mu  sync.Mutex
+	err error
+}
+
+func (s *faultyStore) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+func (s *faultyStore) fault() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+func (s *faultyStore) Init(ctx context.Context, data []core.SerializedCollection) error {
+	if err := s.fault(); err != nil {
+		return err
+	}
+	return s.FeatureStoreCore.Init(ctx, data)
+}
+
+func (s *faultyStore) Get(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
+	if err := s.fault(); err != nil {
+		return core.SerializedItem{}, false, err
+	}
+	return s.FeatureStoreCore.Get(ctx, kind, key)
+}
+
+func (s *faultyStore) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
+	if err := s.fault(); err != nil {
+		return nil, err
+	}
+	return s.FeatureStoreCore.GetAll(ctx, kind)
+}
+
+func (s *faultyStore) Upsert(
+	ctx context.Context, kind core.DataKind, key string, item core.SerializedItem,
+) (core.UpsertResult, error) {
+	if err := s.fault(); err != nil {
+		return core.UpsertResult{}, err
+	}
+	return s.FeatureStoreCore.Upsert(ctx, kind, key, item)
+}
+
+func (s *faultyStore) Initialized(ctx context.Context) (bool, error) {
+	if err := s.fault(); err != nil {
+		return false, err
+	}
+	return s.FeatureStoreCore.Initialized(ctx)
+}
+
+// closeCounter counts how often a store is closed.
+type closeCounter struct {
+	core.FeatureStoreCore
+	closed atomic.Int32
+}
+
+func (s *closeCounter) Close() error {
+	s.closed.Add(1)
+	return errors.Join(s.FeatureStoreCore.Close(), errClosing)
+}
+
+var errClosing = errors.New("closing failed")
+
+func keyed(t testing.TB, key, json string) core.KeyedItem {
+	t.Helper()
+	item, err := core.ParseItem([]byte(json))
+	require.NoError(t, err)
+	return core.KeyedItem{Key: key, Item: item}
+}
+
+// items makes collections from keys and JSON; a key that begins with "segment" is a segment.
+func items(t testing.TB, keysAndJSON ...string) []core.Collection {
+	t.Helper()
+	flags, segments := core.Collection{Kind: core.Flags}, core.Collection{Kind: core.Segments}
+	for i := 0; i < len(keysAndJSON); i += 2 {
+		item := keyed(t, keysAndJSON[i], keysAndJSON[i+1])
+		if strings.HasPrefix(item.Key, "segment") {
+			segments.Items = append(segments.Items, item)
+		} else {
+			flags.Items = append(flags.Items, item)
+		}
+	}
+	return []core.Collection{flags, segments}
+}
+
+// onFlag returns the JSON of a flag that is on and has one value for everyone.
+func onFlag(key string, version int, value string) string {
+	return fmt.Sprintf(`{"key":%q,"version":%d,"on":true,"fallthrough":{"variation":0},"variations":[%s]}`, key, version, value)
+}
+
+// newTestClient returns a client in memory whose data source has delivered the data.
+func newTestClient(t testing.TB, data []core.Collection) (*Client, *manualSource) {
+	t.Helper()
+	return newTestClientWith(t, data, Config{})
+}
+
+func newTestClientWith(t testing.TB, data []core.Collection, config Config) (*Client, *manualSource) {
+	t.Helper()
+	source := &manualSource{first: data}
+	config.DataSource = source.factory
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	client, err := New(context.Background(), config)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	return client, source
+}
+
+// filledStore returns a database that another process has filled.
+func filledStore(t testing.TB, data []core.Collection) core.FeatureStoreCore {
+	t.Helper()
+	store := memorystore.New(nil, nil)
+	var serialized []core.SerializedCollection
+	for _, collection := range data {
+		out := core.SerializedCollection{Kind: collection.Kind}
+		for _, item := range collection.Items {
+			out.Items = append(out.Items, core.KeyedSerializedItem{Key: item.Key, Item: item.Item.Serialized()})
+		}
+		serialized = append(serialized, out)
+	}
+	require.NoError(t, store.Init(context.Background(), serialized))
+	return store
+}
+
+var user = ldcontext.New("someone")
+
+const deadline = 10 * time.Second
+
+func eventually(t testing.TB, condition func() bool, message string) {
+	t.Helper()
+	require.Eventually(t, condition, deadline, time.Millisecond, message)
+}

@@ -1,0 +1,100 @@
+package cleat
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/launchdarkly/go-jsonstream/v3/jwriter"
+	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
+	"github.com/launchdarkly/go-sdk-common/v3/ldtime"
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+)
+
+// FlagsState holds the values of all flags for one context at one time. It is immutable. Its JSON is the form in which
+// LaunchDarkly's SDKs for front ends take their first flags. The zero value is the state that is not valid.
+type FlagsState struct {
+	valid bool
+	flags map[string]FlagState
+}
+
+// FlagState is what [FlagsState] says of one flag.
+type FlagState struct {
+	// Value is the flag's value; null if it has none.
+	Value ldvalue.Value
+	// Variation is the index of the value among the flag's variations; none if it has none.
+	Variation ldvalue.OptionalInt
+	// Version is the flag's version.
+	Version int
+	// Reason is why the flag has the value; not defined if that was not asked for.
+	Reason ldreason.EvaluationReason
+	// TrackEvents is true if each evaluation is to be recorded by itself.
+	TrackEvents bool
+	// TrackReason is true if the reason is to be recorded with it, because the value is part of an experiment.
+	TrackReason bool
+	// DebugEventsUntilDate is until when evaluations are to be recorded for debugging; 0 means never.
+	DebugEventsUntilDate ldtime.UnixMillisecondTime
+	// Prerequisites are the keys of the flags that were evaluated to decide about this one, in that order.
+	Prerequisites []string
+
+	detailsOmitted bool // the version does not appear in the JSON
+}
+
+// Valid reports whether flags were evaluated at all.
+func (s FlagsState) Valid() bool { return s.valid }
+
+// Flag returns what is known of the flag with the key, and whether there is one.
+func (s FlagsState) Flag(key string) (state FlagState, found bool) {
+	state, found = s.flags[key]
+	return state, found
+}
+
+// Value returns the value of the flag with the key; null if there is none.
+func (s FlagsState) Value(key string) ldvalue.Value { return s.flags[key].Value }
+
+// Values returns all values by key, in a map that belongs to the caller.
+func (s FlagsState) Values() map[string]ldvalue.Value {
+	values := make(map[string]ldvalue.Value, len(s.flags))
+	for key, flag := range s.flags {
+		values[key] = flag.Value
+	}
+	return values
+}
+
+// MarshalJSON returns an object with the value of each flag under its key, more about each flag in "$flagsState", and
+// whether the state is valid in "$valid". Flags are in the order of their keys.
+func (s FlagsState) MarshalJSON() ([]byte, error) {
+	w := jwriter.NewWriter()
+	keys := slices.Sorted(maps.Keys(s.flags))
+	object := w.Object()
+	for _, key := range keys {
+		s.flags[key].Value.WriteToJSONWriter(object.Name(key))
+	}
+	details := object.Name("$flagsState").Object()
+	for _, key := range keys {
+		s.flags[key].write(details.Name(key))
+	}
+	details.End()
+	object.Name("$valid").Bool(s.valid)
+	object.End()
+	return w.Bytes(), w.Error()
+}
+
+func (f FlagState) write(w *jwriter.Writer) {
+	object := w.Object()
+	defer object.End()
+	object.Maybe("variation", f.Variation.IsDefined()).Int(f.Variation.IntValue())
+	object.Maybe("version", !f.detailsOmitted).Int(f.Version)
+	if f.Reason.IsDefined() {
+		f.Reason.WriteToJSONWriter(object.Name("reason"))
+	}
+	object.Maybe("trackEvents", f.TrackEvents).Bool(true)
+	object.Maybe("trackReason", f.TrackReason).Bool(true)
+	object.Maybe("debugEventsUntilDate", f.DebugEventsUntilDate != 0).Float64(float64(f.DebugEventsUntilDate))
+	if len(f.Prerequisites) > 0 {
+		array := object.Name("prerequisites").Array()
+		for _, key := range f.Prerequisites {
+			array.String(key)
+		}
+		array.End()
+	}
+}

@@ -1,0 +1,54 @@
+package cleat
+
+import (
+	"sync"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// flagTracker tells of changes that went through the client's update sink.
+type flagTracker struct {
+	client *Client
+}
+
+var _ core.FlagTracker = (*flagTracker)(nil)
+
+func (t *flagTracker) AddFlagChangeListener(listener func(core.FlagChange)) (remove func()) {
+	return t.client.sink.changes.Add(listener)
+}
+
+func (t *flagTracker) AddFlagValueChangeListener(
+	key string, evalContext ldcontext.Context, defaultValue ldvalue.Value, listener func(core.FlagValueChange),
+) (remove func()) {
+	if listener == nil {
+		return func() {}
+	}
+	evaluate := func() ldvalue.Value {
+		return t.client.variation(t.client.lifetime, key, &evalContext, defaultValue, anyType).Value
+	}
+	// The listener is added before the first evaluation, so that no change is missed, and waits for it.
+	var mu sync.Mutex
+	mu.Lock()
+	defer mu.Unlock()
+	var current ldvalue.Value
+	update := func() (change core.FlagValueChange, changed bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		change = core.FlagValueChange{Key: key, OldValue: current, NewValue: evaluate()}
+		current = change.NewValue
+		return change, !change.OldValue.Equal(change.NewValue)
+	}
+	remove = t.AddFlagChangeListener(func(change core.FlagChange) {
+		if change.Key != key {
+			return
+		}
+		if change, changed := update(); changed {
+			listener(change)
+		}
+	})
+	current = evaluate()
+	return remove
+}

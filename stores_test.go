@@ -1,0 +1,59 @@
+package cleat
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/memorystore"
+	"github.com/cleatdev/cleat/sqlitestore"
+)
+
+// A client with nothing but the store answers as the one that filled it did, in every mode of the cache.
+func TestClient_OverStores_SecondClientAnswersTheSame(t *testing.T) {
+	db := new(memorystore.Database)
+	path := filepath.Join(t.TempDir(), "flags.db")
+	for name, open := range map[string]func(t *testing.T) core.FeatureStoreCore{
+		"memory": func(*testing.T) core.FeatureStoreCore { return memorystore.New(db, nil) },
+		"sqlite": func(t *testing.T) core.FeatureStoreCore {
+			t.Helper()
+			store, err := sqlitestore.New(t.Context(), path, nil)
+			require.NoError(t, err)
+			return store
+		},
+	} {
+		for _, mode := range []caching.Mode{caching.Off(), caching.TTL(0), caching.Forever()} {
+			t.Run(name+", "+mode.String(), func(t *testing.T) {
+				config := Config{Store: open(t), Cache: caching.Options{Mode: mode}}
+				source := &manualSource{first: dependentData(t)}
+				config.DataSource = source.factory
+				first, err := New(t.Context(), config)
+				require.NoError(t, err)
+				require.NoError(t, source.sink.Upsert(t.Context(), core.Flags, "late", keyed(t, "late", onFlag("late", 3, `"x"`)).Item))
+				require.NoError(t, source.sink.Delete(t.Context(), core.Flags, "alone", 2))
+				want := allFlagsJSON(t, first)
+				require.Contains(t, want, `"late":"x"`)
+				require.NotContains(t, want, "alone")
+				require.NoError(t, first.Close())
+
+				second, err := New(t.Context(), Config{Store: open(t), Cache: caching.Options{Mode: mode}})
+				require.NoError(t, err)
+				require.True(t, second.Initialized(t.Context()))
+				require.Equal(t, want, allFlagsJSON(t, second))
+				require.Equal(t, "x", second.StringVariation(t.Context(), "late", user, "default"))
+				require.NoError(t, second.Close())
+			})
+		}
+	}
+}
+
+func allFlagsJSON(t *testing.T, client *Client) string {
+	t.Helper()
+	text, err := json.Marshal(client.AllFlagsState(t.Context(), user, WithReasons()))
+	require.NoError(t, err)
+	return string(text)
+}

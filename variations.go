@@ -1,0 +1,102 @@
+package cleat
+
+import (
+	"context"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
+	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+)
+
+// BoolVariation returns the value of a boolean flag for the context, or the default value if there is none; see the
+// package documentation for when that is so.
+func (c *Client) BoolVariation(ctx context.Context, key string, evalContext ldcontext.Context, defaultValue bool) bool {
+	detail := c.variation(ctx, key, &evalContext, ldvalue.Bool(defaultValue), ldvalue.BoolType)
+	return detail.Value.BoolValue()
+}
+
+// BoolVariationDetail is BoolVariation with the reason for the value.
+func (c *Client) BoolVariationDetail(
+	ctx context.Context, key string, evalContext ldcontext.Context, defaultValue bool,
+) (bool, ldreason.EvaluationDetail) {
+	detail := c.variation(ctx, key, &evalContext, ldvalue.Bool(defaultValue), ldvalue.BoolType)
+	return detail.Value.BoolValue(), detail
+}
+
+// IntVariation returns the value of a numeric flag for the context, without its fraction, or the default value.
+func (c *Client) IntVariation(ctx context.Context, key string, evalContext ldcontext.Context, defaultValue int) int {
+	detail := c.variation(ctx, key, &evalContext, ldvalue.Int(defaultValue), ldvalue.NumberType)
+	return detail.Value.IntValue()
+}
+
+// IntVariationDetail is IntVariation with the reason for the value.
+func (c *Client) IntVariationDetail(
+	ctx context.Context, key string, evalContext ldcontext.Context, defaultValue int,
+) (int, ldreason.EvaluationDetail) {
+	detail := c.variation(ctx, key, &evalContext, ldvalue.Int(defaultValue), ldvalue.NumberType)
+	return detail.Value.IntValue(), detail
+}
+
+// Float64Variation returns the value of a numeric flag for the context, or the default value.
+func (c *Client) Float64Variation(
+	ctx context.Context, key string, evalContext ldcontext.Context, defaultValue float64,
+) float64 {
+	detail := c.variation(ctx, key, &evalContext, ldvalue.Float64(defaultValue), ldvalue.NumberType)
+	return detail.Value.Float64Value()
+}
+
+// Float64VariationDetail is Float64Variation with the reason for the value.
+func (c *Client) Float64VariationDetail(
+	ctx context.Context, key string, evalContext ldcontext.Context, defaultValue float64,
+) (float64, ldreason.EvaluationDetail) {
+	detail := c.variation(ctx, key, &evalContext, ldvalue.Float64(defaultValue), ldvalue.NumberType)
+	return detail.Value.Float64Value(), detail
+}
+
+// StringVariation returns the value of a string flag for the context, or the default value.
+func (c *Client) StringVariation(
+	ctx context.Context, key string, evalContext ldcontext.Context, defaultValue string,
+) string {
+	detail := c.variation(ctx, key, &evalContext, ldvalue.String(defaultValue), ldvalue.StringType)
+	return detail.Value.StringValue()
+}
+
+// StringVariationDetail is StringVariation with the reason for the value.
+func (c *Client) StringVariationDetail(
+	ctx context.Context, key string, evalContext ldcontext.Context, defaultValue string,
+) (string, ldreason.EvaluationDetail) {
+	detail := c.variation(ctx, key, &evalContext, ldvalue.String(defaultValue), ldvalue.StringType)
+	return detail.Value.StringValue(), detail
+}
+
+// JSONVariation returns the value of a flag of any type for the context, or the default value.
+func (c *Client) JSONVariation(
+	ctx context.Context, key string, evalContext ldcontext.Context, defaultValue ldvalue.Value,
+) ldvalue.Value {
+	return c.variation(ctx, key, &evalContext, defaultValue, anyType).Value
+}
+
+// JSONVariationDetail is JSONVariation with the reason for the value.
+func (c *Client) JSONVariationDetail(
+	ctx context.Context, key string, evalContext ldcontext.Context, defaultValue ldvalue.Value,
+) (ldvalue.Value, ldreason.EvaluationDetail) {
+	detail := c.variation(ctx, key, &evalContext, defaultValue, anyType)
+	return detail.Value, detail
+}
+
+// anyType is the wanted type of a variation that takes values of every type, null included.
+const anyType = ldvalue.NullType
+
+// variation returns a detail whose value is of the wanted type: that of the flag, or the default value.
+func (c *Client) variation(
+	ctx context.Context, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value, wanted ldvalue.ValueType,
+) ldreason.EvaluationDetail {
+	detail := c.evaluateKey(ctx, key, evalContext)
+	switch {
+	case detail.IsDefaultValue():
+		detail.Value = defaultValue
+	case wanted != anyType && detail.Value.Type() != wanted:
+		return ldreason.NewEvaluationDetailForError(ldreason.EvalErrorWrongType, defaultValue)
+	}
+	return detail
+}
