@@ -192,14 +192,9 @@ func (c *Client) stopSource() {
 	c.source.Stop()
 	limit := time.NewTimer(stopLimit)
 	defer limit.Stop()
-	again := time.NewTicker(time.Millisecond)
-	defer again.Stop()
-	for c.source.Alive() {
-		select {
-		case <-again.C:
-		case <-limit.C:
-			c.logger.Error("cleat: the data source has not stopped in time", "limit", stopLimit)
-			return
-		}
+	select {
+	case <-c.source.Done():
+	case <-limit.C:
+		c.logger.Error("cleat: the data source has not stopped in time", "limit", stopLimit)
 	}
 }

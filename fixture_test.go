@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type manualSource struct {
 	sink    core.DataSourceUpdateSink
 	first   []core.Collection // delivered by Start unless nil
-	alive   atomic.Bool
+	ended   chan struct{}     // made by the factory
 	filled  atomic.Bool
 	stopped atomic.Int32
 	// endless keeps it alive after Stop.
@@ -34,11 +34,11 @@ type manualSource struct {
 
 func (s *manualSource) factory(sink core.DataSourceUpdateSink, _ *slog.Logger) (core.UpdateProcessor, error) {
 	s.sink = sink
+	s.ended = make(chan struct{})
 	return s, nil
 }
 
 func (s *manualSource) Start(ctx context.Context) {
-	s.alive.Store(true)
 	if s.first != nil {
 		s.deliver(ctx, s.first)
 	}
@@ -52,11 +52,12 @@ func (s *manualSource) deliver(ctx context.Context, data []core.Collection) {
 }
 
 func (s *manualSource) Stop() {
-	s.stopped.Add(1)
-	s.alive.Store(s.endless)
+	if s.stopped.Add(1) == 1 && !s.endless {
+		close(s.ended)
+	}
 }
 
-func (s *manualSource) Alive() bool { return s.alive.Load() }
+func (s *manualSource) Done() <-chan struct{} { return s.ended }
 
 func (s *manualSource) Initialized() bool { return s.filled.Load() }
 

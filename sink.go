@@ -143,7 +143,7 @@ func (s *updateSink) report(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case onlyItems(err):
+	case consistsOfItems(err):
 		s.logger.Error("cleat: the store cannot hold some items; all others are stored", "error", err)
 		s.status.fail(errorInfo(err))
 		return nil
@@ -175,24 +175,7 @@ func errorInfo(err error) core.DataSourceErrorInfo {
 	return core.DataSourceErrorInfo{Kind: kind, Message: err.Error()}
 }
 
-// onlyItems reports whether the error consists of nothing but errors that concern single items.
-func onlyItems(err error) bool {
-	switch e := err.(type) { //nolint:errorlint // each branch of the tree is looked at by itself
-	case *core.ItemError:
-		return true
-	case *core.PartialInitError:
-		return false
-	case interface{ Unwrap() []error }:
-		branches := e.Unwrap()
-		for _, branch := range branches {
-			if !onlyItems(branch) {
-				return false
-			}
-		}
-		return len(branches) > 0
-	case interface{ Unwrap() error }:
-		return onlyItems(e.Unwrap())
-	default:
-		return false
-	}
+func consistsOfItems(err error) bool {
+	_, only := core.ItemErrors(err)
+	return only
 }

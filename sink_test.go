@@ -2,7 +2,6 @@ package cleat
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -100,24 +99,6 @@ func TestUpdateSink_Init_ItemsThatDoNotFitAreNoFailure(t *testing.T) {
 	_, found, err := store.Get(t.Context(), core.Flags, "a")
 	require.NoError(t, err)
 	require.True(t, found)
-}
-
-func TestOnlyItems(t *testing.T) {
-	item := &core.ItemError{Kind: core.Flags, Key: "a", Err: core.ErrTooLarge}
-	for _, tc := range []struct {
-		err  error
-		want bool
-	}{
-		{item, true},
-		{fmt.Errorf("store: %w", item), true},
-		{errors.Join(item, fmt.Errorf("store: %w", item)), true},
-		{errors.Join(item, core.ErrUnavailable), false},
-		{&core.PartialInitError{Err: item}, false},
-		{core.ErrTooLarge, false},
-		{fmt.Errorf("store: %w", core.ErrUnavailable), false},
-	} {
-		require.Equal(t, tc.want, onlyItems(tc.err), "%v", tc.err)
-	}
 }
 
 func TestUpdateSink_InvalidArguments(t *testing.T) {

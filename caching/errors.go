@@ -20,30 +20,6 @@ func joinErrors(byKey map[string]error) error {
 	return errors.Join(errs...)
 }
 
-// itemErrors returns the ItemErrors that err consists of, and whether it consists of nothing else.
-func itemErrors(err error) (items []*core.ItemError, only bool) {
-	if item, ok := err.(*core.ItemError); ok { //nolint:errorlint // each branch of the tree is looked at by itself
-		return []*core.ItemError{item}, true
-	}
-	switch e := err.(type) { //nolint:errorlint // as above
-	case *core.PartialInitError:
-		return nil, false
-	case interface{ Unwrap() []error }:
-		only = true
-		for _, branch := range e.Unwrap() {
-			found, branchOnly := itemErrors(branch)
-			items = append(items, found...)
-			only = only && branchOnly
-		}
-		return items, only && len(items) > 0
-	case interface{ Unwrap() error }:
-		if e.Unwrap() != nil {
-			return itemErrors(e.Unwrap())
-		}
-	}
-	return nil, false
-}
-
 // timeLimit returns err, or, if it says that the time given to the operation is over, an error that says so and wraps
 // ErrUnavailable.
 func timeLimit(ctx context.Context, limit time.Duration, err error) error {
@@ -56,7 +32,7 @@ func timeLimit(ctx context.Context, limit time.Duration, err error) error {
 // outageFrom returns the outage that an error of the database begins; nil if it begins none, because it concerns one
 // item, the arguments, or a store that was closed.
 func outageFrom(err error) *outage {
-	if _, only := itemErrors(err); only || errors.Is(err, core.ErrInvalid) || errors.Is(err, core.ErrClosed) {
+	if _, only := core.ItemErrors(err); only || errors.Is(err, core.ErrInvalid) || errors.Is(err, core.ErrClosed) {
 		return nil
 	}
 	readsWork := errors.Is(err, core.ErrReadOnly) || errors.Is(err, core.ErrConflict)

@@ -129,7 +129,7 @@ func (w *CachingStoreWrapper) rewrite() bool {
 		return false
 	}
 	err = w.writeAll(w.run.ctx, serialized)
-	if _, only := itemErrors(err); err != nil && !only {
+	if _, only := core.ItemErrors(err); err != nil && !only {
 		return false
 	}
 	w.replaceAll(data, err)

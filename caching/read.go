@@ -191,7 +191,7 @@ func (w *CachingStoreWrapper) readItem(parent context.Context, kind core.DataKin
 		item, found, err := w.core.Get(ctx, kind, key)
 		return result{item, found}, err
 	})
-	if items, only := itemErrors(err); only {
+	if items, only := core.ItemErrors(err); only {
 		return w.undecodable(items[0]), nil
 	}
 	if err != nil {

@@ -121,7 +121,7 @@ func (w *CachingStoreWrapper) writeAll(ctx context.Context, data []core.Serializ
 // replaceAll puts data in place of everything that is cached. It reports whether the database has it too, going by the
 // error of writing it there; single items that are not there are pinned, and all of them if nothing is.
 func (w *CachingStoreWrapper) replaceAll(data []core.Collection, err error) (stored bool) {
-	refused, only := itemErrors(err)
+	refused, only := core.ItemErrors(err)
 	stored = err == nil || only
 	if !w.caches() {
 		return stored

@@ -93,3 +93,26 @@ func TestDataSourceErrorInfo_String(t *testing.T) {
 	require.Equal(t, "error_response(401): key rejected",
 		core.DataSourceErrorInfo{Kind: core.DataSourceErrorResponse, HTTPStatus: 401, Message: "key rejected"}.String())
 }
+
+func TestItemErrors_TellsWhatElseFailed(t *testing.T) {
+	item := &core.ItemError{Kind: core.Flags, Key: "a", Err: core.ErrTooLarge}
+	for _, tc := range []struct {
+		err  error
+		want bool
+	}{
+		{item, true},
+		{fmt.Errorf("store: %w", item), true},
+		{errors.Join(item, fmt.Errorf("store: %w", item)), true},
+		{errors.Join(item, core.ErrUnavailable), false},
+		{&core.PartialInitError{Err: item}, false},
+		{core.ErrTooLarge, false},
+		{nil, false},
+		{fmt.Errorf("store: %w", core.ErrUnavailable), false},
+	} {
+		items, only := core.ItemErrors(tc.err)
+		require.Equal(t, tc.want, only, "%v", tc.err)
+		if only {
+			require.Same(t, item, items[0])
+		}
+	}
+}

@@ -12,8 +12,9 @@ type BackgroundOperation interface {
 	// Stop asks the operation to end and may return before it has. It is idempotent, and may be called without or before
 	// Start, which then does nothing.
 	Stop()
-	// Alive reports whether the operation is still working: true from Start until it has ended.
-	Alive() bool
+	// Done returns a channel that is closed once the operation has ended: after Start when no goroutine of it is left, and
+	// without Start when Stop is called. The operation is alive from Start until then. It is always the same channel.
+	Done() <-chan struct{}
 }
 
 // UpdateProcessor is a data source: it obtains flag data from somewhere and passes it to a [DataSourceUpdateSink].

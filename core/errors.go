@@ -60,6 +60,32 @@ func (e *ItemError) Error() string {
 // Unwrap returns the reason.
 func (e *ItemError) Unwrap() error { return e.Err }
 
+// ItemErrors returns the ItemErrors that err is, wraps or joins, and whether it consists of nothing else: whether
+// everything that does not concern those items was done. An error that also wraps another one, and a
+// [PartialInitError], which says that something was not done, do not consist of ItemErrors.
+func ItemErrors(err error) (items []*ItemError, only bool) {
+	if item, ok := err.(*ItemError); ok { //nolint:errorlint // each branch of the tree is looked at by itself
+		return []*ItemError{item}, true
+	}
+	switch e := err.(type) { //nolint:errorlint // as above
+	case *PartialInitError:
+		return nil, false
+	case interface{ Unwrap() []error }:
+		only = true
+		for _, branch := range e.Unwrap() {
+			found, branchOnly := ItemErrors(branch)
+			items = append(items, found...)
+			only = only && branchOnly
+		}
+		return items, only && len(items) > 0
+	case interface{ Unwrap() error }:
+		if e.Unwrap() != nil {
+			return ItemErrors(e.Unwrap())
+		}
+	}
+	return nil, false
+}
+
 // PartialInitError is returned by [FeatureStoreCore.Init] when a database that has no transaction large enough stopped
 // half way. Some items are new and some old; none was deleted before everything had been written, and the mark that
 // says whether the store is initialised is as it was before. Calling Init again with the same data completes it.

@@ -110,7 +110,7 @@ func TestSource_Start_LoadsFile(t *testing.T) {
 			s.waitForState(t, core.DataSourceValid)
 			require.Equal(t, tc.want, s.items())
 			require.True(t, source.Initialized())
-			require.True(t, source.Alive())
+			require.False(t, ended(source))
 		})
 	}
 }
@@ -172,7 +172,7 @@ func TestSource_Start_RefusesFile(t *testing.T) {
 			}
 			require.Zero(t, s.initCount())
 			require.False(t, source.Initialized())
-			eventually(t, func() bool { return !source.Alive() }, "nothing is left to do")
+			eventually(t, func() bool { return ended(source) }, "nothing is left to do")
 		})
 	}
 }
@@ -238,7 +238,7 @@ func TestSource_Start_UnknownPropertyIsLogged(t *testing.T) {
 		source.Start(t.Context())
 		s.waitForState(t, core.DataSourceValid)
 		source.Stop()
-		eventually(t, func() bool { return !source.Alive() }, "the source ends")
+		eventually(t, func() bool { return ended(source) }, "the source ends")
 		require.Contains(t, log.String(), "line=2 property=flagvalues")
 		require.Contains(t, log.String(), `known="[flags flagValues segments]"`)
 		require.Contains(t, s.items(), "features/b")

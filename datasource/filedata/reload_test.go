@@ -148,7 +148,7 @@ func TestSource_Reload_BrokenAtFirstIsMendedLater(t *testing.T) {
 	source := start(t, s, watching(path))
 	s.waitForError(t, core.DataSourceErrorInvalidData, path)
 	require.False(t, source.Initialized())
-	require.True(t, source.Alive())
+	require.False(t, ended(source))
 	overwrite(t, path, text(1))
 	s.waitForState(t, core.DataSourceValid)
 	require.True(t, source.Initialized())
@@ -258,7 +258,7 @@ func TestSource_Stop_EndsEverything(t *testing.T) {
 		s.waitForState(t, core.DataSourceValid)
 		source.Stop()
 		source.Stop()
-		eventually(t, func() bool { return !source.Alive() }, "the source ends")
+		eventually(t, func() bool { return ended(source) }, "the source ends")
 		require.Equal(t, core.DataSourceOff, s.last().state)
 		require.False(t, s.stores.HasListeners())
 	}
@@ -270,6 +270,6 @@ func TestSource_Stop_BeforeStart(t *testing.T) {
 	require.NoError(t, err)
 	source.Stop()
 	source.Start(t.Context())
-	require.False(t, source.Alive())
+	require.True(t, ended(source))
 	require.Zero(t, s.initCount())
 }

@@ -154,7 +154,7 @@ func start(t *testing.T, s *sink, options filedata.Options) core.UpdateProcessor
 	source.Start(t.Context())
 	t.Cleanup(func() {
 		source.Stop()
-		eventually(t, func() bool { return !source.Alive() }, "the source ends")
+		eventually(t, func() bool { return ended(source) }, "the source ends")
 	})
 	return source
 }
@@ -162,4 +162,14 @@ func start(t *testing.T, s *sink, options filedata.Options) core.UpdateProcessor
 // watching returns options with which a change is noticed only if the file system tells of it.
 func watching(paths ...string) filedata.Options {
 	return filedata.Options{Paths: paths, Reload: true, Debounce: time.Millisecond, PollInterval: time.Hour}
+}
+
+// ended reports whether the source has ended.
+func ended(source core.UpdateProcessor) bool {
+	select {
+	case <-source.Done():
+		return true
+	default:
+		return false
+	}
 }

@@ -28,6 +28,7 @@ func Source(options Options) core.UpdateProcessorFactory {
 			logger:  logger,
 			loader:  loader{options: options, logger: logger},
 			store:   make(chan struct{}, 1),
+			done:    make(chan struct{}),
 		}, nil
 	}
 }
@@ -46,9 +47,9 @@ type source struct {
 	lastError string            // what was reported last; empty if the files were all right
 
 	initialized atomic.Bool
-	alive       atomic.Bool
+	done        chan struct{}
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
 	stopped bool
 	cancel  context.CancelFunc // set by Start
 }
@@ -62,9 +63,8 @@ func (s *source) Start(ctx context.Context) {
 		return
 	}
 	ctx, s.cancel = context.WithCancel(ctx)
-	s.alive.Store(true)
 	go func() {
-		defer s.alive.Store(false)
+		defer close(s.done)
 		defer s.Stop()
 		s.run(ctx)
 	}()
@@ -73,12 +73,15 @@ func (s *source) Start(ctx context.Context) {
 func (s *source) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stopped = true
-	if s.cancel != nil {
+	switch {
+	case s.cancel != nil:
 		s.cancel()
+	case !s.stopped:
+		close(s.done)
 	}
+	s.stopped = true
 }
 
-func (s *source) Alive() bool { return s.alive.Load() }
+func (s *source) Done() <-chan struct{} { return s.done }
 
 func (s *source) Initialized() bool { return s.initialized.Load() }
