@@ -1,0 +1,90 @@
+package sqlitestore
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// Defaults of [Options].
+const (
+	DefaultBusyTimeout  = 5 * time.Second
+	DefaultReadTimeout  = 5 * time.Second
+	DefaultWriteTimeout = 10 * time.Second
+	DefaultInitTimeout  = 60 * time.Second
+)
+
+// Options configures a [Store] or [BigSegments]. The zero value of each field means its default, and nil Options mean
+// all defaults.
+type Options struct {
+	// Prefix separates stores that share a file: a store sees and changes only what was written under its own prefix.
+	// Any text will do; it is compared as a whole. The default is the empty prefix, which is one like any other.
+	Prefix string
+	// BusyTimeout is for how long an operation waits while other processes keep the database locked; 0 means 5 s. The
+	// time-out of the operation itself counts as well.
+	BusyTimeout time.Duration
+	// ReadTimeout ends every reading operation; 0 means 5 s.
+	ReadTimeout time.Duration
+	// WriteTimeout ends every Upsert, ApplyChangeSet, ApplyPatch and SetLastUpToDate; 0 means 10 s. The time spent waiting
+	// for other writers of the same store is part of it.
+	WriteTimeout time.Duration
+	// InitTimeout ends every Init, and also New and NewBigSegments; 0 means 60 s.
+	InitTimeout time.Duration
+	// ReadOnly opens the database without ever writing: it is neither created nor brought up to date, and writing methods
+	// return core.ErrReadOnly. It serves files on read-only media as well as files that another process writes.
+	ReadOnly bool
+	// Logger gets a warning when a database turns out to be read-only; nil means slog.Default().
+	Logger *slog.Logger
+	// Now returns the wall-clock time for the updated_at columns; nil means time.Now.
+	Now func() time.Time
+}
+
+// withDefaults returns a copy of the options, which may be nil, with every default filled in.
+func (o *Options) withDefaults() (*Options, error) {
+	var options Options
+	if o != nil {
+		options = *o
+	}
+	if err := options.validate(); err != nil {
+		return nil, err
+	}
+	setDefault(&options.BusyTimeout, DefaultBusyTimeout)
+	setDefault(&options.ReadTimeout, DefaultReadTimeout)
+	setDefault(&options.WriteTimeout, DefaultWriteTimeout)
+	setDefault(&options.InitTimeout, DefaultInitTimeout)
+	if options.Logger == nil {
+		options.Logger = slog.Default()
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	return &options, nil
+}
+
+func setDefault(d *time.Duration, value time.Duration) {
+	if *d == 0 {
+		*d = value
+	}
+}
+
+// validate returns an error that names every option that is out of range.
+func (o *Options) validate() error {
+	var errs []error
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"BusyTimeout", o.BusyTimeout},
+		{"ReadTimeout", o.ReadTimeout},
+		{"WriteTimeout", o.WriteTimeout},
+		{"InitTimeout", o.InitTimeout},
+	} {
+		if d.value < 0 {
+			errs = append(errs, fmt.Errorf("sqlitestore: %w: %s %v is negative", core.ErrInvalid, d.name, d.value))
+		}
+	}
+	return errors.Join(errs...)
+}
