@@ -41,6 +41,13 @@ func (db *Database) ReadRaw(prefix string, kind core.DataKind, key string) (data
 	return item.Data, found
 }
 
+// DeleteRaw removes the key, as if it had never been there.
+func (db *Database) DeleteRaw(prefix string, kind core.DataKind, key string) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	delete(db.namespace(prefix).items[kind], key)
+}
+
 // Wipe removes everything under every prefix. Stores that are open go on with an empty database.
 func (db *Database) Wipe() {
 	db.mu.Lock()

@@ -6,7 +6,8 @@
 //
 // A [Database] takes the place of a server: it outlives the stores on it, and any number of [Store] and [BigSegments]
 // values, each under its own prefix or sharing one, see each other's writes as processes that share a server do.
-// [Database.WriteRaw], [Database.ReadRaw] and [Database.Wipe] go around the stores, as an operator's shell would.
+// [Database.WriteRaw], [Database.ReadRaw], [Database.DeleteRaw] and [Database.Wipe] go around the stores, as an
+// operator's shell would.
 //
 // # Guarantees
 //

@@ -151,6 +151,9 @@ func TestStore_Prefix_SeparatesStoresAndWipeEmptiesAll(t *testing.T) {
 	require.Equal(t, map[string]int{"a": 1}, versions(t, b, core.Flags))
 	_, found := db.ReadRaw("app", core.Flags, "a")
 	require.False(t, found)
+	db.DeleteRaw("app2", core.Flags, "a")
+	require.Empty(t, versions(t, b, core.Flags))
+	require.NoError(t, b.Init(t.Context(), []core.SerializedCollection{collection(core.Flags, keyed("a", 1))}))
 
 	db.Wipe()
 	for _, s := range []*memorystore.Store{a, b} {

@@ -1,0 +1,221 @@
+package redisstore
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/conformance/containers"
+	"github.com/cleatdev/cleat/core"
+)
+
+// reply is an error reply of a server.
+type reply string
+
+func (r reply) Error() string { return string(r) }
+
+func (reply) RedisError() {}
+
+// The code of a reply decides, wherever the reply is wrapped and whatever else it says.
+func TestTranslate_ByCode(t *testing.T) {
+	reading, writing := operation{what: "reading x"}, operation{what: "writing x", write: true}
+	for _, test := range []struct {
+		op   operation
+		err  error
+		want error
+	}{
+		{writing, reply("READONLY You can't write against a read only replica."), core.ErrReadOnly},
+		{writing, reply("NOREPLICAS Not enough good replicas to write."), core.ErrReadOnly},
+		{writing, reply("NOPERM no permissions"), core.ErrReadOnly},
+		{reading, reply("NOPERM no permissions"), core.ErrUnavailable},
+		{reading, reply("MASTERDOWN Link with MASTER is down"), core.ErrUnavailable},
+		{writing, reply("OOM command not allowed"), core.ErrUnavailable},
+		{writing, reply("MISCONF Redis is configured to save RDB snapshots"), core.ErrUnavailable},
+		{reading, reply("LOADING Redis is loading the dataset in memory"), core.ErrUnavailable},
+		{reading, reply("CLUSTERDOWN The cluster is down"), core.ErrUnavailable},
+		{reading, reply("BUSY Redis is busy running a script"), core.ErrUnavailable},
+		{reading, reply("NOAUTH Authentication required."), core.ErrUnavailable},
+		{reading, reply("WRONGPASS invalid username-password pair"), core.ErrUnavailable},
+		{reading, reply("WRONGTYPE Operation against a key"), core.ErrCorrupt},
+		{reading, fmt.Errorf("wrapped: %w", reply("WRONGTYPE Operation against a key")), core.ErrCorrupt},
+		{writing, reply("ERR READONLY is not the code here"), core.ErrUnavailable},
+		{writing, errors.New("READONLY is not a reply here"), core.ErrUnavailable},
+		{reading, redis.ErrPoolTimeout, core.ErrUnavailable},
+		{reading, redis.ErrClosed, core.ErrUnavailable},
+		{reading, io.EOF, core.ErrUnavailable},
+	} {
+		err := translate(test.op, test.err)
+		require.ErrorIs(t, err, test.want, test.err.Error())
+		require.ErrorContains(t, err, "redisstore: "+test.op.what)
+		var cause reply
+		if errors.As(test.err, &cause) {
+			require.ErrorAs(t, err, &cause, "the driver's error must be in reach")
+		}
+	}
+}
+
+// A server that is out of memory refuses writes, answers reads, keeps what it has, and takes writes again later.
+func TestStore_ServerOutOfMemory_IsUnavailableAndLosesNothing(t *testing.T) {
+	ctx, client := t.Context(), clientFor(t, containers.StartRedis(t).URL)
+	store, err := New(ctx, client, nil)
+	require.NoError(t, err)
+	segments, err := NewBigSegments(ctx, client, nil)
+	require.NoError(t, err)
+	data := []core.SerializedCollection{flags(3, 1, 100)}
+	require.NoError(t, store.Init(ctx, data))
+	require.NoError(t, client.ConfigSet(ctx, "maxmemory", "1").Err())
+
+	_, err = store.Upsert(ctx, core.Flags, "k", item("k", 1))
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.ErrorContains(t, err, "maxmemory")
+	require.True(t, redis.IsOOMError(cause(t, err)))
+	require.ErrorIs(t, store.Init(ctx, []core.SerializedCollection{flags(3, 2, 100)}), core.ErrUnavailable)
+	require.ErrorIs(t, store.Init(ctx, nil), core.ErrUnavailable)
+	require.ErrorIs(t, segments.SetLastUpToDate(ctx, 1), core.ErrUnavailable)
+	_, err = segments.ApplyPatch(ctx, core.BigSegmentPatch{
+		SegmentRef: "s.g1", Version: "1", Included: core.BigSegmentChanges{Add: []string{"h"}},
+	})
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	items, err := store.GetAll(ctx, core.Flags)
+	require.NoError(t, err)
+	require.Equal(t, map[int]int{1: 3}, versions(t, items))
+	hasNoKeys(t, client, "launchdarkly:$init:*")
+	hasNoKeys(t, client, "launchdarkly:big_*")
+
+	require.NoError(t, client.ConfigSet(ctx, "maxmemory", "0").Err())
+	_, err = store.Upsert(ctx, core.Flags, "k", item("k", 1))
+	require.NoError(t, err)
+	require.NoError(t, store.Close())
+	require.NoError(t, segments.Close())
+}
+
+// cause returns the driver's reply in an error.
+func cause(t *testing.T, err error) error {
+	t.Helper()
+	var reply redis.Error
+	require.ErrorAs(t, err, &reply)
+	return reply
+}
+
+// requireReadOnly expects that everything that writes is refused as read-only, and that reads go on.
+func requireReadOnly(t *testing.T, client *redis.Client) {
+	t.Helper()
+	ctx := t.Context()
+	store, err := New(ctx, client, nil)
+	require.NoError(t, err)
+	segments, err := NewBigSegments(ctx, client, nil)
+	require.NoError(t, err)
+	_, err = store.Upsert(ctx, core.Flags, "k", item("k", 9))
+	require.ErrorIs(t, err, core.ErrReadOnly)
+	require.ErrorIs(t, store.Init(ctx, []core.SerializedCollection{flags(3, 2, 100)}), core.ErrReadOnly)
+	require.ErrorIs(t, store.Init(ctx, nil), core.ErrReadOnly)
+	require.ErrorIs(t, segments.SetLastUpToDate(ctx, 1), core.ErrReadOnly)
+	_, err = segments.ApplyPatch(ctx, core.BigSegmentPatch{SegmentRef: "s.g1", Version: "1"})
+	require.ErrorIs(t, err, core.ErrReadOnly)
+	_, _, err = store.Get(ctx, core.Flags, "k")
+	require.NoError(t, err)
+	require.NoError(t, store.CheckAvailability(ctx))
+	require.NoError(t, store.Close())
+	require.NoError(t, segments.Close())
+}
+
+// A replica takes no writes; if it has lost its primary and must not serve old data, it takes no reads either.
+func TestStore_Replica_IsReadOnly(t *testing.T) {
+	ctx := t.Context()
+	client := clientFor(t, containers.StartRedis(t, "--replicaof", "127.0.0.1 1").URL)
+	requireReadOnly(t, client)
+
+	require.NoError(t, client.ConfigSet(ctx, "replica-serve-stale-data", "no").Err())
+	store, err := New(ctx, client, nil)
+	require.NoError(t, err)
+	require.ErrorIs(t, store.CheckAvailability(ctx), core.ErrUnavailable)
+	require.NoError(t, store.Close())
+}
+
+// A primary without the replicas that it must have takes no writes.
+func TestStore_TooFewReplicas_IsReadOnly(t *testing.T) {
+	requireReadOnly(t, clientFor(t, containers.StartRedis(t, "--min-replicas-to-write", "1").URL))
+}
+
+// A user who may only read gets ErrReadOnly from writes.
+func TestStore_ReadOnlyUser_IsReadOnly(t *testing.T) {
+	server := containers.StartRedis(t)
+	admin := clientFor(t, server.URL)
+	require.NoError(t, admin.Do(t.Context(), "ACL", "SETUSER", "reader", "on", ">pw", "~*", "+@read", "+@connection").Err())
+	requireReadOnly(t, clientFor(t, "redis://reader:pw@"+server.Address))
+}
+
+// The commands that the package documentation lists are enough for everything.
+func TestStore_DocumentedPermissions_AreEnough(t *testing.T) {
+	ctx, server, prefix := t.Context(), containers.StartRedis(t), "flags"
+	admin := clientFor(t, server.URL)
+	rules := []any{"ACL", "SETUSER", "app", "on", ">pw", "~" + prefix + ":*"}
+	for command := range strings.FieldsSeq(documentedCommands(t)) {
+		rules = append(rules, "+"+strings.ToLower(command))
+	}
+	require.NoError(t, admin.Do(ctx, rules...).Err())
+	url := "redis://app:pw@" + server.Address
+	store, err := Open(ctx, url, &Options{Prefix: prefix, MaxItemSize: 1000})
+	require.NoError(t, err)
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(10, 1, 100)}))
+	require.ErrorIs(t, store.Init(ctx, []core.SerializedCollection{flags(10, 2, 2000)}), core.ErrTooLarge)
+	_, err = store.Upsert(ctx, core.Segments, "k", item("k", 1))
+	require.NoError(t, err)
+	_, _, err = store.Get(ctx, core.Flags, "k")
+	require.NoError(t, err)
+	items, err := store.GetAll(ctx, core.Flags)
+	require.NoError(t, err)
+	require.Len(t, items, 10)
+	require.NoError(t, store.CheckAvailability(ctx))
+	require.NoError(t, store.Close())
+
+	segments, err := OpenBigSegments(ctx, url, &Options{Prefix: prefix})
+	require.NoError(t, err)
+	_, err = segments.ApplyPatch(ctx, core.BigSegmentPatch{SegmentRef: "s.g1", Version: "1", Included: core.BigSegmentChanges{
+		Add: []string{"a"}, Remove: []string{"b"},
+	}})
+	require.NoError(t, err)
+	_, err = segments.Membership(ctx, "a")
+	require.NoError(t, err)
+	require.NoError(t, segments.SetLastUpToDate(ctx, 1))
+	_, err = segments.Metadata(ctx)
+	require.NoError(t, err)
+	require.NoError(t, segments.Close())
+}
+
+// documentedCommands reads the list of commands from the package documentation.
+func documentedCommands(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	_, after, found := strings.Cut(strings.ReplaceAll(string(text), "\n//", ""), "and the commands ")
+	require.True(t, found)
+	list, _, _ := strings.Cut(after, ".")
+	return strings.NewReplacer(",", " ", " and ", " ").Replace(list)
+}
+
+// A server that was stopped and started again is used again, and was unavailable in between.
+func TestStore_ServerRestarts_Reconnects(t *testing.T) {
+	ctx, server := t.Context(), containers.StartRedis(t)
+	store, err := Open(ctx, server.URL, nil)
+	require.NoError(t, err)
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(3, 1, 100)}))
+	server.Stop(t)
+	require.ErrorIs(t, store.CheckAvailability(ctx), core.ErrUnavailable)
+	_, err = store.Upsert(ctx, core.Flags, "k", item("k", 1))
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	server.Start(t)
+	inited, err := store.Initialized(ctx)
+	require.NoError(t, err)
+	require.False(t, inited)
+	result, err := store.Upsert(ctx, core.Flags, "k", item("k", 1))
+	require.NoError(t, err)
+	require.True(t, result.Written)
+	require.NoError(t, store.Close())
+}

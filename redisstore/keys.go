@@ -1,0 +1,33 @@
+package redisstore
+
+import "github.com/cleatdev/cleat/core"
+
+// keys makes the names of Redis keys under one prefix.
+type keys struct{ prefix string }
+
+func (k keys) name(suffix string) string {
+	if k.prefix == "" {
+		return suffix
+	}
+	return k.prefix + ":" + suffix
+}
+
+func (k keys) items(kind core.DataKind) string { return k.name(string(kind)) }
+
+func (k keys) inited() string { return k.name("$inited") }
+
+// staged is where an Init collects the items of a kind. No kind's name has a '$' or a ':', so that it collides with
+// nothing else, and id is different for every Init.
+func (k keys) staged(id string, kind core.DataKind) string {
+	return k.name("$init:" + id + ":" + string(kind))
+}
+
+func (k keys) synchronizedOn() string { return k.name("big_segments_synchronized_on") }
+
+func (k keys) cursor() string { return k.name("big_segments_cursor") }
+
+func (k keys) lock() string { return k.name("big_segments_lock") }
+
+func (k keys) include(contextHash string) string { return k.name("big_segment_include:" + contextHash) }
+
+func (k keys) exclude(contextHash string) string { return k.name("big_segment_exclude:" + contextHash) }

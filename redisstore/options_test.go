@@ -1,0 +1,70 @@
+package redisstore
+
+import (
+	"crypto/tls"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// unconnected makes a client that nothing is sent with.
+func unconnected(t *testing.T) *redis.Client { return clientFor(t, "redis://localhost") }
+
+// Every rule has its message, and all that are broken are named at once.
+func TestOptions_Invalid_AreRefused(t *testing.T) {
+	for _, test := range []struct {
+		options Options
+		want    []string
+	}{
+		{Options{Prefix: "p", NoPrefix: true}, []string{`Prefix "p" and NoPrefix exclude each other`}},
+		{Options{ReadTimeout: -1}, []string{"ReadTimeout -1ns is negative"}},
+		{Options{WriteTimeout: -time.Second}, []string{"WriteTimeout -1s is negative"}},
+		{Options{InitTimeout: -1}, []string{"InitTimeout -1ns is negative"}},
+		{Options{MaxItemSize: -1}, []string{"MaxItemSize -1 is negative"}},
+		{Options{ReadTimeout: -1, MaxItemSize: -2}, []string{"ReadTimeout", "MaxItemSize"}},
+	} {
+		_, openErr := Open(t.Context(), "redis://localhost", &test.options)
+		_, newErr := New(t.Context(), unconnected(t), &test.options)
+		_, openBigErr := OpenBigSegments(t.Context(), "redis://localhost", &test.options)
+		for _, err := range []error{openErr, newErr, openBigErr} {
+			require.ErrorIs(t, err, core.ErrInvalid)
+			for _, want := range test.want {
+				require.ErrorContains(t, err, want)
+			}
+		}
+	}
+}
+
+// A client is needed, and TLS is for clients that are made here.
+func TestNew_UnusableClient_IsRefused(t *testing.T) {
+	for _, client := range []redis.UniversalClient{
+		nil, (*redis.Client)(nil), (*redis.ClusterClient)(nil), (*redis.Ring)(nil),
+	} {
+		_, err := New(t.Context(), client, nil)
+		require.ErrorIs(t, err, core.ErrInvalid)
+		require.ErrorContains(t, err, "client is nil")
+	}
+	_, err := New(t.Context(), unconnected(t), &Options{TLS: &tls.Config{MinVersion: tls.VersionTLS12}})
+	require.ErrorIs(t, err, core.ErrInvalid)
+	_, err = Open(t.Context(), "redis://localhost", &Options{TLS: &tls.Config{MinVersion: tls.VersionTLS12}})
+	require.ErrorIs(t, err, core.ErrInvalid)
+	require.ErrorContains(t, err, "rediss://")
+}
+
+// Nil options are the defaults.
+func TestOptions_Nil_MeansDefaults(t *testing.T) {
+	store, err := Open(t.Context(), "redis://localhost", nil)
+	require.NoError(t, err)
+	options := store.session.options
+	require.NotNil(t, options.Logger)
+	options.Logger = nil
+	require.Equal(t, Options{
+		Prefix: "launchdarkly", ReadTimeout: 2 * time.Second, WriteTimeout: 5 * time.Second, InitTimeout: time.Minute,
+		MaxItemSize: 512 << 20,
+	}, options)
+	require.NoError(t, store.Close())
+}

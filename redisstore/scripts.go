@@ -1,0 +1,68 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/sha1" // It is how Redis names scripts.
+	_ "embed"
+	"encoding/hex"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	//go:embed upsert.lua
+	upsertSource string
+	//go:embed swap.lua
+	swapSource string
+	//go:embed patch.lua
+	patchSource string
+
+	upsertScript = newScript(upsertSource)
+	swapScript   = newScript(swapSource)
+	patchScript  = newScript(patchSource)
+)
+
+// script is a script and the digest by which a server knows it once it has run there.
+type script struct{ source, digest string }
+
+func newScript(source string) script { return script{source, sha1Hex(source)} }
+
+// once is a command that the driver does not repeat when the connection breaks: it may have run already, and repeated it
+// would find its own work and report it as somebody else's.
+type once struct{ *redis.Cmd }
+
+// NoRetry implements redis.Cmder.
+func (once) NoRetry() bool { return true }
+
+// runScript runs a script by its digest and, if the server does not have it in its cache, by its source. A script that a
+// server did not know did not run.
+func runScript(
+	ctx context.Context, client redis.UniversalClient, script script, keys []string, args ...any,
+) (any, error) {
+	reply, err := evaluate(ctx, client, "evalsha", script.digest, keys, args)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		return evaluate(ctx, client, "eval", script.source, keys, args)
+	}
+	return reply, err
+}
+
+func evaluate(
+	ctx context.Context, client redis.UniversalClient, command, script string, keys []string, args []any,
+) (any, error) {
+	line := make([]any, 0, 3+len(keys)+len(args))
+	line = append(line, command, script, len(keys))
+	for _, key := range keys {
+		line = append(line, key)
+	}
+	line = append(line, args...)
+	cmd := once{redis.NewCmd(ctx, line...)}
+	if err := client.Process(ctx, cmd); err != nil {
+		return nil, err
+	}
+	return cmd.Result()
+}
+
+func sha1Hex(data string) string {
+	sum := sha1.Sum([]byte(data))
+	return hex.EncodeToString(sum[:])
+}
