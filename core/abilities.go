@@ -45,7 +45,9 @@ type KindAndKeyedItem struct {
 // Without it, they are applied one after the other in the order given.
 type ChangeSetApplier interface {
 	// ApplyChangeSet upserts every item in the way of [FeatureStoreCore.Upsert], so that readers see all of it or
-	// nothing, and returns a result for each in the same order. On an error nothing was changed.
+	// nothing, and returns a result for each in the same order. If a key occurs more than once, its changes take effect in
+	// the order given. On an error nothing was changed; more changes than the database can apply at once are
+	// [ErrTooLarge].
 	ApplyChangeSet(ctx context.Context, changes []KindAndKeyedItem) ([]UpsertResult, error)
 }
 

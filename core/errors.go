@@ -45,7 +45,7 @@ var (
 type ItemError struct {
 	Kind DataKind // the item's kind
 	Key  string   // the item's key
-	Size int      // the size of the item's JSON in bytes; 0 if it plays no role
+	Size int      // the size of the item's JSON in bytes; 0 if it plays no role, as when the key is too long
 	Err  error    // the reason; never nil
 }
 

@@ -19,11 +19,12 @@ type FeatureStoreCore interface {
 	//
 	// Readers see the old set or the new where the database can do that. Where it cannot, the items are written in the
 	// order of the collections, leftovers are deleted after that, and the mark is set at the very end; on any failure
-	// the mark is left as it was and the error is a [*PartialInitError]. An atomic Init that failed has changed nothing.
+	// the mark is left as it was and the error is a [*PartialInitError], or the context's error as it is if that ended. An
+	// atomic Init that failed has changed nothing.
 	//
 	// An item that the database cannot hold is an [*ItemError] wrapping [ErrTooLarge]. It stops nothing else: all other
-	// items are stored, the version of it that was there stays, and the error is returned once the rest is done. The
-	// store then counts as initialised.
+	// items are stored, the version of it that was there stays, and the error is returned once the rest is done, joined
+	// with those of other such items. The store then counts as initialised.
 	Init(ctx context.Context, data []SerializedCollection) error
 
 	// Get returns the item with the given key as it is stored, tombstones included. A key that is not there is not an

@@ -1,0 +1,95 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/memorystore"
+)
+
+func TestGuard_CallThatHangs_FailsTheSubtestOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		end := make(chan struct{})
+		o := record(t, func(t tester) {
+			t.Run("hangs", func(t tester) {
+				err := newGuard(t, time.Minute).do("Get", func() error { <-end; return nil })
+				require.ErrorIs(t, err, errHung)
+			})
+			t.Run("works", func(t tester) {
+				require.NoError(t, newGuard(t, time.Minute).do("Get", func() error { return nil }))
+			})
+		})
+		close(end)
+		require.Contains(t, o.failed["hangs"], "Get did not return within 1m0s")
+		require.NotContains(t, o.failed, "works")
+	})
+}
+
+func TestGuard_CallThatPanics_FailsTheSubtestOnly(t *testing.T) {
+	o := record(t, func(t tester) {
+		t.Run("panics", func(t tester) {
+			err := newGuard(t, 0).do("Get", func() error { panic("for a test") })
+			require.ErrorIs(t, err, errPanicked)
+		})
+	})
+	require.Contains(t, o.failed["panics"], "Get panicked: for a test")
+}
+
+func TestGuard_Patient_WaitsLonger(t *testing.T) {
+	require.Equal(t, 4*defaultTimeout, newGuard(t, 0).patient().timeout)
+}
+
+func TestSuite_StoreThatHangs_EndsAndFails(t *testing.T) {
+	h := memoryHarness(new(memorystore.Database))
+	h.Timeout = time.Millisecond
+	end := make(chan struct{})
+	t.Cleanup(func() { close(end) })
+	h.Open = func(_ testing.TB, prefix string) core.FeatureStoreCore {
+		return hanging{memorystore.New(nil, &memorystore.Options{Prefix: prefix}), end}
+	}
+	o := record(t, func(t tester) {
+		runGroups(t, []group[*fixture]{getTests(), linearizabilityTests()}, func(t tester) *fixture {
+			return newFixture(t, h, tinySizes())
+		})
+	})
+	for _, name := range o.ran {
+		if name != "Get" && name != "Linearizability" {
+			require.Contains(t, o.failed, name)
+		}
+	}
+}
+
+// hanging never answers.
+type hanging struct {
+	*memorystore.Store
+	end chan struct{}
+}
+
+var errEnd = errors.New("the test ended")
+
+func (s hanging) Get(context.Context, core.DataKind, string) (core.SerializedItem, bool, error) {
+	<-s.end
+	return core.SerializedItem{}, false, errEnd
+}
+
+func (s hanging) GetAll(context.Context, core.DataKind) ([]core.KeyedSerializedItem, error) {
+	<-s.end
+	return nil, errEnd
+}
+
+func TestSuite_HarnessWithoutStores_FailsEverywhere(t *testing.T) {
+	h := memoryHarness(new(memorystore.Database))
+	h.Open = func(testing.TB, string) core.FeatureStoreCore { return nil }
+	big := BigSegmentsHarness{Open: func(testing.TB, string) core.BigSegmentStore { return nil }}
+	o := record(t, func(t tester) {
+		runFeatureStore(t, h, tinySizes())
+		runBigSegments(t, big, tinySizes())
+	})
+	o.requireFailures(t, []string{"Get/MissingKeyIsNoError", "Read/NeverUpdatedHasZeroMetadata"}, []string{"*"})
+}
