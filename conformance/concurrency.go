@@ -62,20 +62,19 @@ func testConcurrentOneVersion(f *fixture) {
 			return err
 		})
 		winners := 0
+		winner := core.SerializedItem{Version: version, Data: results[0].Item.Data}
 		for worker, result := range results {
 			if result.Written {
 				winners++
 			}
-			if d := differs(result.Item, results[0].Item); d != "" {
+			if d := differs(result.Item, winner); d != "" {
 				f.Fatalf("version %d: workers 0 and %d were told of different winners: %s", version, worker, d)
 			}
 		}
 		if winners != 1 {
 			f.Fatalf("version %d: %d workers were told that they wrote it, want 1", version, winners)
 		}
-		f.wantItem(stores[0], core.Flags, core.KeyedSerializedItem{Key: "a", Item: core.SerializedItem{
-			Version: version, Data: results[0].Item.Data,
-		}})
+		f.wantItem(stores[0], core.Flags, core.KeyedSerializedItem{Key: "a", Item: winner})
 	}
 }
 
