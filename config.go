@@ -89,6 +89,9 @@ func (c *Config) newFeatureStore() (core.FeatureStore, error) {
 	if c.Store == nil {
 		return newMemoryStore(), nil
 	}
+	if c.Offline {
+		return &offlineStore{memoryStore: newMemoryStore(), unused: c.Store}, nil
+	}
 	wrapper, err := caching.NewCachingStoreWrapper(c.Store, &c.Cache)
 	if err != nil {
 		return nil, errors.Join(err, c.Store.Close())

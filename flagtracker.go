@@ -38,6 +38,9 @@ func (t *flagTracker) AddFlagValueChangeListener(
 		mu.Lock()
 		defer mu.Unlock()
 		change = core.FlagValueChange{Key: key, OldValue: current, NewValue: evaluate()}
+		if t.client.closed.Load() {
+			return change, false // what a closed client answers is no change of the flag
+		}
 		current = change.NewValue
 		return change, !change.OldValue.Equal(change.NewValue)
 	}

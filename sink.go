@@ -22,6 +22,7 @@ type updateSink struct {
 
 	turn     chan struct{} // holds a token while nobody updates
 	graph    *dataGraph    // belongs to the holder of the token
+	refusing bool          // the last update was refused, which has been logged; belongs to the holder
 	isFilled bool          // filled is closed; belongs to the holder too
 }
 
@@ -85,6 +86,8 @@ func (s *updateSink) Upsert(ctx context.Context, kind core.DataKind, key string,
 	updated, err := s.store.Upsert(ctx, kind, key, item)
 	if err != nil {
 		s.reportRefusal(ctx, err)
+	} else {
+		s.refusing = false
 	}
 	if errors.Is(err, core.ErrClosed) || errors.Is(err, core.ErrInvalid) {
 		return err
@@ -142,6 +145,7 @@ func (s *updateSink) announce(graph *dataGraph, changed []dataorder.Ref) {
 func (s *updateSink) report(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
+		s.refusing = false
 		return nil
 	case consistsOfItems(err):
 		s.logger.Error("cleat: the store cannot hold some items; all others are stored", "error", err)
@@ -157,7 +161,11 @@ func (s *updateSink) reportRefusal(ctx context.Context, err error) {
 	if errors.Is(err, core.ErrClosed) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return // somebody wanted that
 	}
-	s.logger.Error("cleat: the store refused an update", "error", err)
+	level := slog.LevelDebug
+	if !s.refusing {
+		s.refusing, level = true, slog.LevelError
+	}
+	s.logger.Log(ctx, level, "cleat: the store refused an update; further ones are not logged until it accepts one", "error", err)
 	s.status.update(core.DataSourceInterrupted, errorInfo(err))
 }
 

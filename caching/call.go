@@ -3,6 +3,7 @@ package caching
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
@@ -33,7 +34,7 @@ func call[T any](
 	mark := w.health.mark()
 	ctx, cancel := w.run.withLimit(parent, limit)
 	defer cancel()
-	result, err := op(ctx)
+	result, err := guarded(ctx, op)
 	if err == nil {
 		return result, nil
 	}
@@ -45,6 +46,16 @@ func call[T any](
 		w.wakeMonitor()
 	}
 	return result, err
+}
+
+// guarded makes an error of a panic, which would end the process, because it is nobody's goroutine that runs op.
+func guarded[T any](ctx context.Context, op func(context.Context) (T, error)) (result T, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("caching: the store panicked: %w: %v\n%s", core.ErrUnavailable, cause, debug.Stack())
+		}
+	}()
+	return op(ctx)
 }
 
 // wakeMonitor makes the monitor look at the database, or, in an outage, begin to wait for its end.

@@ -2,12 +2,16 @@ package caching
 
 import (
 	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
 // never is the expiry of what does not expire.
 const never = math.MaxInt64
+
+// longest is the longest time that can be added to a time without overflow, by far.
+const longest = 100 * 365 * 24 * time.Hour
 
 // coarseClock is the wall-clock time as of the last tick, in Unix nanoseconds. A cached read compares against it,
 // because asking the operating system for the time costs several times as much as the rest of the read.
@@ -16,24 +20,31 @@ const never = math.MaxInt64
 type coarseClock struct {
 	exact func() time.Time
 	last  atomic.Int64
+
+	mu   sync.Mutex
+	seen time.Time // what exact returned last
 }
 
 func newCoarseClock(exact func() time.Time) *coarseClock {
-	c := &coarseClock{exact: exact}
-	c.tick()
+	c := &coarseClock{exact: exact, seen: exact()}
+	c.last.Store(c.seen.UnixNano())
 	return c
 }
 
 func (c *coarseClock) tick() int64 {
-	now := c.exact().UnixNano()
-	c.last.Store(now)
-	return now
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.exact()
+	// The wall clock counts if it went further (the process was frozen), and the monotonic one if somebody set it back.
+	passed := max(now.Round(0).Sub(c.seen.Round(0)), now.Sub(c.seen), 0)
+	c.seen = now
+	return c.last.Add(int64(passed))
 }
 
 func (c *coarseClock) now() int64 { return c.last.Load() }
 
 // exactNow asks the operating system.
-func (c *coarseClock) exactNow() int64 { return c.exact().UnixNano() }
+func (c *coarseClock) exactNow() int64 { return c.tick() }
 
 // lifetimes turns a mode into expiry times.
 type lifetimes struct {
@@ -56,7 +67,7 @@ const (
 )
 
 func newLifetimes(mode Mode, random func() float64) lifetimes {
-	l := lifetimes{forever: mode.kind == modeForever, ttl: mode.timeToLive(), tick: maxTick, random: random}
+	l := lifetimes{forever: mode.kind == modeForever, ttl: min(mode.timeToLive(), longest), tick: maxTick, random: random}
 	if !l.forever {
 		l.tick = min(max(l.ttl/ticksPerTTL, minTick), maxTick)
 	}

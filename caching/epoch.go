@@ -65,9 +65,11 @@ func (e *epoch) size() int {
 
 // successor returns the epoch after an Init with the given items: what it names and the built-in kinds are replaced,
 // other kinds stay.
-func (e *epoch) successor(items map[core.DataKind][]core.KeyedItem, life lifetimes, now int64, pinned func(core.DataKind, string) bool) *epoch {
+func (e *epoch) successor(items map[core.DataKind][]core.KeyedItem, life lifetimes, now int64, stored bool, pinned func(core.DataKind, string) bool) *epoch {
 	filled := func(kind core.DataKind) *kindCache {
-		return newFilledCache(kind, life, items[kind], now, func(key string) bool { return pinned(kind, key) })
+		c := newFilledCache(kind, life, items[kind], now, func(key string) bool { return pinned(kind, key) })
+		c.sealed = !stored
+		return c
 	}
 	next := &epoch{
 		flags:    filled(core.Flags),

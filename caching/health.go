@@ -30,7 +30,9 @@ func (o *outage) err() error {
 type health struct {
 	logger *slog.Logger
 	// current is the outage; nil while all is well. Read without a lock.
-	current   atomic.Pointer[outage]
+	current atomic.Pointer[outage]
+	// emptied is set while the database is there but has lost everything, so that what it lacks says nothing.
+	emptied   atomic.Pointer[outage]
 	listeners *broadcast.Broadcaster[core.DataStoreStatus]
 
 	mu         sync.Mutex // guards what follows, the changes of current, and the order of what listeners are told
@@ -65,37 +67,49 @@ func (h *health) mark() uint64 {
 // trip begins an outage, or makes one that only concerns writing a full one. A failure of an operation that began before
 // the last recovery says nothing about now and is ignored. It reports whether anything began.
 func (h *health) trip(mark uint64, o *outage) bool {
+	began, tripped := h.begin(mark, o)
+	if began { // not with the lock held: the handler may evaluate a flag
+		h.logger.Warn("caching: data store failed; answering from memory until it recovers",
+			"error", o.cause, "readable", o.readsWork)
+	}
+	return tripped
+}
+
+func (h *health) begin(mark uint64, o *outage) (began, tripped bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	old := h.current.Load()
 	if mark != h.recoveries || old != nil && (!old.readsWork || o.readsWork) {
-		return false
+		return false, false
 	}
 	h.current.Store(o)
 	if !o.readsWork {
 		close(h.readsEnd)
 	}
-	if old == nil {
-		h.logger.Warn("caching: data store failed; answering from memory until it recovers",
-			"error", o.cause, "readable", o.readsWork)
-	}
 	h.announce(core.DataStoreStatus{Available: false, Stale: h.status.Stale})
-	return true
+	return old == nil, true
 }
 
 // recovered ends the outage.
 func (h *health) recovered(stale bool) {
+	if h.end(stale) {
+		h.logger.Info("caching: data store is available again", "stale", stale)
+	}
+}
+
+func (h *health) end(stale bool) (ended bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if o := h.current.Load(); o != nil {
+		ended = true
 		if !o.readsWork {
 			h.readsEnd = make(chan struct{})
 		}
 		h.current.Store(nil)
 		h.recoveries++
-		h.logger.Info("caching: data store is available again", "stale", stale)
 	}
 	h.announce(core.DataStoreStatus{Available: true, Stale: stale})
+	return ended
 }
 
 // refreshed says that the database holds everything again. An outage that began meanwhile goes on.
@@ -123,5 +137,5 @@ func (h *health) unreadable() *outage {
 	if o := h.current.Load(); o != nil && !o.readsWork {
 		return o
 	}
-	return nil
+	return h.emptied.Load()
 }

@@ -1,6 +1,7 @@
 package caching
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"strings"
@@ -50,6 +51,8 @@ func (v *value) supersedes(old *value) bool {
 type slot struct {
 	value atomic.Pointer[value]
 	used  atomic.Bool // read since the value was stored
+	// kept is true if an Init brought the key, so that it is not dropped to make room.
+	kept bool
 }
 
 func (s *slot) markUsed() {
@@ -80,8 +83,13 @@ type kindCache struct {
 	allBehind atomic.Bool
 	// refreshing is true while what is due is read in the background.
 	refreshing atomic.Bool
+	// sealed is true if the Init that made the cache is not in the database, so that what the cache lacks is not there.
+	sealed bool
 	// loads and allLoads make one read of the database out of many that want the same.
 	loads, allLoads singleflight.Group
+
+	// reported has the keys whose undecodable items were logged.
+	reported *xsync.Map[string, struct{}]
 
 	mu      sync.Mutex // guards what follows, and every store into slots, all and a slot's value
 	changed map[string]*value
@@ -94,7 +102,7 @@ type kindCache struct {
 
 func newKindCache(kind core.DataKind, life lifetimes, size int) *kindCache {
 	slots := xsync.NewMap[string, *slot](xsync.WithPresize(size))
-	return &kindCache{kind: kind, life: life, slots: slots, changed: map[string]*value{}}
+	return &kindCache{kind: kind, life: life, slots: slots, changed: map[string]*value{}, reported: xsync.NewMap[string, struct{}]()}
 }
 
 // lookup returns what is known of the key, expired or not; nil if nothing is.
@@ -120,14 +128,14 @@ func newFilledCache(kind core.DataKind, life lifetimes, items []core.KeyedItem, 
 	for _, it := range items {
 		v := &value{item: it.Item, written: c.writes, pinned: pinned(it.Key)}
 		v.expires, v.refreshAt = life.from(now)
-		s := &slot{}
+		s := &slot{kept: true}
 		s.value.Store(v)
 		c.slots.Store(it.Key, s)
 		if v.isLive() {
 			live[it.Key] = it.Item
 		}
 	}
-	c.storeSnapshot(live, nil, now)
+	c.storeSnapshot(live, nil, now, life)
 	return c
 }
 
@@ -144,7 +152,7 @@ func (c *kindCache) putWritten(key string, item *core.Item, now int64, pinned bo
 	}
 	v := &value{item: item, written: c.writes, pinned: pinned}
 	v.expires, v.refreshAt = c.life.from(now)
-	if !c.put(key, v, pinned || room()) {
+	if !c.put(key, v, pinned || c.life.forever || room()) {
 		c.forgotten = c.writes
 	}
 }
@@ -160,6 +168,8 @@ func (c *kindCache) putRead(key string, read *value, mark uint64, room func() bo
 func (c *kindCache) mergeRead(key string, read *value, mark uint64, room func() bool) *value {
 	old := c.lookup(key)
 	switch {
+	case old == nil && c.sealed:
+		return &value{expires: read.expires, refreshAt: never}
 	case old == nil && mark < c.forgotten:
 		return read // what was written since is not known any more, so this may be older
 	case old == nil:
@@ -170,8 +180,11 @@ func (c *kindCache) mergeRead(key string, read *value, mark uint64, room func() 
 		held.expires, held.refreshAt = read.expires, read.refreshAt
 		c.put(key, &held, true)
 		return &held
-	case c.life.forever && old.err == nil:
+	case c.life.forever && old.item != nil:
 		return old
+	}
+	if read.written = 0; old != nil {
+		read.written = old.written // for reads that began before that write and have not ended yet
 	}
 	c.put(key, read, room())
 	return read
@@ -181,23 +194,39 @@ func (c *kindCache) mergeRead(key string, read *value, mark uint64, room func() 
 func (c *kindCache) put(key string, v *value, room bool) bool {
 	s, found := c.slots.Load(key)
 	if !found {
-		if !room || v.item == nil && c.unknown >= maxUnknownKeys {
-			return false
-		}
 		s = &slot{}
 	}
 	old := s.value.Load()
+	c.note(key, old, v)
+	if !found && (!room || v.item == nil && c.unknown >= maxUnknownKeys) {
+		return false
+	}
 	c.unknown += countUnknown(v) - countUnknown(old)
 	s.value.Store(v)
 	s.used.Store(false)
 	if !found {
 		c.slots.Store(key, s)
 	}
-	if c.all.Load() != nil && differs(old, v) {
-		c.changed[key] = v
-		c.allBehind.Store(true)
-	}
 	return true
+}
+
+// note remembers what the snapshot lacks, also if there is no room for the key itself. That a key is unknown which the
+// snapshot does not have either is not worth remembering.
+func (c *kindCache) note(key string, old, v *value) {
+	all := c.all.Load()
+	if all == nil || !differs(old, v) {
+		return
+	}
+	if _, noted := c.changed[key]; !noted {
+		had, corrupt := all.items[key], all.corrupt[key]
+		switch {
+		case !v.isLive() && v.err == nil && had == nil && corrupt == nil,
+			v.isLive() && had != nil && had.Version() == v.item.Version() && bytes.Equal(had.JSON(), v.item.JSON()):
+			return
+		}
+	}
+	c.changed[key] = v
+	c.allBehind.Store(true)
 }
 
 func countUnknown(v *value) int {
@@ -230,7 +259,7 @@ func (c *kindCache) drop(key string) {
 }
 
 // putAllRead stores what a read of the whole kind that began at the given mark found.
-func (c *kindCache) putAllRead(read map[string]*value, mark uint64, now int64, room func() bool) *snapshot {
+func (c *kindCache) putAllRead(read map[string]*value, mark uint64, now int64, life lifetimes, room func() bool) *snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	live := make(map[string]*core.Item, len(read))
@@ -252,7 +281,10 @@ func (c *kindCache) putAllRead(read map[string]*value, mark uint64, now int64, r
 			collect(key, c.mergeRead(key, gone, mark, room))
 		}
 	}
-	return c.storeSnapshot(live, corrupt, now)
+	if mark < c.forgotten {
+		return newSnapshot(live, corrupt, now, life) // it may lack what was written since and not kept
+	}
+	return c.storeSnapshot(live, corrupt, now, life)
 }
 
 // snapshotNow returns the snapshot with all changes in it; nil if there is none.
@@ -282,13 +314,18 @@ func (c *kindCache) snapshotNow() *snapshot {
 	return next
 }
 
-func (c *kindCache) storeSnapshot(live map[string]*core.Item, corrupt map[string]error, now int64) *snapshot {
-	s := &snapshot{items: live, corrupt: corrupt, err: joinErrors(corrupt)}
-	s.expires, s.refreshAt = c.life.from(now)
-	if len(corrupt) > 0 {
-		s.expires = min(s.expires, c.life.fromError(now))
-	}
+func (c *kindCache) storeSnapshot(live map[string]*core.Item, corrupt map[string]error, now int64, life lifetimes) *snapshot {
+	s := newSnapshot(live, corrupt, now, life)
 	c.replaceSnapshot(s)
+	return s
+}
+
+func newSnapshot(live map[string]*core.Item, corrupt map[string]error, now int64, life lifetimes) *snapshot {
+	s := &snapshot{items: live, corrupt: corrupt, err: joinErrors(corrupt)}
+	s.expires, s.refreshAt = life.from(now)
+	if len(corrupt) > 0 {
+		s.expires = min(s.expires, life.fromError(now))
+	}
 	return s
 }
 

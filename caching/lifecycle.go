@@ -80,14 +80,21 @@ type outcome[T any] struct {
 
 // detached runs op to its end on a goroutine of its own, and returns its result, or the context's error as soon as ctx
 // ends.
-func detached[T any](ctx context.Context, l *lifecycle, op func() (T, error)) (T, error) {
+func detached[T any](ctx context.Context, l *lifecycle, op func() (T, error), release ...func()) (T, error) {
 	done := make(chan outcome[T], 1)
+	end := func() {
+		for _, f := range release {
+			f()
+		}
+	}
 	if !l.enter() {
+		end()
 		var zero T
 		return zero, core.ErrClosed
 	}
 	go func() {
 		defer l.leave()
+		defer end()
 		value, err := op()
 		done <- outcome[T]{value, err}
 	}()

@@ -20,17 +20,22 @@ func (w *CachingStoreWrapper) monitor() {
 	retry := w.newRetryDelays()
 	timer := time.NewTimer(w.jittered(w.opts.CheckInterval))
 	defer timer.Stop()
+	waiting := false // the timer is set for the end of an outage
 	for {
 		select {
 		case <-w.run.ctx.Done():
 			return
 		case <-timer.C:
 			timer.Reset(w.jittered(w.observe(retry)))
+			waiting = w.health.current.Load() != nil
 		case <-w.kick:
 			if w.health.current.Load() == nil {
 				w.checkHealthy()
 			}
-			if w.health.current.Load() != nil {
+			if outage := w.health.current.Load() != nil; !outage {
+				waiting = false
+			} else if !waiting {
+				waiting = true
 				timer.Reset(w.jittered(retry.NextBackOff()))
 			}
 		}
@@ -84,6 +89,9 @@ func (w *CachingStoreWrapper) recover() bool {
 	}
 	if !initialized {
 		w.databaseInitialized.Store(false)
+		if wasInitialized && w.caches() {
+			w.health.emptied.Store(&outage{cause: errWiped})
+		}
 	}
 	w.health.recovered(w.writer.Load() || wasInitialized && !initialized)
 	return true
@@ -117,7 +125,7 @@ func (w *CachingStoreWrapper) rewrite() bool {
 	data := w.epoch.Load().items()
 	for i := range data {
 		newer, err := w.readAll(w.run.ctx, data[i].Kind)
-		if err != nil {
+		if err != nil && !errors.Is(err, core.ErrCorrupt) { // what is damaged is about to be replaced
 			return false
 		}
 		adoptNewer(data[i].Items, newer)
@@ -132,9 +140,41 @@ func (w *CachingStoreWrapper) rewrite() bool {
 	if _, only := core.ItemErrors(err); err != nil && !only {
 		return false
 	}
+	e := w.epoch.Load()
 	w.replaceAll(data, err)
+	for _, c := range e.all() {
+		if !w.writePinned(c) {
+			return false
+		}
+	}
 	w.databaseInitialized.Store(true)
 	w.health.recovered(false)
+	return true
+}
+
+// writePinned writes what the database does not have yet of a kind that is not known as a whole.
+func (w *CachingStoreWrapper) writePinned(c *kindCache) bool {
+	if c.all.Load() != nil {
+		return true
+	}
+	for key, s := range c.slots.All() {
+		v := s.value.Load()
+		if !v.pinned {
+			continue
+		}
+		result, err := call(w.run.ctx, w, w.opts.WriteTimeout, func(ctx context.Context) (core.UpsertResult, error) {
+			return w.core.Upsert(ctx, c.kind, key, v.item.Serialized())
+		})
+		if _, only := core.ItemErrors(err); only {
+			continue
+		}
+		if err != nil {
+			return false
+		}
+		if winner, err := result.Item.Parse(c.kind, key); err == nil {
+			w.remember(c.kind, key, winner, false)
+		}
+	}
 	return true
 }
 

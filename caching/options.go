@@ -97,6 +97,7 @@ func (o *Options) setDefaults() {
 	o.CheckInterval = cmp.Or(o.CheckInterval, DefaultCheckInterval)
 	o.MinRetryDelay = cmp.Or(o.MinRetryDelay, DefaultMinRetryDelay)
 	o.MaxRetryDelay = max(cmp.Or(o.MaxRetryDelay, DefaultMaxRetryDelay), o.MinRetryDelay)
+	o.MaxStale = min(o.MaxStale, longest)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

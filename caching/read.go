@@ -68,8 +68,13 @@ func (w *CachingStoreWrapper) getStale(c *kindCache, key string, cause error) (*
 			s.markUsed()
 			return v.live()
 		}
-	} else if all := c.all.Load(); all != nil && w.usable(all.expires, now) {
-		return nil, false, nil // everything is known, and the key is not among it
+	} else if all := c.snapshotNow(); all != nil && w.usable(all.expires, now) {
+		if item, found := all.items[key]; found {
+			return item, true, nil
+		}
+		if all.corrupt[key] == nil {
+			return nil, false, nil // everything is known, and the key is not among it
+		}
 	}
 	return nil, false, cause
 }
@@ -154,6 +159,11 @@ func (w *CachingStoreWrapper) loadItem(ctx context.Context, c *kindCache, key st
 		return nil, err
 	}
 	w.compare(c, key, v)
+	if old := c.lookup(key); v.err == nil && v.item == nil && old != nil && old.isLive() {
+		if err := w.checkMark(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return c.putRead(key, v, mark, w.room), nil
 }
 
@@ -161,9 +171,16 @@ func (w *CachingStoreWrapper) loadItem(ctx context.Context, c *kindCache, key st
 func (w *CachingStoreWrapper) compare(c *kindCache, key string, read *value) {
 	old := c.lookup(key)
 	switch {
-	case read.err != nil && (old == nil || old.err == nil):
+	case read.err == nil:
+		c.reported.Delete(key)
+	case c.reported.Size() >= maxUnknownKeys:
+	default:
+		if _, before := c.reported.LoadOrStore(key, struct{}{}); before {
+			break
+		}
 		w.opts.Logger.Error("caching: an item in the data store cannot be decoded; it is treated as missing", "error", read.err)
-	case read.err == nil && read.item == nil && old != nil && old.isLive():
+	}
+	if read.err == nil && read.item == nil && old != nil && old.isLive() {
 		w.wakeMonitor() // an item that vanishes without a tombstone may mean that the database was wiped
 	}
 }
@@ -178,7 +195,41 @@ func (w *CachingStoreWrapper) loadAll(ctx context.Context, c *kindCache) (*snaps
 	for key, v := range values {
 		w.compare(c, key, v)
 	}
-	return c.putAllRead(values, mark, w.clock.exactNow(), w.room), nil
+	for key, s := range c.slots.All() {
+		if values[key] == nil && s.value.Load().isLive() {
+			if err := w.checkMark(ctx); err != nil {
+				return nil, err
+			}
+			break
+		}
+	}
+	life := c.life
+	if life.forever && !w.initialized.Load() {
+		life = lifetimes{ttl: notInitializedLifetime, random: life.random} // somebody may be about to fill the database
+	}
+	return c.putAllRead(values, mark, w.clock.exactNow(), life, w.room), nil
+}
+
+// checkMark returns an error if the database has lost the mark that it is initialised: that something is missing there
+// then does not mean that it was deleted.
+func (w *CachingStoreWrapper) checkMark(ctx context.Context) error {
+	if o := w.health.emptied.Load(); o != nil {
+		return o.err()
+	}
+	if !w.databaseInitialized.Load() {
+		return nil
+	}
+	mark := w.health.mark()
+	initialized, err := w.askInitialized(ctx)
+	if err != nil || initialized {
+		return err
+	}
+	o := &outage{cause: errWiped}
+	if w.health.trip(mark, o) {
+		w.databaseInitialized.Store(false)
+		w.wakeMonitor()
+	}
+	return o.err()
 }
 
 // readItem asks the database for one item.
@@ -229,6 +280,9 @@ func (w *CachingStoreWrapper) parse(kind core.DataKind, key string, serialized c
 func (w *CachingStoreWrapper) newValue(item *core.Item) *value {
 	v := &value{item: item}
 	v.expires, v.refreshAt = w.life.from(w.clock.exactNow())
+	if item == nil && w.life.forever && !w.initialized.Load() {
+		v.expires = w.life.fromNotInitialized(w.clock.exactNow()) // somebody may be about to fill the database
+	}
 	return v
 }
 

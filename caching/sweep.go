@@ -49,10 +49,10 @@ func (c *kindCache) scan(now int64, full bool, maxStale time.Duration) (due, gon
 		v, used := s.value.Load(), s.used.Load()
 		expired := now >= v.expires
 		switch {
-		case v.pinned:
+		case v.pinned, c.life.forever && v.written > 0:
 		case expired && v.item == nil && !used,
 			expired && maxStale > 0 && now >= v.expires+int64(maxStale),
-			full && !used,
+			full && !used && !s.kept,
 			crowded && v.item == nil && !used:
 			gone = append(gone, key)
 		case used && now >= v.refreshAt:

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/cleatdev/cleat/core"
 )
@@ -32,6 +33,8 @@ type CachingStoreWrapper struct {
 	initialized atomic.Bool
 	// notInitializedUntil is until when the database need not be asked again; Unix ns.
 	notInitializedUntil atomic.Int64
+	// asking makes one question of many whether the database is initialised.
+	asking singleflight.Group
 	// databaseInitialized is true if the database was initialised when it was last looked at.
 	databaseInitialized atomic.Bool
 	// writer is true once this process has tried to write, so that an outage may have cost it an update.

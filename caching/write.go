@@ -25,9 +25,8 @@ func (w *CachingStoreWrapper) Upsert(ctx context.Context, kind core.DataKind, ke
 	}
 	w.writer.Store(true)
 	return detached(ctx, &w.run, func() (bool, error) {
-		defer w.writers.Release(1)
 		return w.upsert(ctx, kind, key, item)
-	})
+	}, func() { w.writers.Release(1) })
 }
 
 // upsert writes to the database and to the cache. The caller holds writers.
@@ -83,9 +82,8 @@ func (w *CachingStoreWrapper) Init(ctx context.Context, data []core.Collection) 
 	}
 	w.writer.Store(true)
 	_, err = detached(ctx, &w.run, func() (struct{}, error) {
-		defer w.writers.Release(allWriters)
 		return struct{}{}, w.init(ctx, data, serialized)
-	})
+	}, func() { w.writers.Release(allWriters) })
 	return err
 }
 
@@ -103,6 +101,7 @@ func (w *CachingStoreWrapper) init(ctx context.Context, data []core.Collection, 
 	stored := w.replaceAll(data, err)
 	if stored {
 		w.databaseInitialized.Store(true)
+		w.health.emptied.Store(nil)
 		w.health.refreshed()
 	}
 	if stored || w.caches() {
@@ -141,7 +140,7 @@ func (w *CachingStoreWrapper) replaceAll(data []core.Collection, err error) (sto
 		}
 		return false
 	}
-	w.epoch.Store(w.epoch.Load().successor(items, w.life, w.clock.exactNow(), pinned))
+	w.epoch.Store(w.epoch.Load().successor(items, w.life, w.clock.exactNow(), stored, pinned))
 	return stored
 }
 
@@ -175,7 +174,11 @@ func (w *CachingStoreWrapper) Initialized(ctx context.Context) (bool, error) {
 	if o := w.health.unreadable(); o != nil {
 		return false, o.err()
 	}
-	return detached(ctx, &w.run, func() (bool, error) { return w.askInitialized(ctx) })
+	initialized, err := w.await(ctx, &w.asking, "", func() (any, error) { return w.askInitialized(ctx) })
+	if err != nil {
+		return false, err
+	}
+	return initialized.(bool), nil
 }
 
 // askInitialized asks the database, and remembers the answer.
@@ -187,6 +190,7 @@ func (w *CachingStoreWrapper) askInitialized(ctx context.Context) (bool, error) 
 	if initialized {
 		w.initialized.Store(true)
 		w.databaseInitialized.Store(true)
+		w.health.emptied.Store(nil)
 	} else {
 		w.notInitializedUntil.Store(w.life.fromNotInitialized(w.clock.exactNow()))
 	}

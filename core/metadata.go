@@ -17,8 +17,35 @@ type metadata struct {
 // share these databases.
 const maxExactVersion = 1 << 53
 
+// maxDepth is how deep an item may be nested. Parsers recurse, and one that runs out of stack ends the process.
+const maxDepth = 1000
+
+// deeperThan reports whether the JSON is nested deeper than limit. Of text that is not JSON it may say anything.
+func deeperThan(data []byte, limit int) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			if depth++; depth > limit {
+				return true
+			}
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return false
+}
+
 // parseMetadata reads an item's version and deleted mark, and reads the rest only to know that it is JSON.
 func parseMetadata(data []byte) (metadata, error) {
+	if deeperThan(data, maxDepth) {
+		return metadata{}, fmt.Errorf("%w: nested deeper than %d", ErrCorrupt, maxDepth)
+	}
 	var meta metadata
 	r := jreader.NewReader(data)
 	for obj := r.Object(); obj.Next(); {
