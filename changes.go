@@ -2,6 +2,7 @@ package cleat
 
 import (
 	"hash/maphash"
+	"maps"
 	"slices"
 
 	"github.com/cleatdev/cleat/core"
@@ -79,6 +80,42 @@ func (g *dataGraph) set(ref dataorder.Ref, item *core.Item) {
 		g.referrers = nil
 	}
 	g.nodes[ref] = is
+}
+
+// setAll makes the items all that there is of a kind.
+func (g *dataGraph) setAll(kind core.DataKind, items map[string]*core.Item) {
+	for ref := range g.nodes {
+		if ref.Kind == kind && items[ref.Key] == nil {
+			delete(g.nodes, ref)
+		}
+	}
+	for key, item := range items {
+		g.nodes[dataorder.Ref{Kind: kind, Key: key}] = g.nodeOf(kind, item)
+	}
+	g.referrers = nil
+}
+
+func (g *dataGraph) remove(ref dataorder.Ref) {
+	delete(g.nodes, ref)
+	g.referrers = nil
+}
+
+func (g *dataGraph) clone() *dataGraph {
+	return &dataGraph{seed: g.seed, nodes: maps.Clone(g.nodes)}
+}
+
+// matching returns the items that a change names.
+func (g *dataGraph) matching(change core.Change) []dataorder.Ref {
+	if change.Key != "" {
+		return []dataorder.Ref{{Kind: change.Kind, Key: change.Key}}
+	}
+	var refs []dataorder.Ref
+	for ref := range g.nodes {
+		if change.Kind == "" || change.Kind == ref.Kind {
+			refs = append(refs, ref)
+		}
+	}
+	return refs
 }
 
 // flagsConcerned returns the keys of the flags among refs and of those that refer to any of refs, directly or not, in

@@ -89,6 +89,9 @@ func newClient(config *Config, store core.FeatureStore) *Client {
 	}
 	c.tracker = &flagTracker{client: c}
 	c.lifetime, c.end = context.WithCancel(context.Background())
+	if !c.offline {
+		c.sink.followStore(c.lifetime)
+	}
 	if c.offline || c.daemon {
 		c.sink.status.update(core.DataSourceValid, core.DataSourceErrorInfo{}) // nothing is awaited
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// flagTracker tells of changes that went through the client's update sink.
+// flagTracker tells of changes that went through the client's update sink, and of those that others made in the store.
 type flagTracker struct {
 	client *Client
 }
@@ -17,7 +17,9 @@ type flagTracker struct {
 var _ core.FlagTracker = (*flagTracker)(nil)
 
 func (t *flagTracker) AddFlagChangeListener(listener func(core.FlagChange)) (remove func()) {
-	return t.client.sink.changes.Add(listener)
+	remove = t.client.sink.changes.Add(listener)
+	t.client.sink.learnSoon(t.client.lifetime)
+	return remove
 }
 
 func (t *flagTracker) AddFlagValueChangeListener(

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/broadcast"
@@ -24,6 +25,10 @@ type updateSink struct {
 	graph    *dataGraph    // belongs to the holder of the token
 	refusing bool          // the last update was refused, which has been logged; belongs to the holder
 	isFilled bool          // filled is closed; belongs to the holder too
+	learned  bool          // graph is what is in the store; belongs to the holder too
+
+	unfollow func()         // ends the listening to changes of the store; nil if it tells of none
+	learning sync.WaitGroup // goroutines of learnSoon
 }
 
 var _ core.DataSourceUpdateSink = (*updateSink)(nil)
@@ -58,6 +63,7 @@ func (s *updateSink) Init(ctx context.Context, data []core.Collection) error {
 	next := s.graph.successor(data)
 	s.announce(next, s.graph.differences(next))
 	if err == nil {
+		s.learned = true
 		s.graph = next // otherwise the store may follow later, which is to be announced as well
 	}
 	return err
@@ -169,7 +175,12 @@ func (s *updateSink) reportRefusal(ctx context.Context, err error) {
 	s.status.update(core.DataSourceInterrupted, errorInfo(err))
 }
 
+// close waits for what runs in the background, which ends with the context it was given or when the store is closed.
 func (s *updateSink) close() {
+	if s.unfollow != nil {
+		s.unfollow()
+	}
+	s.learning.Wait()
 	s.status.close()
 	s.changes.Close()
 }

@@ -157,13 +157,20 @@ type rig struct {
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
+// newRig makes a rig whose wrapper learns of what others write only when cached items expire.
 func newRig(t *testing.T, opts caching.Options) *rig {
+	t.Helper()
+	return newRigWatching(t, opts, false)
+}
+
+func newRigWatching(t *testing.T, opts caching.Options, watched bool) *rig {
 	t.Helper()
 	db := &memorystore.Database{}
 	r := &rig{t: t, db: db, store: &troubled{Store: memorystore.New(db, nil)}, other: memorystore.New(db, nil)}
 	if opts.Logger == nil {
 		opts.Logger = quiet
 	}
+	opts.DisableWatch = !watched
 	wrapper, err := caching.NewCachingStoreWrapper(r.store, &opts)
 	require.NoError(t, err)
 	r.wrapper = wrapper

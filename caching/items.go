@@ -47,6 +47,19 @@ func (v *value) supersedes(old *value) bool {
 	return v.item != nil && (old.item == nil || v.item.Version() > old.item.Version())
 }
 
+// sameAs reports whether both stand for the same live item, or neither for any. A nil other is no item.
+func (v *value) sameAs(other *value) bool {
+	if other == nil || !other.isLive() || !v.isLive() {
+		return v.err == nil && !v.isLive() && (other == nil || other.err == nil && !other.isLive())
+	}
+	return sameItem(v.item, other.item)
+}
+
+func sameItem(a, b *core.Item) bool {
+	return a == b || a != nil && b != nil &&
+		a.Version() == b.Version() && a.Deleted() == b.Deleted() && bytes.Equal(a.JSON(), b.JSON())
+}
+
 // slot is the place of one key. A read is two atomic loads and touches nothing that another core writes.
 type slot struct {
 	value atomic.Pointer[value]
@@ -68,6 +81,22 @@ type snapshot struct {
 	err       error                 // the errors in corrupt, joined
 	expires   int64
 	refreshAt int64
+}
+
+// differences returns the keys whose items are not the same in both.
+func (s *snapshot) differences(other *snapshot) []string {
+	var keys []string
+	for key, item := range other.items {
+		if !sameItem(item, s.items[key]) {
+			keys = append(keys, key)
+		}
+	}
+	for key := range s.items {
+		if other.items[key] == nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // kindCache holds what is known of one kind. Reads are lock-free; everything that changes it holds mu.
@@ -159,14 +188,64 @@ func (c *kindCache) putWritten(key string, item *core.Item, now int64, pinned bo
 
 // putRead stores what a read that began at the given mark found, unless something newer was written meanwhile, and
 // returns what counts.
-func (c *kindCache) putRead(key string, read *value, mark uint64, room func() bool) *value {
+func (c *kindCache) putRead(key string, read *value, mark uint64, over precedence, room func() bool) *value {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.mergeRead(key, read, mark, room)
+	if over != knownStays {
+		defer c.outdateLoads()
+		read.written = c.writes + 1
+	}
+	return c.mergeRead(key, read, mark, over, room)
 }
 
-func (c *kindCache) mergeRead(key string, read *value, mark uint64, room func() bool) *value {
+// lacks reports whether what was read of the whole kind lacks an item that is known to be live.
+func (c *kindCache) lacks(read map[string]*value) bool {
+	for key, s := range c.slots.All() {
+		if read[key] == nil && s.value.Load().isLive() {
+			return true
+		}
+	}
+	return false
+}
+
+// noteChange keeps loads that are under way from storing what they found, because it may have changed since.
+func (c *kindCache) noteChange() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.outdateLoads()
+}
+
+// outdateLoads makes what loads bring that are under way count for less than what was stored with the next write count.
+func (c *kindCache) outdateLoads() {
+	c.writes++
+	c.forgotten = c.writes
+}
+
+// precedence says what reading the database does to a known value in Forever mode, where nothing expires.
+type precedence int
+
+const (
+	knownStays precedence = iota // memory counts
+	newerWins                    // somebody else wrote it, but this process writes too and counts otherwise
+	readWins                     // somebody else wrote it, and nobody in this process does
+)
+
+func (p precedence) keeps(old, read *value) bool {
+	switch p {
+	case readWins:
+		return false
+	case newerWins:
+		return !read.supersedes(old)
+	default:
+		return true
+	}
+}
+
+func (c *kindCache) mergeRead(key string, read *value, mark uint64, over precedence, room func() bool) *value {
 	old := c.lookup(key)
+	if old != nil && sameItem(read.item, old.item) {
+		read.item = old.item // which may have been decoded
+	}
 	switch {
 	case old == nil && c.sealed:
 		return &value{expires: read.expires, refreshAt: never}
@@ -180,10 +259,10 @@ func (c *kindCache) mergeRead(key string, read *value, mark uint64, room func() 
 		held.expires, held.refreshAt = read.expires, read.refreshAt
 		c.put(key, &held, true)
 		return &held
-	case c.life.forever && old.item != nil:
+	case c.life.forever && old.item != nil && over.keeps(old, read):
 		return old
 	}
-	if read.written = 0; old != nil {
+	if old != nil && over == knownStays {
 		read.written = old.written // for reads that began before that write and have not ended yet
 	}
 	c.put(key, read, room())
@@ -259,7 +338,9 @@ func (c *kindCache) drop(key string) {
 }
 
 // putAllRead stores what a read of the whole kind that began at the given mark found.
-func (c *kindCache) putAllRead(read map[string]*value, mark uint64, now int64, life lifetimes, room func() bool) *snapshot {
+func (c *kindCache) putAllRead(
+	read map[string]*value, mark uint64, now int64, life lifetimes, over precedence, room func() bool,
+) *snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	live := make(map[string]*core.Item, len(read))
@@ -271,14 +352,19 @@ func (c *kindCache) putAllRead(read map[string]*value, mark uint64, now int64, l
 			live[key] = v.item
 		}
 	}
-	for key, v := range read {
-		collect(key, c.mergeRead(key, v, mark, room))
-	}
 	gone := &value{}
 	gone.expires, gone.refreshAt = c.life.from(now)
+	if over != knownStays {
+		defer c.outdateLoads()
+		gone.written = c.writes + 1
+	}
+	for key, v := range read {
+		v.written = gone.written
+		collect(key, c.mergeRead(key, v, mark, over, room))
+	}
 	for key, s := range c.slots.All() {
 		if _, found := read[key]; !found && s.value.Load().item != nil {
-			collect(key, c.mergeRead(key, gone, mark, room))
+			collect(key, c.mergeRead(key, gone, mark, over, room))
 		}
 	}
 	if mark < c.forgotten {

@@ -94,6 +94,7 @@ func (w *CachingStoreWrapper) recover() bool {
 		}
 	}
 	w.health.recovered(w.writer.Load() || wasInitialized && !initialized)
+	w.unseen.add(core.Change{}) // what the watch reported during the outage was not read
 	return true
 }
 
@@ -115,8 +116,8 @@ func (w *CachingStoreWrapper) checkAvailable() error {
 	return err
 }
 
-// rewrite brings the database up to date from memory, which holds everything. What another process has written
-// meanwhile and is newer stays.
+// rewrite brings the database up to date from memory, which holds everything. Newer versions that others have written of
+// items that memory knows stay; what memory does not know is removed, as by any Init.
 func (w *CachingStoreWrapper) rewrite() bool {
 	if err := w.writers.Acquire(w.run.ctx, allWriters); err != nil {
 		return false
@@ -149,6 +150,7 @@ func (w *CachingStoreWrapper) rewrite() bool {
 	}
 	w.databaseInitialized.Store(true)
 	w.health.recovered(false)
+	w.unseen.add(core.Change{})
 	return true
 }
 

@@ -37,7 +37,7 @@ type Options struct {
 	ReadTimeout time.Duration
 	// ReadAllTimeout ends every GetAll; 0 means 10 s.
 	ReadAllTimeout time.Duration
-	// WriteTimeout ends every Upsert; 0 means 5 s.
+	// WriteTimeout ends every Upsert, not counting the time for which it waits for an Init that is under way; 0 means 5 s.
 	WriteTimeout time.Duration
 	// InitTimeout ends every Init; 0 means 60 s.
 	InitTimeout time.Duration
@@ -46,11 +46,15 @@ type Options struct {
 	// MinRetryDelay and MaxRetryDelay bound the growing, jittered time between two availability checks during an outage; 0
 	// means 250 ms and 15 s.
 	MinRetryDelay, MaxRetryDelay time.Duration
+	// DisableWatch is true if the database is not to be watched for changes by others, although it can be. They then show
+	// when cached items expire, and raise no change.
+	DisableWatch bool
 	// Logger gets what goes wrong; nil means slog.Default().
 	Logger *slog.Logger
-	// Now returns the wall-clock time; nil means time.Now.
+	// Now returns the wall-clock time; nil means time.Now. It is called by several goroutines at once.
 	Now func() time.Time
-	// Random returns a number in [0,1) for jitter; nil means math/rand/v2's Float64.
+	// Random returns a number in [0,1) for jitter; nil means math/rand/v2's Float64. It is called by several goroutines
+	// at once.
 	Random func() float64
 }
 

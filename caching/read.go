@@ -48,7 +48,7 @@ func (w *CachingStoreWrapper) getSlowly(ctx context.Context, kind core.DataKind,
 		if v := c.lookup(key); v != nil && w.clock.now() < v.expires {
 			return v, nil // a load has ended since this caller looked
 		}
-		return w.loadItem(ctx, c, key)
+		return w.loadItem(ctx, c, key, knownStays)
 	})
 	switch {
 	case err == nil:
@@ -107,7 +107,7 @@ func (w *CachingStoreWrapper) All(ctx context.Context, kind core.DataKind) (map[
 		if s := c.snapshotNow(); s != nil && w.clock.now() < s.expires {
 			return s, nil
 		}
-		return w.loadAll(ctx, c)
+		return w.loadAll(ctx, c, knownStays)
 	})
 	switch {
 	case err == nil:
@@ -152,7 +152,7 @@ func (w *CachingStoreWrapper) outageError() error {
 }
 
 // loadItem reads one item from the database into the cache.
-func (w *CachingStoreWrapper) loadItem(ctx context.Context, c *kindCache, key string) (*value, error) {
+func (w *CachingStoreWrapper) loadItem(ctx context.Context, c *kindCache, key string, over precedence) (*value, error) {
 	mark := c.readMark()
 	v, err := w.readItem(ctx, c.kind, key)
 	if err != nil {
@@ -164,7 +164,7 @@ func (w *CachingStoreWrapper) loadItem(ctx context.Context, c *kindCache, key st
 			return nil, err
 		}
 	}
-	return c.putRead(key, v, mark, w.room), nil
+	return c.putRead(key, v, mark, over, w.room), nil
 }
 
 // compare looks for signs of trouble in what was read.
@@ -186,7 +186,7 @@ func (w *CachingStoreWrapper) compare(c *kindCache, key string, read *value) {
 }
 
 // loadAll reads a whole kind from the database into the cache.
-func (w *CachingStoreWrapper) loadAll(ctx context.Context, c *kindCache) (*snapshot, error) {
+func (w *CachingStoreWrapper) loadAll(ctx context.Context, c *kindCache, over precedence) (*snapshot, error) {
 	mark := c.readMark()
 	values, err := w.readAll(ctx, c.kind)
 	if err != nil {
@@ -195,19 +195,16 @@ func (w *CachingStoreWrapper) loadAll(ctx context.Context, c *kindCache) (*snaps
 	for key, v := range values {
 		w.compare(c, key, v)
 	}
-	for key, s := range c.slots.All() {
-		if values[key] == nil && s.value.Load().isLive() {
-			if err := w.checkMark(ctx); err != nil {
-				return nil, err
-			}
-			break
+	if c.lacks(values) {
+		if err := w.checkMark(ctx); err != nil {
+			return nil, err
 		}
 	}
 	life := c.life
 	if life.forever && !w.initialized.Load() {
 		life = lifetimes{ttl: notInitializedLifetime, random: life.random} // somebody may be about to fill the database
 	}
-	return c.putAllRead(values, mark, w.clock.exactNow(), life, w.room), nil
+	return c.putAllRead(values, mark, w.clock.exactNow(), life, over, w.room), nil
 }
 
 // checkMark returns an error if the database has lost the mark that it is initialised: that something is missing there

@@ -14,6 +14,8 @@ const (
 	manyDue = 64
 	// wholeShare is the part of a kind (one in …) that must be due for that.
 	wholeShare = 8
+	// slowRefreshShare is the part of the time of a read (one in …) after which a refresh counts as slow.
+	slowRefreshShare = 4
 )
 
 // sweep moves the clock, keeps what is in use fresh, and makes room, until the wrapper is closed.
@@ -79,8 +81,11 @@ func (w *CachingStoreWrapper) refresh(c *kindCache, due []string) {
 	}
 	w.run.start(func() {
 		defer c.refreshing.Store(false)
+		// A refresh that takes long may hang; the monitor finds out sooner than the deadline of a whole kind would.
+		slow := time.AfterFunc(w.opts.ReadTimeout/slowRefreshShare, w.wakeMonitor)
+		defer slow.Stop()
 		if whole {
-			_, _ = w.await(w.run.ctx, &c.allLoads, wholeKind, func() (any, error) { return w.loadAll(w.run.ctx, c) })
+			_, _ = w.await(w.run.ctx, &c.allLoads, wholeKind, func() (any, error) { return w.loadAll(w.run.ctx, c, knownStays) })
 			return
 		}
 		w.refreshItems(c, due)
@@ -97,6 +102,6 @@ func (w *CachingStoreWrapper) refreshItems(c *kindCache, due []string) {
 }
 
 func (w *CachingStoreWrapper) refreshItem(ctx context.Context, c *kindCache, key string) error {
-	_, err := w.await(ctx, &c.loads, key, func() (any, error) { return w.loadItem(w.run.ctx, c, key) })
+	_, err := w.await(ctx, &c.loads, key, func() (any, error) { return w.loadItem(w.run.ctx, c, key, knownStays) })
 	return err
 }

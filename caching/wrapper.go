@@ -8,11 +8,13 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/broadcast"
 )
 
 var (
 	_ core.FeatureStore            = (*CachingStoreWrapper)(nil)
 	_ core.DataStoreStatusProvider = (*CachingStoreWrapper)(nil)
+	_ core.ChangeProvider          = (*CachingStoreWrapper)(nil)
 )
 
 // CachingStoreWrapper is a [core.FeatureStore] over a database. See the package documentation for what it promises.
@@ -26,6 +28,9 @@ type CachingStoreWrapper struct {
 	clock  *coarseClock
 	health *health
 	kick   chan struct{} // wakes the monitor
+
+	unseen  *unseenChanges // reported by a watch of the database
+	changes *broadcast.Broadcaster[core.Change]
 
 	// epoch is what is known; another one takes its place when everything is replaced.
 	epoch atomic.Pointer[epoch]
@@ -71,11 +76,14 @@ func NewCachingStoreWrapper(store core.FeatureStoreCore, opts *Options) (*Cachin
 		clock:   newCoarseClock(o.Now),
 		health:  newHealth(o.Logger),
 		kick:    make(chan struct{}, 1),
+		unseen:  newUnseenChanges(),
+		changes: broadcast.New[core.Change](o.Logger),
 		writers: semaphore.NewWeighted(allWriters),
 	}
 	w.epoch.Store(newEpoch(w.life))
 	w.run.init()
 	w.run.start(w.monitor)
+	w.startWatching()
 	if w.caches() {
 		w.run.start(w.sweep)
 	}
@@ -111,5 +119,6 @@ func (w *CachingStoreWrapper) Close() error {
 	w.run.wait()
 	w.epoch.Store(newEpoch(w.life))
 	w.health.listeners.Close()
+	w.changes.Close()
 	return err
 }

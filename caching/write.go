@@ -190,7 +190,9 @@ func (w *CachingStoreWrapper) askInitialized(ctx context.Context) (bool, error) 
 	if initialized {
 		w.initialized.Store(true)
 		w.databaseInitialized.Store(true)
-		w.health.emptied.Store(nil)
+		if w.health.emptied.Swap(nil) != nil {
+			w.unseen.add(core.Change{})
+		}
 	} else {
 		w.notInitializedUntil.Store(w.life.fromNotInitialized(w.clock.exactNow()))
 	}

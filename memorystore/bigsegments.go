@@ -27,7 +27,7 @@ var (
 // defaults; of the options, only the prefix matters.
 func NewBigSegments(db *Database, opts *Options) *BigSegments {
 	db, options := withDefaults(db, opts)
-	return &BigSegments{db: db, prefix: options.Prefix}
+	return &BigSegments{lifecycle: newLifecycle(), db: db, prefix: options.Prefix}
 }
 
 // Metadata implements [core.BigSegmentStore].

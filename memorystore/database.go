@@ -11,8 +11,9 @@ import (
 // Database is what the stores on it share. The zero value is an empty database, ready to use; it must not be copied. It
 // is safe for concurrent use and needs no closing.
 type Database struct {
-	mu         sync.RWMutex
+	mu         sync.RWMutex // guards everything
 	namespaces map[string]*namespace
+	watches    map[*watch]struct{}
 }
 
 // namespace is everything under one prefix.
@@ -31,6 +32,7 @@ func (db *Database) WriteRaw(prefix string, kind core.DataKind, key string, data
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	db.namespace(prefix).put(kind, key, core.SerializedItem{Data: data})
+	db.tell(prefix, core.Change{Kind: kind, Key: key})
 }
 
 // ReadRaw returns the bytes that are under the key, which must not be changed.
@@ -46,6 +48,7 @@ func (db *Database) DeleteRaw(prefix string, kind core.DataKind, key string) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	delete(db.namespace(prefix).items[kind], key)
+	db.tell(prefix, core.Change{Kind: kind, Key: key})
 }
 
 // Wipe removes everything under every prefix. Stores that are open go on with an empty database.
@@ -53,6 +56,7 @@ func (db *Database) Wipe() {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	db.namespaces = nil
+	db.tellAll()
 }
 
 // namespace returns the namespace to write to. The caller holds the lock for writing.

@@ -12,7 +12,10 @@ import (
 // before each.
 type lifecycle struct {
 	closed atomic.Bool
+	done   chan struct{} // closed by Close
 }
+
+func newLifecycle() lifecycle { return lifecycle{done: make(chan struct{})} }
 
 func (l *lifecycle) admit(ctx context.Context) error {
 	if ctx == nil {
@@ -25,6 +28,8 @@ func (l *lifecycle) admit(ctx context.Context) error {
 }
 
 func (l *lifecycle) close() error {
-	l.closed.Store(true)
+	if l.closed.CompareAndSwap(false, true) {
+		close(l.done)
+	}
 	return nil
 }

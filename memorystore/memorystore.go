@@ -21,7 +21,8 @@ type Options struct {
 }
 
 // Store keeps flags, segments and items of other kinds in a [Database]. It implements [core.FeatureStoreCore],
-// [core.AvailabilityChecker], [core.ChangeSetApplier] and [core.DiagnosticDescription], and is safe for concurrent use.
+// [core.AvailabilityChecker], [core.Watcher], [core.ChangeSetApplier] and [core.DiagnosticDescription], and is safe for
+// concurrent use.
 type Store struct {
 	lifecycle
 	db      *Database
@@ -31,6 +32,7 @@ type Store struct {
 var (
 	_ core.FeatureStoreCore      = (*Store)(nil)
 	_ core.AvailabilityChecker   = (*Store)(nil)
+	_ core.Watcher               = (*Store)(nil)
 	_ core.ChangeSetApplier      = (*Store)(nil)
 	_ core.DiagnosticDescription = (*Store)(nil)
 )
@@ -38,7 +40,7 @@ var (
 // New makes a store on db, or on a database of its own if db is nil. Nil options mean the defaults.
 func New(db *Database, opts *Options) *Store {
 	db, options := withDefaults(db, opts)
-	return &Store{db: db, options: options}
+	return &Store{lifecycle: newLifecycle(), db: db, options: options}
 }
 
 func withDefaults(db *Database, opts *Options) (*Database, Options) {
@@ -61,6 +63,7 @@ func (s *Store) Init(ctx context.Context, data []core.SerializedCollection) erro
 	}
 	s.db.mu.Lock()
 	defer s.db.mu.Unlock()
+	defer s.db.tell(s.options.Prefix, core.Change{})
 	return s.db.namespace(s.options.Prefix).init(data, s.tooLarge)
 }
 
@@ -154,6 +157,9 @@ func (s *Store) ApplyChangeSet(ctx context.Context, changes []core.KindAndKeyedI
 	results := make([]core.UpsertResult, len(changes))
 	for i, change := range changes {
 		results[i] = ns.upsert(change)
+		if results[i].Written {
+			s.db.tell(s.options.Prefix, core.Change{Kind: change.Kind, Key: change.Key})
+		}
 	}
 	return results, nil
 }

@@ -12,7 +12,7 @@ import (
 // Source returns what makes a data source that reads files. Options that cannot be used are reported by the factory, in
 // an error wrapping [core.ErrInvalid] that names all of them; files are not looked at before Start.
 //
-// Stop does not wait; the data source's goroutine and its watches are gone when Alive returns false.
+// Stop does not wait; the data source's goroutine and its watches are gone when Done is closed.
 func Source(options Options) core.UpdateProcessorFactory {
 	return func(sink core.DataSourceUpdateSink, logger *slog.Logger) (core.UpdateProcessor, error) {
 		if err := options.validate(); err != nil {

@@ -1,0 +1,277 @@
+package caching_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/memorystore"
+)
+
+// announced collects the changes that listeners are told of.
+type announced struct {
+	mu      sync.Mutex
+	changes []core.Change
+}
+
+func (a *announced) add(change core.Change) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.changes = append(a.changes, change)
+}
+
+// take waits until nothing more is going on, and returns and forgets what was announced.
+func (a *announced) take() []core.Change {
+	synctest.Wait()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	taken := a.changes
+	a.changes = nil
+	return taken
+}
+
+func flagChange(key string) core.Change { return core.Change{Kind: core.Flags, Key: key} }
+
+func newWatchingRig(t *testing.T, mode caching.Mode) (*rig, *announced) {
+	t.Helper()
+	r := newRigWatching(t, caching.Options{Mode: mode}, true)
+	told := &announced{}
+	r.wrapper.AddChangeListener(told.add)
+	synctest.Wait() // until the watch has begun
+	return r, told
+}
+
+// otherInit is an Init by another process.
+func (r *rig) otherInit(version int, keys ...string) {
+	r.t.Helper()
+	var items []core.KeyedSerializedItem
+	for _, it := range flags(version, keys...)[0].Items {
+		items = append(items, core.KeyedSerializedItem{Key: it.Key, Item: it.Item.Serialized()})
+	}
+	require.NoError(r.t, r.other.Init(r.t.Context(), []core.SerializedCollection{{Kind: core.Flags, Items: items}}))
+}
+
+// Promise 9, in a process that has no data source of its own.
+func TestPromise9_ChangesMadeElsewhereArrive(t *testing.T) {
+	for _, mode := range []caching.Mode{caching.TTL(time.Hour), caching.Forever()} {
+		t.Run(mode.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, told := newWatchingRig(t, mode)
+				r.otherInit(1, "a", "b", "c")
+				require.Equal(t, []core.Change{{Kind: core.Segments}, {Kind: core.Flags}}, told.take(), "nothing was known")
+				require.Equal(t, 1, r.version("a"))
+				require.Len(t, r.all(), 3)
+
+				r.write("a", 2)
+				require.Equal(t, []core.Change{flagChange("a")}, told.take())
+				require.Equal(t, 2, r.version("a"))
+				require.Equal(t, map[string]int{"a": 2, "b": 1, "c": 1}, r.all())
+
+				_, err := r.other.Upsert(t.Context(), core.Flags, "b", core.NewTombstone("b", 2).Serialized())
+				require.NoError(t, err)
+				require.Equal(t, []core.Change{flagChange("b")}, told.take())
+				require.Equal(t, -1, r.version("b"))
+
+				r.otherInit(1, "a", "c", "d")
+				require.ElementsMatch(t, []core.Change{{Kind: core.Segments}, flagChange("a"), flagChange("d")}, told.take(),
+					"c is what it was, and nothing is known of segments")
+				require.Equal(t, map[string]int{"a": 1, "c": 1, "d": 1}, r.all())
+				require.Equal(t, 1, r.version("d"))
+
+				r.db.WriteRaw("", core.Flags, "a", flag("a", 1).JSON())
+				require.Empty(t, told.take(), "written again unchanged")
+			})
+		})
+	}
+}
+
+func TestPromise9_ChangesMadeElsewhereArrive_WithinATick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := newWatchingRig(t, caching.TTL(time.Hour))
+		r.write("a", 1)
+		require.Equal(t, 1, r.version("a"))
+		r.write("a", 2)
+		synctest.Wait()
+		require.Zero(t, elapsed(func() { require.Equal(t, 2, r.version("a")) }))
+	})
+}
+
+// In Forever mode memory counts, but what is newer in the database is newer.
+func TestPromise9_ChangesMadeElsewhereArrive_InAProcessThatWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, told := newWatchingRig(t, caching.Forever())
+		r.init(5, "a", "b")
+		told.take() // it may be told of its own Init, which reached the database before it reached memory
+		r.upsert("a", 6)
+		require.Empty(t, told.take())
+		r.write("a", 7)
+		require.Equal(t, []core.Change{flagChange("a")}, told.take())
+		require.Equal(t, 7, r.version("a"))
+		r.otherInit(1, "b")
+		require.Empty(t, told.take())
+		require.Equal(t, map[string]int{"a": 7, "b": 5}, r.all())
+	})
+}
+
+// A load that began before the change ends after it.
+func TestPromise9_ChangesMadeElsewhereArrive_DuringALoad(t *testing.T) {
+	for name, known := range map[string]bool{"of a known key": true, "of an unknown key": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, told := newWatchingRig(t, caching.TTL(time.Minute))
+				r.write("a", 1)
+				if known {
+					require.Equal(t, 1, r.version("a"))
+					time.Sleep(2 * time.Minute)
+				}
+				told.take()
+				goOn := make(chan struct{})
+				var first atomic.Bool
+				r.store.setAfter(func(string) {
+					if first.CompareAndSwap(false, true) {
+						<-goOn
+					}
+				})
+				var reader sync.WaitGroup
+				reader.Go(func() {
+					if _, _, err := r.wrapper.Get(t.Context(), core.Flags, "a"); err != nil {
+						t.Error(err)
+					}
+				})
+				synctest.Wait()
+				r.write("a", 2)
+				require.Equal(t, []core.Change{flagChange("a")}, told.take())
+				close(goOn)
+				reader.Wait()
+				require.Equal(t, 2, r.version("a"))
+			})
+		})
+	}
+}
+
+func TestPromise9_ChangesMadeElsewhereArrive_AfterAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, told := newWatchingRig(t, caching.TTL(time.Hour))
+		r.otherInit(1, "a")
+		told.take()
+		require.Len(t, r.all(), 1)
+		r.store.fail(errors.New("cable cut"))
+		_, _, err := r.wrapper.Get(t.Context(), core.Segments, "unknown")
+		require.Error(t, err)
+		r.write("a", 2)
+		require.Empty(t, told.take())
+		r.store.fail(nil)
+		time.Sleep(time.Minute)
+		require.Contains(t, told.take(), flagChange("a"))
+		require.Equal(t, 2, r.version("a"))
+	})
+}
+
+func TestPromise9_ChangesMadeElsewhereArrive_ManyAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, told := newWatchingRig(t, caching.TTL(time.Hour))
+		require.Empty(t, r.all())
+		const many = 3000
+		for i := range many {
+			r.write(strconv.Itoa(i), 1)
+		}
+		flagsAnnounced := map[core.Change]int{}
+		for _, change := range told.take() {
+			flagsAnnounced[change]++
+		}
+		delete(flagsAnnounced, core.Change{Kind: core.Segments}) // of which nothing is known
+		require.Len(t, flagsAnnounced, many)
+		for change, times := range flagsAnnounced {
+			require.Equal(t, 1, times, change.Key)
+		}
+		require.Len(t, r.all(), many)
+		require.Less(t, r.store.gets.Load(), int64(many))
+	})
+}
+
+func TestPromise9_ChangesMadeElsewhereArrive_Off(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, told := newWatchingRig(t, caching.Off())
+		r.write("a", 1)
+		require.Equal(t, []core.Change{flagChange("a")}, told.take())
+		_, err := r.other.Upsert(t.Context(), "other", "x", flag("x", 1).Serialized())
+		require.NoError(t, err)
+		require.Equal(t, []core.Change{{Kind: "other", Key: "x"}}, told.take())
+	})
+}
+
+func TestPromise9_ChangesMadeElsewhereArrive_OtherKinds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, told := newWatchingRig(t, caching.TTL(time.Hour))
+		write := func(version int) {
+			_, err := r.other.Upsert(t.Context(), "other", "x", flag("x", version).Serialized())
+			require.NoError(t, err)
+		}
+		write(1)
+		require.Equal(t, []core.Change{{Kind: "other", Key: "x"}}, told.take())
+		_, found, err := r.wrapper.Get(t.Context(), "other", "x")
+		require.NoError(t, err)
+		require.True(t, found)
+		write(2)
+		require.Equal(t, []core.Change{{Kind: "other", Key: "x"}}, told.take())
+		item, _, err := r.wrapper.Get(t.Context(), "other", "x")
+		require.NoError(t, err)
+		require.Equal(t, 2, item.Version())
+	})
+}
+
+// unwatchable says that it can be watched and then that it cannot.
+type unwatchable struct{ core.FeatureStoreCore }
+
+func (unwatchable) Watch(context.Context, func(core.Change)) error {
+	return errors.New("notifications are switched off")
+}
+
+func TestPromise9_ChangesMadeElsewhereArrive_WatchFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, err := caching.NewCachingStoreWrapper(unwatchable{memorystore.New(nil, nil)}, &caching.Options{Logger: quiet})
+		require.NoError(t, err)
+		synctest.Wait()
+		_, found, err := w.Get(t.Context(), core.Flags, "a")
+		require.NoError(t, err)
+		require.False(t, found)
+		require.NoError(t, w.Close())
+	})
+}
+
+func TestCachingStoreWrapper_DisableWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, caching.Options{Mode: caching.TTL(time.Minute)})
+		var told announced
+		r.wrapper.AddChangeListener(told.add)
+		r.write("a", 1)
+		require.Equal(t, 1, r.version("a"))
+		r.write("a", 2)
+		require.Empty(t, told.take())
+		require.Equal(t, 1, r.version("a"))
+	})
+}
+
+// What is read again unchanged stays the item that may have been decoded.
+func TestCachingStoreWrapper_RefreshKeepsTheDecodedItem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, caching.Options{Mode: caching.TTL(time.Second)})
+		r.write("a", 1)
+		first, _, err := r.wrapper.Get(t.Context(), core.Flags, "a")
+		require.NoError(t, err)
+		time.Sleep(2 * time.Second)
+		second, _, err := r.wrapper.Get(t.Context(), core.Flags, "a")
+		require.NoError(t, err)
+		require.EqualValues(t, 2, r.store.gets.Load())
+		require.Same(t, first, second)
+	})
+}

@@ -1,0 +1,102 @@
+package cleat
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/dataorder"
+)
+
+// followStore announces what others change in the store, if that can be known, until ctx ends.
+func (s *updateSink) followStore(ctx context.Context) {
+	if provider, ok := s.store.(core.ChangeProvider); ok {
+		s.unfollow = provider.AddChangeListener(func(change core.Change) { s.noticeStoreChange(ctx, change) })
+	}
+}
+
+// learnSoon finds out in the background what is in a store that others may change, so that changes can be told from what
+// only looks like one. It is called when somebody begins to listen.
+func (s *updateSink) learnSoon(ctx context.Context) {
+	if s.unfollow == nil {
+		return
+	}
+	s.learning.Go(func() {
+		if s.takeTurn(ctx) == nil {
+			defer s.passTurn()
+			s.learn(ctx)
+		}
+	})
+}
+
+// learn makes the graph what is in the store, unless it is already. It reports whether it has done so now.
+func (s *updateSink) learn(ctx context.Context) bool {
+	if s.learned {
+		return false
+	}
+	graph := newDataGraph()
+	for _, kind := range core.BuiltInKinds() {
+		items, err := s.store.All(ctx, kind)
+		if err != nil && !errors.Is(err, core.ErrCorrupt) {
+			return false
+		}
+		graph.setAll(kind, items)
+	}
+	s.graph, s.learned = graph, true
+	return true
+}
+
+// noticeStoreChange announces the flags that a change made by others concerns. A change that went through the sink
+// itself has been announced before, and is recognised by the graph.
+func (s *updateSink) noticeStoreChange(ctx context.Context, change core.Change) {
+	if s.takeTurn(ctx) != nil {
+		return
+	}
+	defer s.passTurn()
+	if !s.learned && !s.changes.HasListeners() {
+		return
+	}
+	switch {
+	case s.learn(ctx):
+		s.announce(s.graph, s.graph.matching(change))
+	case s.learned && change.Key != "":
+		s.noticeItem(ctx, dataorder.Ref{Kind: change.Kind, Key: change.Key})
+	case s.learned:
+		s.noticeKinds(ctx, change.Kind)
+	}
+}
+
+func (s *updateSink) noticeItem(ctx context.Context, ref dataorder.Ref) {
+	item, found, err := s.store.Get(ctx, ref.Kind, ref.Key)
+	if err != nil {
+		return
+	}
+	was, known := s.graph.nodes[ref]
+	switch {
+	case !found && (!known || was.deleted), found && known && !s.graph.nodeOf(ref.Kind, item).differs(was):
+		return
+	case found:
+		s.graph.set(ref, item)
+	default:
+		s.graph.remove(ref)
+	}
+	s.announce(s.graph, []dataorder.Ref{ref})
+}
+
+// noticeKinds compares one kind, or if it is empty all built-in ones, with what is in the store.
+func (s *updateSink) noticeKinds(ctx context.Context, kind core.DataKind) {
+	next := s.graph.clone()
+	for _, each := range core.BuiltInKinds() {
+		if kind != "" && kind != each {
+			continue
+		}
+		items, err := s.store.All(ctx, each)
+		if err != nil && !errors.Is(err, core.ErrCorrupt) {
+			return
+		}
+		next.setAll(each, items)
+	}
+	changed := s.graph.differences(next)
+	s.graph = next
+	s.announce(next, changed)
+}
