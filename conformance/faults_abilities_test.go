@@ -58,7 +58,7 @@ func TestSuite_AbilityFaults_FailWhereMeant(t *testing.T) {
 				f.onChangeSet = func(ctx context.Context, changes []core.KindAndKeyedItem) ([]core.UpsertResult, error) {
 					var results []core.UpsertResult
 					for _, c := range changes {
-						result, err := f.Store.Upsert(ctx, c.Kind, c.Key, c.Item)
+						result, err := f.memory.Upsert(ctx, c.Kind, c.Key, c.Item)
 						if err != nil {
 							return nil, err
 						}
@@ -75,7 +75,7 @@ func TestSuite_AbilityFaults_FailWhereMeant(t *testing.T) {
 			name: "answers change sets in another order",
 			inject: func(f *faulty, _ *faultState) {
 				f.onChangeSet = func(ctx context.Context, changes []core.KindAndKeyedItem) ([]core.UpsertResult, error) {
-					results, err := f.Store.ApplyChangeSet(ctx, changes)
+					results, err := f.memory.ApplyChangeSet(ctx, changes)
 					slices.Reverse(results)
 					return results, err
 				}
@@ -87,9 +87,9 @@ func TestSuite_AbilityFaults_FailWhereMeant(t *testing.T) {
 			inject: func(f *faulty, _ *faultState) {
 				f.onChangeSet = func(ctx context.Context, changes []core.KindAndKeyedItem) ([]core.UpsertResult, error) {
 					if len(changes) == 0 {
-						return nil, f.Store.Init(ctx, nil)
+						return nil, f.memory.Init(ctx, nil)
 					}
-					return f.Store.ApplyChangeSet(ctx, changes)
+					return f.memory.ApplyChangeSet(ctx, changes)
 				}
 			},
 			must: []string{"ChangeSet/EmptyChangesNothing"},
@@ -103,7 +103,7 @@ func TestSuite_AbilityFaults_FailWhereMeant(t *testing.T) {
 							return []core.UpsertResult{{}}, nil
 						}
 					}
-					return f.Store.ApplyChangeSet(ctx, changes)
+					return f.memory.ApplyChangeSet(ctx, changes)
 				}
 			},
 			must: []string{"ChangeSet/HealsCorruptItems"},

@@ -19,10 +19,10 @@ func TestSuite_InitFaults_FailWhereMeant(t *testing.T) {
 			inject: func(f *faulty, _ *faultState) {
 				f.onInit = func(ctx context.Context, data []core.SerializedCollection) error {
 					if ctx == nil || ctx.Err() != nil || core.ValidateInit(data) != nil || tooLarge(data) {
-						return f.Store.Init(ctx, data)
+						return f.memory.Init(ctx, data)
 					}
 					for _, kind := range core.BuiltInKinds() {
-						all, err := f.Store.GetAll(ctx, kind)
+						all, err := f.memory.GetAll(ctx, kind)
 						if err != nil {
 							return err
 						}
@@ -34,7 +34,7 @@ func TestSuite_InitFaults_FailWhereMeant(t *testing.T) {
 							}
 						}
 					}
-					return f.Store.Init(ctx, data)
+					return f.memory.Init(ctx, data)
 				}
 			},
 			must: []string{"Init/ReplacesItemsNotGiven", "Init/EmptiesBuiltInKindsNotGiven"},
@@ -48,18 +48,18 @@ func TestSuite_InitFaults_FailWhereMeant(t *testing.T) {
 			inject: func(f *faulty, _ *faultState) {
 				f.onInit = func(ctx context.Context, data []core.SerializedCollection) error {
 					if ctx == nil || ctx.Err() != nil || core.ValidateInit(data) != nil {
-						return f.Store.Init(ctx, data)
+						return f.memory.Init(ctx, data)
 					}
 					newest := slices.Clone(data)
 					for i, c := range newest {
 						newest[i].Items = slices.Clone(c.Items)
 						for j, item := range c.Items {
 							if v, found := f.versionOf(c.Kind, item.Key); found && v > item.Item.Version {
-								newest[i].Items[j].Item, _, _ = f.Store.Get(ctx, c.Kind, item.Key)
+								newest[i].Items[j].Item, _, _ = f.memory.Get(ctx, c.Kind, item.Key)
 							}
 						}
 					}
-					return f.Store.Init(ctx, newest)
+					return f.memory.Init(ctx, newest)
 				}
 			},
 			must: []string{"Init/IgnoresVersions"},
@@ -72,12 +72,12 @@ func TestSuite_InitFaults_FailWhereMeant(t *testing.T) {
 			name: "keeps built-in kinds that are not given",
 			inject: func(f *faulty, _ *faultState) {
 				f.onInit = func(ctx context.Context, data []core.SerializedCollection) error {
-					segments, err := f.Store.GetAll(ctx, core.Segments)
+					segments, err := f.memory.GetAll(ctx, core.Segments)
 					given := slices.ContainsFunc(data, func(c core.SerializedCollection) bool { return c.Kind == core.Segments })
 					if err == nil && !given {
 						data = append(data, collection(core.Segments, segments...))
 					}
-					return f.Store.Init(ctx, data)
+					return f.memory.Init(ctx, data)
 				}
 			},
 			must: []string{"Init/EmptiesBuiltInKindsNotGiven"},
@@ -91,7 +91,7 @@ func TestSuite_InitFaults_FailWhereMeant(t *testing.T) {
 						if slices.ContainsFunc(data, func(c core.SerializedCollection) bool { return c.Kind == kind }) {
 							continue
 						}
-						all, _ := f.Store.GetAll(context.Background(), kind)
+						all, _ := f.memory.GetAll(context.Background(), kind)
 						for _, item := range all {
 							f.db.DeleteRaw(f.prefix, kind, item.Key)
 						}
@@ -113,7 +113,7 @@ func TestSuite_InitFaults_FailWhereMeant(t *testing.T) {
 							return again
 						})
 					}
-					return f.Store.Init(ctx, data)
+					return f.memory.Init(ctx, data)
 				}
 			},
 			must: []string{"Init/SameKindInSeveralCollections"},
@@ -186,14 +186,14 @@ func TestSuite_InitFaults_FailWhereMeant(t *testing.T) {
 			name: "sets the mark though it failed",
 			inject: func(f *faulty, state *faultState) {
 				f.onInit = func(ctx context.Context, data []core.SerializedCollection) error {
-					err := f.Store.Init(ctx, data)
+					err := f.memory.Init(ctx, data)
 					if err != nil && !errors.Is(err, core.ErrClosed) {
 						state.set(f.prefix, true)
 					}
 					return err
 				}
 				f.onInitialized = func(ctx context.Context) (bool, error) {
-					initialized, err := f.Store.Initialized(ctx)
+					initialized, err := f.memory.Initialized(ctx)
 					return initialized || state.get(f.prefix), err
 				}
 			},
@@ -206,14 +206,14 @@ func TestSuite_InitFaults_FailWhereMeant(t *testing.T) {
 			name: "does not set the mark for empty data",
 			inject: func(f *faulty, state *faultState) {
 				f.onInit = func(ctx context.Context, data []core.SerializedCollection) error {
-					err := f.Store.Init(ctx, data)
+					err := f.memory.Init(ctx, data)
 					if len(data) > 0 {
 						state.set(f.prefix, true)
 					}
 					return err
 				}
 				f.onInitialized = func(ctx context.Context) (bool, error) {
-					initialized, err := f.Store.Initialized(ctx)
+					initialized, err := f.memory.Initialized(ctx)
 					return initialized && state.get(f.prefix), err
 				}
 			},
@@ -229,7 +229,7 @@ func TestSuite_InitFaults_FailWhereMeant(t *testing.T) {
 					if tooLarge(data) {
 						return &core.ItemError{Kind: core.Flags, Key: "big", Size: 2 * faultyMaxItemSize, Err: core.ErrTooLarge}
 					}
-					return f.Store.Init(ctx, data)
+					return f.memory.Init(ctx, data)
 				}
 			},
 			must: []string{"Size/TooLargeItemStopsNothingElseInInit"},
@@ -238,7 +238,7 @@ func TestSuite_InitFaults_FailWhereMeant(t *testing.T) {
 			name: "says nothing about an item that is too large",
 			inject: func(f *faulty, _ *faultState) {
 				f.onInit = func(ctx context.Context, data []core.SerializedCollection) error {
-					err := f.Store.Init(ctx, data)
+					err := f.memory.Init(ctx, data)
 					if errors.Is(err, core.ErrTooLarge) {
 						return nil
 					}
@@ -251,7 +251,7 @@ func TestSuite_InitFaults_FailWhereMeant(t *testing.T) {
 			name: "does not say which item is too large",
 			inject: func(f *faulty, _ *faultState) {
 				f.onInit = func(ctx context.Context, data []core.SerializedCollection) error {
-					err := f.Store.Init(ctx, data)
+					err := f.memory.Init(ctx, data)
 					if errors.Is(err, core.ErrTooLarge) {
 						return core.ErrTooLarge
 					}
@@ -265,7 +265,7 @@ func TestSuite_InitFaults_FailWhereMeant(t *testing.T) {
 			inject: func(f *faulty, _ *faultState) {
 				f.onInit = func(ctx context.Context, data []core.SerializedCollection) error {
 					if core.ValidateInit(data) == nil {
-						return f.Store.Init(ctx, data)
+						return f.memory.Init(ctx, data)
 					}
 					return nil
 				}
@@ -315,7 +315,7 @@ func TestSuite_InitFaults_FailWhereMeant(t *testing.T) {
 				}
 				slowly(f, during(true), f.remove(false), during(false))
 				f.onInitialized = func(ctx context.Context) (bool, error) {
-					initialized, err := f.Store.Initialized(ctx)
+					initialized, err := f.memory.Initialized(ctx)
 					return initialized && !state.get(f.prefix), err
 				}
 			},

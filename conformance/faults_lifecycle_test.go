@@ -16,7 +16,7 @@ func TestSuite_InitializedFaults_FailWhereMeant(t *testing.T) {
 			name: "an error means false",
 			inject: func(f *faulty, _ *faultState) {
 				f.onInitialized = func(ctx context.Context) (bool, error) {
-					initialized, err := f.Store.Initialized(ctx)
+					initialized, err := f.memory.Initialized(ctx)
 					return err == nil && initialized, nil
 				}
 			},
@@ -31,7 +31,7 @@ func TestSuite_InitializedFaults_FailWhereMeant(t *testing.T) {
 			inject: func(f *faulty, _ *faultState) {
 				var asked atomic.Bool
 				f.onInitialized = func(ctx context.Context) (bool, error) {
-					initialized, err := f.Store.Initialized(ctx)
+					initialized, err := f.memory.Initialized(ctx)
 					if err == nil && !initialized {
 						asked.Store(true)
 					}
@@ -46,7 +46,7 @@ func TestSuite_InitializedFaults_FailWhereMeant(t *testing.T) {
 			inject: func(f *faulty, _ *faultState) {
 				var known atomic.Bool
 				f.onInitialized = func(ctx context.Context) (bool, error) {
-					initialized, err := f.Store.Initialized(ctx)
+					initialized, err := f.memory.Initialized(ctx)
 					if initialized {
 						known.Store(true)
 					}
@@ -61,7 +61,7 @@ func TestSuite_InitializedFaults_FailWhereMeant(t *testing.T) {
 				var own atomic.Bool
 				initThen(f, func([]core.SerializedCollection) { own.Store(true) })
 				f.onInitialized = func(ctx context.Context) (bool, error) {
-					initialized, err := f.Store.Initialized(ctx)
+					initialized, err := f.memory.Initialized(ctx)
 					return initialized && own.Load(), err
 				}
 			},
@@ -75,8 +75,8 @@ func TestSuite_InitializedFaults_FailWhereMeant(t *testing.T) {
 			name: "goes by whether there are flags",
 			inject: func(f *faulty, _ *faultState) {
 				f.onInitialized = func(ctx context.Context) (bool, error) {
-					initialized, err := f.Store.Initialized(ctx)
-					all, _ := f.Store.GetAll(ctx, core.Flags)
+					initialized, err := f.memory.Initialized(ctx)
+					all, _ := f.memory.GetAll(ctx, core.Flags)
 					return err == nil && (initialized || len(all) > 0), err
 				}
 			},
@@ -96,7 +96,7 @@ func TestSuite_ContextFaults_FailWhereMeant(t *testing.T) {
 					if ctx != nil {
 						ctx = context.WithoutCancel(ctx)
 					}
-					return f.Store.GetAll(ctx, kind)
+					return f.memory.GetAll(ctx, kind)
 				}
 			},
 			must: ended,
@@ -105,7 +105,7 @@ func TestSuite_ContextFaults_FailWhereMeant(t *testing.T) {
 			name: "wraps the context's error",
 			inject: func(f *faulty, _ *faultState) {
 				f.onGet = func(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
-					item, found, err := f.Store.Get(ctx, kind, key)
+					item, found, err := f.memory.Get(ctx, kind, key)
 					if err != nil {
 						err = fmt.Errorf("get: %w", err)
 					}
@@ -119,7 +119,7 @@ func TestSuite_ContextFaults_FailWhereMeant(t *testing.T) {
 			name: "returns the context's cause",
 			inject: func(f *faulty, _ *faultState) {
 				f.onInitialized = func(ctx context.Context) (bool, error) {
-					initialized, err := f.Store.Initialized(ctx)
+					initialized, err := f.memory.Initialized(ctx)
 					if ctx != nil && err == ctx.Err() { //nolint:errorlint // the fault needs the very error
 						err = context.Cause(ctx)
 					}
@@ -135,7 +135,7 @@ func TestSuite_ContextFaults_FailWhereMeant(t *testing.T) {
 					if err := ctx.Err(); err != nil {
 						return core.SerializedItem{}, false, err
 					}
-					return f.Store.Get(ctx, kind, key)
+					return f.memory.Get(ctx, kind, key)
 				}
 			},
 			must: []string{"Context/NilIsRefused"},
@@ -147,7 +147,7 @@ func TestSuite_ContextFaults_FailWhereMeant(t *testing.T) {
 					if ctx == nil {
 						ctx = context.Background()
 					}
-					return f.Store.Upsert(ctx, kind, key, item)
+					return f.memory.Upsert(ctx, kind, key, item)
 				}
 			},
 			must: []string{"Context/NilIsRefused"},
@@ -159,7 +159,7 @@ func TestSuite_ContextFaults_FailWhereMeant(t *testing.T) {
 					if ctx != nil && ctx.Err() != nil {
 						f.db.WriteRaw(f.prefix, kind, key, item.Data)
 					}
-					return f.Store.Upsert(ctx, kind, key, item)
+					return f.memory.Upsert(ctx, kind, key, item)
 				}
 			},
 			must: ended,
@@ -174,7 +174,7 @@ func TestSuite_ContextFaults_FailWhereMeant(t *testing.T) {
 					return err
 				}
 				f.onInit = func(ctx context.Context, data []core.SerializedCollection) error {
-					return unavailable(ctx, f.Store.Init(ctx, data))
+					return unavailable(ctx, f.memory.Init(ctx, data))
 				}
 			},
 			must: ended,
@@ -193,7 +193,7 @@ func TestSuite_CloseFaults_FailWhereMeant(t *testing.T) {
 					if closed.Swap(true) {
 						return core.ErrClosed
 					}
-					return f.Store.Close()
+					return f.memory.Close()
 				}
 			},
 			must: []string{"Close/IsIdempotent", "Close/ConcurrentCallsAllSucceed"},
@@ -207,7 +207,7 @@ func TestSuite_CloseFaults_FailWhereMeant(t *testing.T) {
 			name: "calls itself unavailable after Close",
 			inject: func(f *faulty, _ *faultState) {
 				f.onGetAll = func(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
-					all, err := f.Store.GetAll(ctx, kind)
+					all, err := f.memory.GetAll(ctx, kind)
 					if errors.Is(err, core.ErrClosed) {
 						err = core.ErrUnavailable
 					}
@@ -232,13 +232,13 @@ func TestSuite_CloseFaults_FailWhereMeant(t *testing.T) {
 				state.set(f.prefix, false)
 				f.onClose = func() error {
 					state.set(f.prefix, true)
-					return f.Store.Close()
+					return f.memory.Close()
 				}
 				f.onGet = func(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
 					if state.get(f.prefix) {
 						return core.SerializedItem{}, false, core.ErrClosed
 					}
-					return f.Store.Get(ctx, kind, key)
+					return f.memory.Get(ctx, kind, key)
 				}
 			},
 			must: []string{"Close/LeavesOtherStoresAlone"},
@@ -249,7 +249,7 @@ func TestSuite_CloseFaults_FailWhereMeant(t *testing.T) {
 			inject: func(f *faulty, _ *faultState) {
 				f.onClose = func() error {
 					empty(f.db, f.prefix)
-					return f.Store.Close()
+					return f.memory.Close()
 				}
 			},
 			must: []string{"Sharing/DataOutlivesTheStore"},

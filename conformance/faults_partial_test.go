@@ -11,9 +11,9 @@ import (
 func interruptible(f *faulty, state *faultState, stopped func(written, total int, cause error) error) {
 	f.onInit = func(ctx context.Context, data []core.SerializedCollection) error {
 		if ctx == nil || ctx.Err() != nil || core.ValidateInit(data) != nil || tooLarge(data) {
-			return f.Store.Init(ctx, data)
+			return f.memory.Init(ctx, data)
 		}
-		if _, err := f.Store.Initialized(ctx); err != nil {
+		if _, err := f.memory.Initialized(ctx); err != nil {
 			return err
 		}
 		written, total := 0, 0
@@ -31,7 +31,7 @@ func interruptible(f *faulty, state *faultState, stopped func(written, total int
 				}
 			}
 		}
-		return f.Store.Init(ctx, data)
+		return f.memory.Init(ctx, data)
 	}
 }
 
@@ -82,7 +82,7 @@ func TestSuite_InterruptedInit_FailsWhereMeant(t *testing.T) {
 					return partial(written, total, cause)
 				})
 				f.onInitialized = func(ctx context.Context) (bool, error) {
-					initialized, err := f.Store.Initialized(ctx)
+					initialized, err := f.memory.Initialized(ctx)
 					return err == nil && (initialized || state.get(f.prefix)), err
 				}
 			},

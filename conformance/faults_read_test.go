@@ -13,7 +13,7 @@ import (
 // keep makes GetAll return only what f says.
 func keep(f *faulty, wanted func(kind core.DataKind, item core.KeyedSerializedItem) bool) {
 	f.onGetAll = func(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
-		all, err := f.Store.GetAll(ctx, kind)
+		all, err := f.memory.GetAll(ctx, kind)
 		return slices.DeleteFunc(all, func(item core.KeyedSerializedItem) bool { return !wanted(kind, item) }), err
 	}
 }
@@ -29,7 +29,7 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 			name: "Get hides tombstones",
 			inject: func(f *faulty, _ *faultState) {
 				f.onGet = func(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
-					item, found, err := f.Store.Get(ctx, kind, key)
+					item, found, err := f.memory.Get(ctx, kind, key)
 					if item.Deleted {
 						return core.SerializedItem{}, false, err
 					}
@@ -56,7 +56,7 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 			name: "GetAll fails because of one bad item",
 			inject: func(f *faulty, _ *faultState) {
 				f.onGetAll = func(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
-					all, err := f.Store.GetAll(ctx, kind)
+					all, err := f.memory.GetAll(ctx, kind)
 					for _, item := range all {
 						if !decodable(kind, item) {
 							return nil, core.ErrCorrupt
@@ -78,7 +78,7 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 			name: "Get fails because of a bad item",
 			inject: func(f *faulty, _ *faultState) {
 				f.onGet = func(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
-					item, found, err := f.Store.Get(ctx, kind, key)
+					item, found, err := f.memory.Get(ctx, kind, key)
 					if found && !decodable(kind, core.KeyedSerializedItem{Key: key, Item: item}) {
 						return core.SerializedItem{}, false, core.ErrCorrupt
 					}
@@ -92,7 +92,7 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 			name: "Get says that a missing key is an error",
 			inject: func(f *faulty, _ *faultState) {
 				f.onGet = func(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
-					item, found, err := f.Store.Get(ctx, kind, key)
+					item, found, err := f.memory.Get(ctx, kind, key)
 					if err == nil && !found {
 						err = core.ErrUnavailable
 					}
@@ -108,7 +108,7 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 			name: "Get finds what is not there",
 			inject: func(f *faulty, _ *faultState) {
 				f.onGet = func(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
-					item, _, err := f.Store.Get(ctx, kind, key)
+					item, _, err := f.memory.Get(ctx, kind, key)
 					return item, err == nil, err
 				}
 			},
@@ -119,7 +119,7 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 			name: "Get returns an item beside not found",
 			inject: func(f *faulty, _ *faultState) {
 				f.onGet = func(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
-					item, found, err := f.Store.Get(ctx, kind, key)
+					item, found, err := f.memory.Get(ctx, kind, key)
 					if err == nil && !found {
 						item.Version = -1
 					}
@@ -133,9 +133,9 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 			name: "Get reads any kind",
 			inject: func(f *faulty, _ *faultState) {
 				f.onGet = func(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
-					item, found, err := f.Store.Get(ctx, kind, key)
+					item, found, err := f.memory.Get(ctx, kind, key)
 					if err == nil && !found && kind == core.Segments {
-						return f.Store.Get(ctx, core.Flags, key)
+						return f.memory.Get(ctx, core.Flags, key)
 					}
 					return item, found, err
 				}
@@ -149,7 +149,7 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 				cache := make(map[string]core.SerializedItem)
 				var mu sync.Mutex
 				f.onGet = func(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
-					item, found, err := f.Store.Get(ctx, kind, key)
+					item, found, err := f.memory.Get(ctx, kind, key)
 					mu.Lock()
 					defer mu.Unlock()
 					id := string(kind) + "/" + key
@@ -172,7 +172,7 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 			name: "says another version than the JSON",
 			inject: func(f *faulty, _ *faultState) {
 				f.onGet = func(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
-					item, found, err := f.Store.Get(ctx, kind, key)
+					item, found, err := f.memory.Get(ctx, kind, key)
 					if found && item.Version > 0 {
 						item.Version++
 					}
@@ -186,7 +186,7 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 			name: "says deleted of live items",
 			inject: func(f *faulty, _ *faultState) {
 				f.onGet = func(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
-					item, found, err := f.Store.Get(ctx, kind, key)
+					item, found, err := f.memory.Get(ctx, kind, key)
 					item.Deleted = found
 					return item, found, err
 				}
@@ -198,7 +198,7 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 			name: "GetAll returns an item twice",
 			inject: func(f *faulty, _ *faultState) {
 				f.onGetAll = func(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
-					all, err := f.Store.GetAll(ctx, kind)
+					all, err := f.memory.GetAll(ctx, kind)
 					return append(all, all[:min(len(all), 1)]...), err
 				}
 			},
@@ -210,7 +210,7 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 			inject: func(f *faulty, _ *faultState) {
 				f.onGetAll = func(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
 					const page = 150
-					all, err := f.Store.GetAll(ctx, kind)
+					all, err := f.memory.GetAll(ctx, kind)
 					return all[:min(len(all), page)], err
 				}
 			},
@@ -220,7 +220,7 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 			name: "reads rewrite the JSON",
 			inject: func(f *faulty, _ *faultState) {
 				f.onGet = func(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
-					item, found, err := f.Store.Get(ctx, kind, key)
+					item, found, err := f.memory.Get(ctx, kind, key)
 					item.Data = bytes.ReplaceAll(item.Data, []byte(`\u00e9`), []byte("é"))
 					return item, found, err
 				}
@@ -233,7 +233,7 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 			inject: func(f *faulty, _ *faultState) {
 				f.onGet = func(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
 					const limit = 64 << 10
-					item, found, err := f.Store.Get(ctx, kind, key)
+					item, found, err := f.memory.Get(ctx, kind, key)
 					item.Data = item.Data[:min(len(item.Data), limit)]
 					return item, found, err
 				}
@@ -247,7 +247,7 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 					if !slices.Contains(allKinds(), kind) && kind != spareKind {
 						return nil, core.ErrInvalid
 					}
-					return f.Store.GetAll(ctx, kind)
+					return f.memory.GetAll(ctx, kind)
 				}
 			},
 			must: []string{"Kinds/AnyValidNameIsAKind"},
@@ -258,7 +258,7 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 			inject: func(f *faulty, _ *faultState) {
 				f.onGetAll = func(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
 					if kind.Validate() == nil {
-						return f.Store.GetAll(ctx, kind)
+						return f.memory.GetAll(ctx, kind)
 					}
 					return nil, nil
 				}

@@ -40,7 +40,7 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 					if v, found := f.versionOf(kind, key); found && v == item.Version {
 						f.db.DeleteRaw(f.prefix, kind, key)
 					}
-					return f.Store.Upsert(context.Background(), kind, key, item)
+					return f.memory.Upsert(context.Background(), kind, key, item)
 				})
 			},
 			must: []string{"Upsert/EqualIsRefusedAndTheWinnerReturned", "Concurrency/UpsertsOfOneVersionHaveOneWinner"},
@@ -57,10 +57,10 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 					if v, found := f.versionOf(kind, key); found && strconv.Itoa(v) < strconv.Itoa(item.Version) {
 						f.db.DeleteRaw(f.prefix, kind, key)
 					} else if found {
-						before, _, err := f.Store.Get(context.Background(), kind, key)
+						before, _, err := f.memory.Get(context.Background(), kind, key)
 						return core.UpsertResult{Item: before}, err
 					}
-					return f.Store.Upsert(context.Background(), kind, key, item)
+					return f.memory.Upsert(context.Background(), kind, key, item)
 				})
 			},
 			must: []string{"Upsert/VersionsAreNumbers", "Upsert/NegativeAndExtremeVersions"},
@@ -71,10 +71,10 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 			inject: func(f *faulty, _ *faultState) {
 				f.upsertAfter(func(kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
 					if v, found := f.versionOf(kind, key); found && int32(v) >= int32(item.Version) {
-						before, _, err := f.Store.Get(context.Background(), kind, key)
+						before, _, err := f.memory.Get(context.Background(), kind, key)
 						return core.UpsertResult{Item: before}, err
 					}
-					return f.Store.Upsert(context.Background(), kind, key, item)
+					return f.memory.Upsert(context.Background(), kind, key, item)
 				})
 			},
 			must: []string{"Upsert/NegativeAndExtremeVersions"},
@@ -84,7 +84,7 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 			name: "loses tombstones",
 			inject: func(f *faulty, _ *faultState) {
 				f.onUpsert = func(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
-					result, err := f.Store.Upsert(ctx, kind, key, item)
+					result, err := f.memory.Upsert(ctx, kind, key, item)
 					if err == nil && result.Written && item.Deleted {
 						f.db.DeleteRaw(f.prefix, kind, key)
 					}
@@ -104,7 +104,7 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 			name: "answers with the given item though it lost",
 			inject: func(f *faulty, _ *faultState) {
 				f.onUpsert = func(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
-					result, err := f.Store.Upsert(ctx, kind, key, item)
+					result, err := f.memory.Upsert(ctx, kind, key, item)
 					if err == nil {
 						result.Item = item
 					}
@@ -121,7 +121,7 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 			name: "says written though it lost",
 			inject: func(f *faulty, _ *faultState) {
 				f.onUpsert = func(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
-					result, err := f.Store.Upsert(ctx, kind, key, item)
+					result, err := f.memory.Upsert(ctx, kind, key, item)
 					result.Written = err == nil
 					return result, err
 				}
@@ -133,7 +133,7 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 			name: "checks, then writes",
 			inject: func(f *faulty, state *faultState) {
 				f.upsertAfter(func(kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
-					before, found, err := f.Store.Get(context.Background(), kind, key)
+					before, found, err := f.memory.Get(context.Background(), kind, key)
 					if err != nil {
 						return core.UpsertResult{}, err
 					}
@@ -154,12 +154,12 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 			name: "does not heal",
 			inject: func(f *faulty, _ *faultState) {
 				f.onUpsert = func(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
-					if before, found, _ := f.Store.Get(ctx, kind, key); found {
+					if before, found, _ := f.memory.Get(ctx, kind, key); found {
 						if _, err := before.Parse(kind, key); err != nil {
 							return core.UpsertResult{}, err
 						}
 					}
-					return f.Store.Upsert(ctx, kind, key, item)
+					return f.memory.Upsert(ctx, kind, key, item)
 				}
 			},
 			must: []string{"Corrupt/UpsertHeals"},
@@ -169,11 +169,11 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 			name: "heals with version 1 or greater only",
 			inject: func(f *faulty, _ *faultState) {
 				f.onUpsert = func(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
-					before, found, _ := f.Store.Get(ctx, kind, key)
+					before, found, _ := f.memory.Get(ctx, kind, key)
 					if found && item.Version <= 0 && !decodable(kind, core.KeyedSerializedItem{Key: key, Item: before}) {
 						return core.UpsertResult{Item: before}, nil
 					}
-					return f.Store.Upsert(ctx, kind, key, item)
+					return f.memory.Upsert(ctx, kind, key, item)
 				}
 			},
 			must: []string{"Corrupt/UpsertHeals"},
@@ -195,7 +195,7 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 			inject: func(f *faulty, _ *faultState) {
 				f.onUpsert = func(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
 					item.Data = bytes.ReplaceAll(item.Data, []byte(" "), nil)
-					return f.Store.Upsert(ctx, kind, key, item)
+					return f.memory.Upsert(ctx, kind, key, item)
 				}
 			},
 			must: []string{"Fidelity/UpsertKeepsEveryByte"},
@@ -206,7 +206,7 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 			inject: func(f *faulty, _ *faultState) {
 				f.onUpsert = func(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
 					item.Data = bytes.ReplaceAll(item.Data, []byte(`"fromTheFuture"`), []byte(`"x"`))
-					return f.Store.Upsert(ctx, kind, key, item)
+					return f.memory.Upsert(ctx, kind, key, item)
 				}
 			},
 			must: []string{"Fidelity/UpsertKeepsEveryByte"},
@@ -218,7 +218,7 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 					if trimmed := strings.TrimSpace(key); trimmed != "" {
 						key = trimmed
 					}
-					return f.Store.Upsert(ctx, kind, key, item)
+					return f.memory.Upsert(ctx, kind, key, item)
 				}
 			},
 			must: []string{"Keys/AnyCharacterRoundTrips", "Keys/SimilarKeysAreDifferent"},
@@ -227,14 +227,14 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 			name: "takes upper case for lower case",
 			inject: func(f *faulty, _ *faultState) {
 				f.onGet = func(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
-					item, found, err := f.Store.Get(ctx, kind, key)
+					item, found, err := f.memory.Get(ctx, kind, key)
 					if err == nil && !found {
-						return f.Store.Get(ctx, kind, strings.ToLower(key))
+						return f.memory.Get(ctx, kind, strings.ToLower(key))
 					}
 					return item, found, err
 				}
 				f.onUpsert = func(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
-					return f.Store.Upsert(ctx, kind, strings.ToLower(key), item)
+					return f.memory.Upsert(ctx, kind, strings.ToLower(key), item)
 				}
 			},
 			must: []string{"Keys/SimilarKeysAreDifferent", "Keys/AnyCharacterRoundTrips"},
@@ -245,7 +245,7 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 			inject: func(f *faulty, _ *faultState) {
 				f.onUpsert = func(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
 					const limit = 1024
-					return f.Store.Upsert(ctx, kind, key[:min(len(key), limit)], item)
+					return f.memory.Upsert(ctx, kind, key[:min(len(key), limit)], item)
 				}
 			},
 			must: []string{"Keys/LongKeyRoundTrips"},
@@ -257,7 +257,7 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 					if key == "" {
 						key = "empty"
 					}
-					return f.Store.Upsert(ctx, kind, key, item)
+					return f.memory.Upsert(ctx, kind, key, item)
 				}
 			},
 			must: []string{"Keys/EmptyKeyIsRefused"},
@@ -281,14 +281,14 @@ func (f *faulty) versionOf(kind core.DataKind, key string) (int, bool) {
 // markAfterUpsert makes stores say that they are initialised after an upsert under their prefix.
 func (s *faultState) markAfterUpsert(f *faulty) {
 	f.onUpsert = func(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
-		result, err := f.Store.Upsert(ctx, kind, key, item)
+		result, err := f.memory.Upsert(ctx, kind, key, item)
 		if err == nil {
 			s.set(f.prefix, true)
 		}
 		return result, err
 	}
 	f.onInitialized = func(ctx context.Context) (bool, error) {
-		initialized, err := f.Store.Initialized(ctx)
+		initialized, err := f.memory.Initialized(ctx)
 		return initialized || s.get(f.prefix), err
 	}
 }

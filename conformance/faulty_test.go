@@ -10,9 +10,19 @@ import (
 	"github.com/cleatdev/cleat/memorystore"
 )
 
+// memory is a memorystore that cannot be watched, because a watch would see the same faults once more.
+type memory struct {
+	core.FeatureStoreCore
+	core.AvailabilityChecker
+	core.ChangeSetApplier
+	core.DiagnosticDescription
+}
+
+func newMemory(s *memorystore.Store) memory { return memory{s, s, s, s} }
+
 // faulty is a store that is right but for the methods that are replaced.
 type faulty struct {
-	*memorystore.Store
+	memory
 	db     *memorystore.Database
 	prefix string
 	state  *faultState
@@ -30,7 +40,7 @@ func (f *faulty) Init(ctx context.Context, data []core.SerializedCollection) err
 	if f.onInit != nil {
 		return f.onInit(ctx, data)
 	}
-	return f.Store.Init(ctx, data)
+	return f.memory.Init(ctx, data)
 }
 
 func (f *faulty) Get(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
@@ -38,7 +48,7 @@ func (f *faulty) Get(ctx context.Context, kind core.DataKind, key string) (core.
 	if f.onGet != nil {
 		return f.onGet(ctx, kind, key)
 	}
-	return f.Store.Get(ctx, kind, key)
+	return f.memory.Get(ctx, kind, key)
 }
 
 func (f *faulty) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
@@ -46,7 +56,7 @@ func (f *faulty) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSe
 	if f.onGetAll != nil {
 		return f.onGetAll(ctx, kind)
 	}
-	return f.Store.GetAll(ctx, kind)
+	return f.memory.GetAll(ctx, kind)
 }
 
 func (f *faulty) Upsert(
@@ -55,7 +65,7 @@ func (f *faulty) Upsert(
 	if f.onUpsert != nil {
 		return f.onUpsert(ctx, kind, key, item)
 	}
-	return f.Store.Upsert(ctx, kind, key, item)
+	return f.memory.Upsert(ctx, kind, key, item)
 }
 
 func (f *faulty) Initialized(ctx context.Context) (bool, error) {
@@ -63,21 +73,21 @@ func (f *faulty) Initialized(ctx context.Context) (bool, error) {
 	if f.onInitialized != nil {
 		return f.onInitialized(ctx)
 	}
-	return f.Store.Initialized(ctx)
+	return f.memory.Initialized(ctx)
 }
 
 func (f *faulty) ApplyChangeSet(ctx context.Context, changes []core.KindAndKeyedItem) ([]core.UpsertResult, error) {
 	if f.onChangeSet != nil {
 		return f.onChangeSet(ctx, changes)
 	}
-	return f.Store.ApplyChangeSet(ctx, changes)
+	return f.memory.ApplyChangeSet(ctx, changes)
 }
 
 func (f *faulty) Close() error {
 	if f.onClose != nil {
 		return f.onClose()
 	}
-	return f.Store.Close()
+	return f.memory.Close()
 }
 
 // upsertAfter replaces Upsert by write for arguments that are right.
@@ -85,11 +95,11 @@ func (f *faulty) upsertAfter(
 	write func(kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error),
 ) {
 	f.onUpsert = func(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
-		if _, _, err := f.Store.Get(ctx, kind, key); err != nil {
+		if _, _, err := f.memory.Get(ctx, kind, key); err != nil {
 			return core.UpsertResult{}, err
 		}
 		if len(item.Data) > faultyMaxItemSize {
-			return f.Store.Upsert(ctx, kind, key, item)
+			return f.memory.Upsert(ctx, kind, key, item)
 		}
 		return write(kind, key, item)
 	}
@@ -182,11 +192,12 @@ func (ft fault) harness(t testing.TB, db *memorystore.Database) Harness {
 		t: t, switches: make(map[string]bool), reads: make(chan struct{}), meet: make(chan struct{}),
 	}
 	h := limitedHarness(db, faultyMaxItemSize)
+	h.Capabilities.Watcher = false
 	h.Open = func(_ testing.TB, prefix string) core.FeatureStoreCore {
 		state.prefixes = append(state.prefixes, prefix)
 		f := &faulty{
-			Store: memorystore.New(db, &memorystore.Options{Prefix: prefix, MaxItemSize: faultyMaxItemSize}),
-			db:    db, prefix: prefix, state: state,
+			memory: newMemory(memorystore.New(db, &memorystore.Options{Prefix: prefix, MaxItemSize: faultyMaxItemSize})),
+			db:     db, prefix: prefix, state: state,
 		}
 		if ft.inject != nil {
 			ft.inject(f, state)

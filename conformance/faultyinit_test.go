@@ -11,7 +11,7 @@ import (
 // initThen does something else after an Init that succeeded.
 func initThen(f *faulty, more func(data []core.SerializedCollection)) {
 	f.onInit = func(ctx context.Context, data []core.SerializedCollection) error {
-		err := f.Store.Init(ctx, data)
+		err := f.memory.Init(ctx, data)
 		if err == nil {
 			more(data)
 		}
@@ -35,11 +35,11 @@ func empty(db *memorystore.Database, prefix string) {
 func slowly(f *faulty, steps ...func(before, data []core.SerializedCollection)) {
 	f.onInit = func(ctx context.Context, data []core.SerializedCollection) error {
 		if ctx == nil || ctx.Err() != nil || core.ValidateInit(data) != nil || tooLarge(data) {
-			return f.Store.Init(ctx, data)
+			return f.memory.Init(ctx, data)
 		}
 		var before []core.SerializedCollection
 		for _, kind := range core.BuiltInKinds() {
-			all, err := f.Store.GetAll(ctx, kind)
+			all, err := f.memory.GetAll(ctx, kind)
 			if err != nil {
 				return err
 			}
@@ -48,7 +48,7 @@ func slowly(f *faulty, steps ...func(before, data []core.SerializedCollection)) 
 		for _, step := range steps {
 			step(before, data)
 		}
-		return f.Store.Init(ctx, data)
+		return f.memory.Init(ctx, data)
 	}
 }
 

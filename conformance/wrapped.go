@@ -26,6 +26,7 @@ func wrap(s core.FeatureStoreCore, mode caching.Mode) (core.FeatureStore, error)
 		CheckInterval: 50 * time.Millisecond,
 		MinRetryDelay: 10 * time.Millisecond,
 		MaxRetryDelay: 100 * time.Millisecond,
+		DisableWatch:  true, // the subtests of the modes are about what is seen without it
 		Logger:        slog.New(slog.DiscardHandler),
 	})
 }
