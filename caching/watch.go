@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/cleatdev/cleat/core"
 )
@@ -85,6 +86,7 @@ func (w *CachingStoreWrapper) followChanges() {
 			return
 		case <-w.unseen.signal:
 		}
+		began := time.Now()
 		for _, change := range w.unseen.take() {
 			if w.health.unreadable() == nil {
 				w.follow(w.run.ctx, change)
@@ -92,6 +94,23 @@ func (w *CachingStoreWrapper) followChanges() {
 				w.wakeMonitor() // whoever has emptied the database may have filled it again
 			}
 		}
+		w.rest(min(restShare*time.Since(began), maxRest))
+	}
+}
+
+const (
+	// restShare is how many times longer than the reading of changes the pause after it is, so that following a database
+	// that changes all the time takes a small part of a processor.
+	restShare = 4
+	maxRest   = time.Second
+)
+
+func (w *CachingStoreWrapper) rest(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-w.run.ctx.Done():
+	case <-timer.C:
 	}
 }
 

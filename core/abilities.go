@@ -23,8 +23,8 @@ type Change struct {
 	Key string
 }
 
-// Watcher is an optional ability of a [FeatureStoreCore]: it tells of changes made by anybody, other processes
-// included, soon after they happened. It is a hint that something should be read again and never the only way to learn
+// Watcher is an optional ability of a [FeatureStoreCore]: it tells of changes made by others, in this process or another
+// one, soon after they happened. Changes made by the store itself may be reported or not. It is a hint that something should be read again and never the only way to learn
 // of a change. Without it, changes by others are seen when cached items expire.
 type Watcher interface {
 	// Watch calls changed for every change until ctx ends, and then returns ctx.Err(). Calls are made one at a time, on

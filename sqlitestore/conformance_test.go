@@ -38,7 +38,7 @@ func harness(t *testing.T) conformance.Harness {
 		},
 		Wipe: func(t testing.TB) { bare(t, path, "DELETE FROM items; DELETE FROM metadata; DELETE FROM big_segments") },
 		Capabilities: conformance.Capabilities{
-			AtomicInit: true, AvailabilityChecker: true, ChangeSetApplier: true, DiagnosticDescription: true,
+			AtomicInit: true, AvailabilityChecker: true, Watcher: true, ChangeSetApplier: true, DiagnosticDescription: true,
 		},
 	}
 }

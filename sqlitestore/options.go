@@ -15,6 +15,8 @@ const (
 	DefaultReadTimeout  = 5 * time.Second
 	DefaultWriteTimeout = 10 * time.Second
 	DefaultInitTimeout  = 60 * time.Second
+
+	DefaultWatchInterval = 20 * time.Millisecond
 )
 
 // Options configures a [Store] or [BigSegments]. The zero value of each field means its default, and nil Options mean
@@ -33,6 +35,8 @@ type Options struct {
 	WriteTimeout time.Duration
 	// InitTimeout ends every Init, and also New and NewBigSegments; 0 means 60 s.
 	InitTimeout time.Duration
+	// WatchInterval is how often Watch looks for changes; 0 means 20 ms. It has no effect on a BigSegments.
+	WatchInterval time.Duration
 	// ReadOnly opens the database without ever writing: it is neither created nor brought up to date, and writing methods
 	// return core.ErrReadOnly. It serves files on read-only media as well as files that another process writes.
 	ReadOnly bool
@@ -55,6 +59,7 @@ func (o *Options) withDefaults() (*Options, error) {
 	setDefault(&options.ReadTimeout, DefaultReadTimeout)
 	setDefault(&options.WriteTimeout, DefaultWriteTimeout)
 	setDefault(&options.InitTimeout, DefaultInitTimeout)
+	setDefault(&options.WatchInterval, DefaultWatchInterval)
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
@@ -81,6 +86,7 @@ func (o *Options) validate() error {
 		{"ReadTimeout", o.ReadTimeout},
 		{"WriteTimeout", o.WriteTimeout},
 		{"InitTimeout", o.InitTimeout},
+		{"WatchInterval", o.WatchInterval},
 	} {
 		if d.value < 0 {
 			errs = append(errs, fmt.Errorf("sqlitestore: %w: %s %v is negative", core.ErrInvalid, d.name, d.value))

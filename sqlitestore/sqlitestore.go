@@ -13,7 +13,7 @@ import (
 // Store keeps flags, segments and items of other kinds in a file. Make one with [New]; the zero value is not usable.
 //
 // It is safe for concurrent use. Besides [core.FeatureStoreCore] it implements [core.AvailabilityChecker],
-// [core.ChangeSetApplier] and [core.DiagnosticDescription].
+// [core.Watcher], [core.ChangeSetApplier] and [core.DiagnosticDescription].
 type Store struct {
 	db *database
 }
@@ -21,6 +21,7 @@ type Store struct {
 var (
 	_ core.FeatureStoreCore      = (*Store)(nil)
 	_ core.AvailabilityChecker   = (*Store)(nil)
+	_ core.Watcher               = (*Store)(nil)
 	_ core.ChangeSetApplier      = (*Store)(nil)
 	_ core.DiagnosticDescription = (*Store)(nil)
 )
@@ -34,7 +35,7 @@ var (
 func New(ctx context.Context, path string, opts *Options) (*Store, error) {
 	db, err := open(ctx, path, opts,
 		[]string{selectItem, selectItems, selectMetadata},
-		[]string{selectItem, selectItems, upsertItem, replaceItem, deleteItem, addMetadata})
+		[]string{selectItem, selectItems, upsertItem, replaceItem, deleteItem, addMetadata, selectDataVersion})
 	if err != nil {
 		return nil, err
 	}
