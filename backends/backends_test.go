@@ -1,0 +1,168 @@
+package backends_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/cleatdev/cleat/backends"
+	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/memorystore"
+	"github.com/cleatdev/cleat/redisstore"
+	"github.com/cleatdev/cleat/sqlitestore"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(t *testing.T, url string) backends.Backend {
+	t.Helper()
+	b, err := backends.Open(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Store.Close()) })
+	return b
+}
+
+func TestOpen_MakesTheStoreOfTheScheme(t *testing.T) {
+	file := "sqlite://" + filepath.Join(t.TempDir(), "flags.db")
+	require.IsType(t, &memorystore.Store{}, open(t, "memory://?prefix=p").Store)
+	require.IsType(t, &sqlitestore.Store{}, open(t, file+"?busy_timeout=1s&prefix=a/b").Store)
+	require.IsType(t, &sqlitestore.Store{}, open(t, file+"?read_only=on").Store)
+	require.IsType(t, &redisstore.Store{}, open(t, "redis://user@127.0.0.1:1/2?pool_size=3&prefix=").Store)
+	require.IsType(t, &redisstore.Store{}, open(t, "REDISS://127.0.0.1:1").Store)
+}
+
+func TestOpenBigSegments_MakesTheStoreOfTheScheme(t *testing.T) {
+	for url, want := range map[string]core.BigSegmentStore{
+		"memory://": &memorystore.BigSegments{},
+		"sqlite://" + filepath.Join(t.TempDir(), "flags.db") + "?cache=off": &sqlitestore.BigSegments{},
+		"redis://127.0.0.1:1": &redisstore.BigSegments{},
+	} {
+		store, err := backends.OpenBigSegments(t.Context(), url)
+		require.NoError(t, err)
+		require.IsType(t, want, store)
+		require.Implements(t, (*core.BigSegmentWriter)(nil), store)
+		require.NoError(t, store.Close())
+	}
+}
+
+func TestOpen_ReadsTheCacheParameters(t *testing.T) {
+	for parameters, want := range map[string]caching.Options{
+		"":               {},
+		"?cache=off":     {Mode: caching.Off()},
+		"?cache=forever": {Mode: caching.Forever()},
+		"?cache=30s":     {Mode: caching.TTL(30 * time.Second)},
+		"?capacity=7&max_stale=1h&watch=off&read_timeout=1s&write_timeout=2s&init_timeout=3s": {
+			Capacity: 7, MaxStale: time.Hour, DisableWatch: true,
+			ReadTimeout: time.Second, WriteTimeout: 2 * time.Second, InitTimeout: 3 * time.Second,
+		},
+	} {
+		require.Equal(t, want, open(t, "memory://"+parameters).Cache, parameters)
+	}
+}
+
+func TestOpen_PrefixReachesTheStore(t *testing.T) {
+	file := "sqlite://" + filepath.Join(t.TempDir(), "flags.db")
+	require.NoError(t, open(t, file+"?prefix=a").Store.Init(t.Context(), nil))
+	for prefix, want := range map[string]bool{"a": true, "b": false, "": false} {
+		initialized, err := open(t, file+"?prefix="+prefix).Store.Initialized(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, initialized, prefix)
+	}
+}
+
+func TestOpen_BadURLs_AreRefusedWithAdvice(t *testing.T) {
+	dir := t.TempDir()
+	noCertificate := filepath.Join(dir, "empty.pem")
+	require.NoError(t, os.WriteFile(noCertificate, nil, 0o600))
+	for url, want := range map[string]string{
+		"":                                              "the URL has no scheme",
+		"/var/lib/flags.db":                             "the URL has no scheme",
+		"mysql://x":                                     `unknown scheme "mysql"; known are memory, redis, rediss, sqlite`,
+		"memory://host":                                 "memory:// has neither host nor path",
+		"memory://?cash=off":                            "parameter cash: it is unknown; known are cache, capacity, init_timeout, max_stale, prefix",
+		"memory://?pool_size=3":                         "parameter pool_size: it is unknown",
+		"memory://?cache=never":                         `parameter cache: "never" is neither off, forever nor a duration`,
+		"memory://?cache=-3s":                           `parameter cache: "-3s" is neither`,
+		"memory://?cache=":                              `parameter cache: "" is neither`,
+		"memory://?capacity=-1":                         `parameter capacity: "-1" is no number of 0 or more`,
+		"memory://?watch=perhaps":                       `parameter watch: "perhaps" is neither on nor off`,
+		"memory://?max_stale=3":                         `parameter max_stale: "3" is no duration such as 500ms`,
+		"memory://?a=1;b=2":                             "the parameters of the memory URL are malformed",
+		"memory://?prefix=a&prefix=b":                   "parameter prefix: it is given 2 times",
+		"sqlite://flags.db":                             "begins after three slashes",
+		"sqlite:///no/such/directory/flags.db":          "opening sqlite:///no/such/directory/flags.db",
+		"sqlite:///x?read_only=1":                       `"1" is neither on nor off`,
+		"redis://h?ca_file=" + noCertificate:            "TLS needs a rediss:// URL",
+		"rediss://h?ca_file=" + noCertificate:           "holds no certificate in PEM form",
+		"rediss://h?ca_file=/no/such/file":              "no such file",
+		"rediss://h?cert_file=" + noCertificate:         "cert_file and key_file belong together",
+		"redis://h?password_file=/no/such/file":         "parameter password_file: open /no/such/file",
+		"redis://h?password_env=CLEAT_NO_SUCH_VARIABLE": "CLEAT_NO_SUCH_VARIABLE is not set",
+		"redis://h?password_file=/x&password_env=HOME":  "password_file says the same",
+		"redis://h?pool_size=many":                      "opening redis://h",
+	} {
+		b, err := backends.Open(t.Context(), url)
+		require.ErrorContains(t, err, want, url)
+		require.Nil(t, b.Store, url)
+	}
+	_, err := backends.Open(nil, "memory://")
+	require.ErrorIs(t, err, core.ErrInvalid)
+}
+
+func TestOpen_SecretsNeverAppearInErrors(t *testing.T) {
+	const secret = "s3cr3t"
+	file := filepath.Join(t.TempDir(), "password")
+	require.NoError(t, os.WriteFile(file, []byte(secret+"\n"), 0o600))
+	t.Setenv("CLEAT_TEST_SECRET", secret)
+	for _, url := range []string{
+		"redis://user:" + secret + "@host:port", // no port
+		"redis://user:" + secret + "%zz@host",
+		"redis://user:" + secret + "@host?pool_size=many",
+		"redis://user:" + secret + "@host?token=" + secret,
+		"mysql://user:" + secret + "@host",
+		"redis://host?pool_size=many&password_file=" + file,
+		"redis://host?pool_size=many&password_env=CLEAT_TEST_SECRET",
+		"redis://:" + secret + "@127.0.0.1:1?capacity=x",
+	} {
+		_, err := backends.Open(t.Context(), url)
+		require.Error(t, err, url)
+		require.NotContains(t, err.Error(), secret)
+	}
+}
+
+func TestRegistry_Register_OwnScheme(t *testing.T) {
+	registry := backends.New()
+	failure := errors.New("no such shard")
+	registry.Register("Sharded", backends.Scheme{
+		Parameters: []string{"shard"},
+		OpenStore: func(_ context.Context, u *backends.URL) (core.FeatureStoreCore, error) {
+			shard := u.Int("shard")
+			if err := u.Check(); err != nil {
+				return nil, err
+			}
+			if shard > 9 {
+				return nil, failure
+			}
+			return memorystore.New(nil, &memorystore.Options{Prefix: u.Text("prefix")}), nil
+		},
+	})
+	require.Equal(t, []string{"memory", "redis", "rediss", "sharded", "sqlite"}, registry.Schemes())
+	b, err := registry.Open(t.Context(), "sharded://x?shard=3&cache=off")
+	require.NoError(t, err)
+	require.NoError(t, b.Store.Close())
+	_, err = registry.Open(t.Context(), "sharded://x?shard=10")
+	require.ErrorIs(t, err, failure)
+	_, err = registry.Open(t.Context(), "sharded://x?shard=many")
+	require.ErrorIs(t, err, core.ErrInvalid)
+	_, err = registry.OpenBigSegments(t.Context(), "sharded://x")
+	require.ErrorContains(t, err, "no store for big segments")
+	_, err = backends.Open(t.Context(), "sharded://x")
+	require.ErrorIs(t, err, core.ErrInvalid, "a registry is not global")
+}

@@ -1,0 +1,35 @@
+// Package backends opens the store that a URL names, so that a deployment picks its database with one string.
+//
+//	redis://user@host:6379/0?prefix=app&password_file=/run/secrets/redis
+//	rediss://host:6380?ca_file=/etc/ssl/redis-ca.pem
+//	sqlite:///var/lib/app/flags.db?cache=forever
+//	memory://
+//
+// # Parameters
+//
+// All schemes understand
+//
+//   - prefix: what separates this store from others in the same database; each adapter has its own default
+//   - cache: off, forever, or a time to live such as 30s; 15s by default (see package caching)
+//   - capacity, max_stale: as in [caching.Options]
+//   - watch: on (the default) or off: whether changes by others are followed where the database can tell of them
+//   - read_timeout, write_timeout, init_timeout: durations such as 500ms, for the store and for the cache before it
+//
+// and some understand more, which an error about an unknown parameter lists. Durations are written as
+// [time.ParseDuration] reads them.
+//
+// # Secrets
+//
+// A password may stand in the URL, but it need not: password_file names a file and password_env an environment variable
+// that holds it. Errors name the scheme, the host and the parameter, and never a password or the value of a parameter that
+// is not known.
+//
+// # Errors
+//
+// An unknown scheme or parameter, and a value that cannot be read, is [core.ErrInvalid], and nothing has been opened. All
+// else comes from the adapter.
+//
+// # Own adapters
+//
+// A [Registry] is a value, not a global: make one with [New], register a scheme of your own, and open URLs with it.
+package backends

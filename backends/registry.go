@@ -1,0 +1,115 @@
+package backends
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/core"
+)
+
+// Scheme says how the URLs of one scheme are opened.
+type Scheme struct {
+	// Parameters are the names of the query parameters that the scheme understands beyond the common ones.
+	Parameters []string
+	// OpenStore opens a feature store.
+	OpenStore func(ctx context.Context, u *URL) (core.FeatureStoreCore, error)
+	// OpenBigSegments opens a big segment store; nil if there is none for the scheme.
+	OpenBigSegments func(ctx context.Context, u *URL) (core.BigSegmentStore, error)
+}
+
+// Registry knows schemes. Make one with [New]. It is safe for concurrent use once nothing is registered any more.
+type Registry struct {
+	schemes map[string]Scheme
+}
+
+// New returns a registry that knows the schemes of the package documentation.
+func New() *Registry {
+	return &Registry{schemes: map[string]Scheme{
+		"memory": memoryScheme(),
+		"redis":  redisScheme(),
+		"rediss": redisScheme(),
+		"sqlite": sqliteScheme(),
+	}}
+}
+
+// Register adds a scheme or replaces one of the same name.
+func (r *Registry) Register(name string, scheme Scheme) {
+	r.schemes[strings.ToLower(name)] = scheme
+}
+
+// Schemes returns the names of all schemes in alphabetical order.
+func (r *Registry) Schemes() []string { return slices.Sorted(maps.Keys(r.schemes)) }
+
+// Backend is an open store and how it is to be cached.
+type Backend struct {
+	// Store is the store, which whoever asked for it closes.
+	Store core.FeatureStoreCore
+	// Cache is what the URL says of the cache; pass it to caching.NewCachingStoreWrapper or cleat.Config.
+	Cache caching.Options
+}
+
+// Open opens the feature store that the URL names.
+func (r *Registry) Open(ctx context.Context, rawURL string) (Backend, error) {
+	u, scheme, err := r.parse(ctx, rawURL)
+	if err != nil {
+		return Backend{}, err
+	}
+	cache := u.cache()
+	if err := u.err(); err != nil {
+		return Backend{}, err
+	}
+	store, err := scheme.OpenStore(ctx, u)
+	if err != nil {
+		return Backend{}, fmt.Errorf("backends: opening %s: %w", u, err)
+	}
+	return Backend{Store: store, Cache: cache}, nil
+}
+
+// OpenBigSegments opens the big segment store that the URL names. Parameters about the cache are allowed and have no
+// effect.
+func (r *Registry) OpenBigSegments(ctx context.Context, rawURL string) (core.BigSegmentStore, error) {
+	u, scheme, err := r.parse(ctx, rawURL)
+	if err != nil {
+		return nil, err
+	}
+	if scheme.OpenBigSegments == nil {
+		return nil, fmt.Errorf("backends: %s: %w: the scheme has no store for big segments", u, core.ErrInvalid)
+	}
+	store, err := scheme.OpenBigSegments(ctx, u)
+	if err != nil {
+		return nil, fmt.Errorf("backends: opening %s: %w", u, err)
+	}
+	return store, nil
+}
+
+func (r *Registry) parse(ctx context.Context, rawURL string) (*URL, Scheme, error) {
+	if ctx == nil {
+		return nil, Scheme{}, fmt.Errorf("backends: %w: the context is nil", core.ErrInvalid)
+	}
+	u, err := parseURL(rawURL)
+	if err != nil {
+		return nil, Scheme{}, err
+	}
+	scheme, known := r.schemes[u.Scheme()]
+	if !known {
+		return nil, Scheme{}, fmt.Errorf("backends: %w: unknown scheme %q; known are %s",
+			core.ErrInvalid, u.Scheme(), strings.Join(r.Schemes(), ", "))
+	}
+	if unknown := u.unknownParameters(scheme.Parameters); len(unknown) > 0 {
+		return nil, Scheme{}, errors.Join(unknown...)
+	}
+	return u, scheme, nil
+}
+
+// Open opens the feature store that the URL names, with the registry that [New] returns.
+func Open(ctx context.Context, rawURL string) (Backend, error) { return New().Open(ctx, rawURL) }
+
+// OpenBigSegments opens the big segment store that the URL names, with the registry that [New] returns.
+func OpenBigSegments(ctx context.Context, rawURL string) (core.BigSegmentStore, error) {
+	return New().OpenBigSegments(ctx, rawURL)
+}

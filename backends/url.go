@@ -1,0 +1,198 @@
+package backends
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/core"
+)
+
+// URL is a parsed URL with its parameters. A parameter that is absent has the zero value; one whose value cannot be read
+// makes [URL.Check] fail. It is not safe for concurrent use.
+type URL struct {
+	parsed     *url.URL
+	parameters url.Values
+	errs       []error
+}
+
+const (
+	paramPrefix       = "prefix"
+	paramCache        = "cache"
+	paramCapacity     = "capacity"
+	paramMaxStale     = "max_stale"
+	paramWatch        = "watch"
+	paramReadTimeout  = "read_timeout"
+	paramWriteTimeout = "write_timeout"
+	paramInitTimeout  = "init_timeout"
+)
+
+func commonParameters() []string {
+	return []string{
+		paramCache, paramCapacity, paramInitTimeout, paramMaxStale, paramPrefix, paramReadTimeout, paramWatch,
+		paramWriteTimeout,
+	}
+}
+
+// parseURL does not pass on the error of package url, which quotes the URL with whatever secret is in it.
+func parseURL(rawURL string) (*URL, error) {
+	parsed, err := url.Parse(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("backends: %w: the text is no URL (it is not shown, because it may contain a password); "+
+			"special characters in a password are written as %%XX", core.ErrInvalid)
+	}
+	if parsed.Scheme == "" {
+		return nil, fmt.Errorf("backends: %w: the URL has no scheme, such as redis:// or sqlite://", core.ErrInvalid)
+	}
+	parameters, err := url.ParseQuery(parsed.RawQuery)
+	if err != nil {
+		return nil, fmt.Errorf("backends: %w: the parameters of the %s URL are malformed", core.ErrInvalid, parsed.Scheme)
+	}
+	u := &URL{parsed: parsed, parameters: parameters}
+	for name, values := range parameters {
+		if len(values) > 1 {
+			return nil, u.refuse(name, "it is given %d times", len(values))
+		}
+	}
+	return u, nil
+}
+
+// String returns scheme, host and path, and neither user, password nor parameters.
+func (u *URL) String() string {
+	return u.Scheme() + "://" + u.parsed.Host + u.parsed.EscapedPath()
+}
+
+// Scheme returns the scheme in lower case.
+func (u *URL) Scheme() string { return strings.ToLower(u.parsed.Scheme) }
+
+// Host returns host and port.
+func (u *URL) Host() string { return u.parsed.Host }
+
+// Path returns the path with its leading slash.
+func (u *URL) Path() string { return u.parsed.Path }
+
+// Has reports whether the parameter is there.
+func (u *URL) Has(name string) bool { return u.parameters.Has(name) }
+
+// Text returns a parameter as it is.
+func (u *URL) Text(name string) string { return u.parameters.Get(name) }
+
+// Duration returns a parameter such as 500ms. It must not be negative.
+func (u *URL) Duration(name string) time.Duration {
+	if !u.Has(name) {
+		return 0
+	}
+	d, err := time.ParseDuration(u.Text(name))
+	if err != nil || d < 0 {
+		u.fail(name, "%q is no duration such as 500ms or 30s", u.Text(name))
+		return 0
+	}
+	return d
+}
+
+// Int returns a parameter that is a number and not negative.
+func (u *URL) Int(name string) int {
+	if !u.Has(name) {
+		return 0
+	}
+	n, err := strconv.Atoi(u.Text(name))
+	if err != nil || n < 0 {
+		u.fail(name, "%q is no number of 0 or more", u.Text(name))
+		return 0
+	}
+	return n
+}
+
+// Bool returns a parameter that is on, true, off or false.
+func (u *URL) Bool(name string, absent bool) bool {
+	if !u.Has(name) {
+		return absent
+	}
+	switch strings.ToLower(u.Text(name)) {
+	case "on", "true":
+		return true
+	case "off", "false":
+		return false
+	}
+	u.fail(name, "%q is neither on nor off", u.Text(name))
+	return absent
+}
+
+// Secret returns a secret that a file or an environment variable holds: name_file or name_env. found is false if there
+// is neither. A trailing end of line in the file does not count.
+func (u *URL) Secret(name string) (secret string, found bool) {
+	file, env := u.Text(name+"_file"), u.Text(name+"_env")
+	switch {
+	case file != "" && env != "":
+		u.fail(name+"_env", "%s_file says the same", name)
+	case file != "":
+		content, err := os.ReadFile(file)
+		if err != nil {
+			u.fail(name+"_file", "%w", err)
+			return "", false
+		}
+		return strings.TrimRight(string(content), "\r\n"), true
+	case env != "":
+		value, set := os.LookupEnv(env)
+		if !set {
+			u.fail(name+"_env", "the environment variable %s is not set", env)
+		}
+		return value, set
+	}
+	return "", false
+}
+
+// Check returns an error that names every parameter whose value could not be read.
+func (u *URL) Check() error { return u.err() }
+
+func (u *URL) err() error { return errors.Join(u.errs...) }
+
+func (u *URL) fail(name, format string, args ...any) {
+	u.errs = append(u.errs, u.refuse(name, format, args...))
+}
+
+func (u *URL) refuse(name, format string, args ...any) error {
+	return fmt.Errorf("backends: %s: %w: parameter %s: %w", u, core.ErrInvalid, name, fmt.Errorf(format, args...))
+}
+
+func (u *URL) unknownParameters(ofScheme []string) (errs []error) {
+	known := slices.Sorted(slices.Values(append(commonParameters(), ofScheme...)))
+	for name := range u.parameters {
+		if !slices.Contains(known, name) {
+			errs = append(errs, u.refuse(name, "it is unknown; known are %s", strings.Join(known, ", ")))
+		}
+	}
+	return errs
+}
+
+// cache reads the parameters about the cache.
+func (u *URL) cache() caching.Options {
+	opts := caching.Options{
+		Capacity:     u.Int(paramCapacity),
+		MaxStale:     u.Duration(paramMaxStale),
+		ReadTimeout:  u.Duration(paramReadTimeout),
+		WriteTimeout: u.Duration(paramWriteTimeout),
+		InitTimeout:  u.Duration(paramInitTimeout),
+		DisableWatch: !u.Bool(paramWatch, true),
+	}
+	switch mode := u.Text(paramCache); {
+	case !u.Has(paramCache):
+	case mode == "off":
+		opts.Mode = caching.Off()
+	case mode == "forever":
+		opts.Mode = caching.Forever()
+	default:
+		ttl, err := time.ParseDuration(mode)
+		if err != nil || ttl <= 0 {
+			u.fail(paramCache, "%q is neither off, forever nor a duration such as 30s", mode)
+		}
+		opts.Mode = caching.TTL(ttl)
+	}
+	return opts
+}
