@@ -13,7 +13,9 @@ import (
 
 	"github.com/cleatdev/cleat/backends"
 	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/consulstore"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/dynamostore"
 	"github.com/cleatdev/cleat/memorystore"
 	"github.com/cleatdev/cleat/redisstore"
 	"github.com/cleatdev/cleat/sqlitestore"
@@ -36,13 +38,18 @@ func TestOpen_MakesTheStoreOfTheScheme(t *testing.T) {
 	require.IsType(t, &sqlitestore.Store{}, open(t, file+"?read_only=on").Store)
 	require.IsType(t, &redisstore.Store{}, open(t, "redis://user@127.0.0.1:1/2?pool_size=3&prefix=").Store)
 	require.IsType(t, &redisstore.Store{}, open(t, "REDISS://127.0.0.1:1").Store)
+	require.IsType(t, &consulstore.Store{}, open(t, "consul://127.0.0.1:1?prefix=a&datacenter=dc1&consistency=stale").Store)
+	require.IsType(t, &consulstore.Store{}, open(t, "consuls://127.0.0.1:1?token_env=HOME").Store)
+	require.IsType(t, &dynamostore.Store{}, open(t, "dynamodb://flags?region=eu-central-1&consistency=eventual").Store)
 }
 
 func TestOpenBigSegments_MakesTheStoreOfTheScheme(t *testing.T) {
 	for url, want := range map[string]core.BigSegmentStore{
 		"memory://": &memorystore.BigSegments{},
 		"sqlite://" + filepath.Join(t.TempDir(), "flags.db") + "?cache=off": &sqlitestore.BigSegments{},
-		"redis://127.0.0.1:1": &redisstore.BigSegments{},
+		"redis://127.0.0.1:1":           &redisstore.BigSegments{},
+		"consul://127.0.0.1:1":          &consulstore.BigSegments{},
+		"dynamodb://flags?region=local": &dynamostore.BigSegments{},
 	} {
 		store, err := backends.OpenBigSegments(t.Context(), url)
 		require.NoError(t, err)
@@ -84,7 +91,7 @@ func TestOpen_BadURLs_AreRefusedWithAdvice(t *testing.T) {
 	for url, want := range map[string]string{
 		"":                                              "the URL has no scheme",
 		"/var/lib/flags.db":                             "the URL has no scheme",
-		"mysql://x":                                     `unknown scheme "mysql"; known are memory, redis, rediss, sqlite`,
+		"mysql://x":                                     `unknown scheme "mysql"; known are consul, consuls, dynamodb, memory, redis, rediss, sqlite`,
 		"memory://host":                                 "memory:// has neither host nor path",
 		"memory://?cash=off":                            "parameter cash: it is unknown; known are cache, capacity, init_timeout, max_stale, prefix",
 		"memory://?pool_size=3":                         "parameter pool_size: it is unknown",
@@ -106,6 +113,14 @@ func TestOpen_BadURLs_AreRefusedWithAdvice(t *testing.T) {
 		"redis://h?password_file=/no/such/file":         "parameter password_file: open /no/such/file",
 		"redis://h?password_env=CLEAT_NO_SUCH_VARIABLE": "CLEAT_NO_SUCH_VARIABLE is not set",
 		"redis://h?password_file=/x&password_env=HOME":  "password_file says the same",
+		"consul://u@h":                                  "neither user nor path",
+		"consul://h?token=x":                            "parameter token: it is unknown",
+		"consul://h?consistency=never":                  "neither default, consistent nor stale",
+		"consul://h?ca_file=/no/file":                   "TLS needs a consuls:// URL",
+		"consuls://":                                    "needs a host",
+		"dynamodb://":                                   "names the table",
+		"dynamodb://t/path":                             "names the table",
+		"dynamodb://t?consistency=none":                 "neither strong nor eventual",
 		"redis://h?pool_size=many":                      "opening redis://h",
 	} {
 		b, err := backends.Open(t.Context(), url)
@@ -153,7 +168,7 @@ func TestRegistry_Register_OwnScheme(t *testing.T) {
 			return memorystore.New(nil, &memorystore.Options{Prefix: u.Text("prefix")}), nil
 		},
 	})
-	require.Equal(t, []string{"memory", "redis", "rediss", "sharded", "sqlite"}, registry.Schemes())
+	require.Equal(t, []string{"consul", "consuls", "dynamodb", "memory", "redis", "rediss", "sharded", "sqlite"}, registry.Schemes())
 	b, err := registry.Open(t.Context(), "sharded://x?shard=3&cache=off")
 	require.NoError(t, err)
 	require.NoError(t, b.Store.Close())

@@ -2,6 +2,9 @@
 //
 //	redis://user@host:6379/0?prefix=app&password_file=/run/secrets/redis
 //	rediss://host:6380?ca_file=/etc/ssl/redis-ca.pem
+//	consul://agent:8500?token_file=/run/secrets/consul
+//	consuls://agent:8501?ca_file=/etc/ssl/consul-ca.pem&consistency=stale
+//	dynamodb://flags-table?region=eu-central-1
 //	sqlite:///var/lib/app/flags.db?cache=forever
 //	memory://
 //
@@ -21,7 +24,7 @@
 // # Secrets
 //
 // A password may stand in the URL, but it need not: password_file names a file and password_env an environment variable
-// that holds it. Errors name the scheme, the host and the parameter, and never a password or the value of a parameter that
+// that holds it; token_file and token_env do the same for Consul, and DynamoDB takes the standard chain of AWS. Errors name the scheme, the host and the parameter, and never a password or the value of a parameter that
 // is not known.
 //
 // # Errors

@@ -30,10 +30,13 @@ type Registry struct {
 // New returns a registry that knows the schemes of the package documentation.
 func New() *Registry {
 	return &Registry{schemes: map[string]Scheme{
-		"memory": memoryScheme(),
-		"redis":  redisScheme(),
-		"rediss": redisScheme(),
-		"sqlite": sqliteScheme(),
+		"consul":   consulScheme(),
+		"consuls":  consulScheme(),
+		"dynamodb": dynamoScheme(),
+		"memory":   memoryScheme(),
+		"redis":    redisScheme(),
+		"rediss":   redisScheme(),
+		"sqlite":   sqliteScheme(),
 	}}
 }
 

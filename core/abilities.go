@@ -53,10 +53,10 @@ type KindAndKeyedItem struct {
 // ChangeSetApplier is an optional ability of a [FeatureStoreCore]: it applies several upserts in one atomic step.
 // Without it, they are applied one after the other in the order given.
 type ChangeSetApplier interface {
-	// ApplyChangeSet upserts every item in the way of [FeatureStoreCore.Upsert], so that readers see all of it or
-	// nothing, and returns a result for each in the same order. If a key occurs more than once, its changes take effect in
-	// the order given. On an error nothing was changed; more changes than the database can apply at once are
-	// [ErrTooLarge].
+	// ApplyChangeSet upserts every item in the way of [FeatureStoreCore.Upsert], so that whoever gets one item after
+	// another sees all of it or nothing, and returns a result for each in the same order. If a key occurs more than once,
+	// its changes take effect in the order given. On an error nothing was changed; more changes than the database can
+	// apply at once are [ErrTooLarge].
 	ApplyChangeSet(ctx context.Context, changes []KindAndKeyedItem) ([]UpsertResult, error)
 }
 

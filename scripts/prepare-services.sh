@@ -10,7 +10,7 @@
 # Nothing is done twice. Only `export NAME=value` lines go to the standard output; the rest goes to the standard error.
 set -euo pipefail
 
-readonly all_services=(redis)
+readonly all_services=(redis consul dynamodb)
 readonly pull_timeout=60
 readonly daemon_timeout=60
 readonly daemon_log=/var/log/cleat-test-dockerd.log
@@ -132,6 +132,11 @@ prepare_redis() {
     die "redis: the image $public can neither be pulled nor be built by this user"
   fi
 }
+
+# shellcheck source=scripts/prepare-consul.sh
+source "$(dirname "${BASH_SOURCE[0]}")/prepare-consul.sh"
+# shellcheck source=scripts/prepare-dynamodb.sh
+source "$(dirname "${BASH_SOURCE[0]}")/prepare-dynamodb.sh"
 
 main() {
   local services=("$@") service

@@ -21,13 +21,16 @@
 //
 // with goleak.IgnoreTopFunction for each of [BackgroundFunctions].
 //
-// A test that stops its server, or changes its configuration, starts one of its own with [StartRedis].
+// A test that stops its server, or changes its configuration, starts one of its own with [StartRedis], [StartConsul] or
+// [StartConsulCluster].
 //
 // # Environment
 //
 //   - CLEAT_TEST_REDIS_URL: use the server that runs there instead of starting one. Tests may remove everything in it.
 //   - CLEAT_TEST_REDIS_IMAGE: the image to start; by default redis:7.
-//   - CLEAT_TEST_REQUIRED: services, separated by commas, that must be there, such as "redis".
+//   - CLEAT_TEST_CONSUL_ADDR and CLEAT_TEST_CONSUL_IMAGE: the same for Consul; by default hashicorp/consul.
+//   - CLEAT_TEST_DYNAMODB_URL and CLEAT_TEST_DYNAMODB_IMAGE: the same for DynamoDB Local; by default amazon/dynamodb-local.
+//   - CLEAT_TEST_REQUIRED: services, separated by commas, that must be there, such as "redis,consul,dynamodb".
 //
 // A test whose service cannot be reached is skipped with the reason, and fails if the service is required.
 package containers

@@ -1,0 +1,152 @@
+package consulstore
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// connect makes the session's own client.
+func (s *session) connect() error {
+	config := &api.Config{Token: s.options.Token}
+	socket, err := readAddress(config, &s.options)
+	if err != nil {
+		return err
+	}
+	s.transport = newTransport(s.closing, socket, &s.options)
+	config.Transport = s.transport
+	if s.options.TokenFile != "" {
+		s.tokens = &tokenFile{path: s.options.TokenFile}
+		if _, err := s.tokens.read(); err != nil {
+			return fmt.Errorf("consulstore: %w: %w", core.ErrInvalid, err)
+		}
+	}
+	if s.client, err = api.NewClient(config); err != nil {
+		return fmt.Errorf("consulstore: %w: making a client: %w", core.ErrInvalid, err)
+	}
+	return nil
+}
+
+// readAddress puts the address into the configuration. It returns the path of a Unix socket, if it is one. No part of the
+// address is repeated in an error, because a password can end up in any.
+func readAddress(config *api.Config, o *Options) (socket string, err error) {
+	if o.TLS != nil {
+		config.Scheme = "https"
+	}
+	address := o.Address
+	if address == "" {
+		address = os.Getenv(api.HTTPAddrEnvName)
+	}
+	if path, found := strings.CutPrefix(address, "unix://"); found {
+		if path == "" {
+			return "", badAddress("has no path")
+		}
+		config.Address = "localhost"
+		return path, nil
+	}
+	if address == "" {
+		return "", nil
+	}
+	config.Address = address
+	if !strings.Contains(address, "://") {
+		address = "//" + address
+	}
+	parsed, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return "", badAddress("is no URL and no host:port")
+	case parsed.Scheme != "" && parsed.Scheme != "http" && parsed.Scheme != "https":
+		return "", badAddress("has an unknown scheme; known are http, https and unix")
+	case parsed.User != nil:
+		return "", badAddress("must not have a user name or password; the token is an option of its own")
+	case parsed.Hostname() == "":
+		return "", badAddress("has no host")
+	case parsed.RawQuery != "" || parsed.Fragment != "":
+		return "", badAddress("must not have a query or fragment")
+	case parsed.Scheme == "http" && o.TLS != nil:
+		return "", badAddress("says http:// beside Options.TLS; write https://")
+	}
+	return "", nil
+}
+
+func badAddress(what string) error {
+	return fmt.Errorf("consulstore: %w: the address %s", core.ErrInvalid, what)
+}
+
+// newTransport makes the transport of a client of ours. Answers are not compressed: servers are near, and compressing a
+// listing takes them longer than sending it. Dialling ends when closing does.
+func newTransport(closing context.Context, socket string, o *Options) *http.Transport {
+	const idleTimeout, keepAlive = 90 * time.Second, 30 * time.Second
+	const maxConnections = 64 // Servers accept 200 from one address, and others may be there.
+	dialer := &net.Dialer{Timeout: o.ReadTimeout, KeepAlive: keepAlive}
+	transport := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		MaxConnsPerHost:     maxConnections,
+		MaxIdleConns:        2 * maxInFlight,
+		MaxIdleConnsPerHost: 2 * maxInFlight,
+		IdleConnTimeout:     idleTimeout,
+		TLSHandshakeTimeout: o.ReadTimeout,
+		DisableCompression:  true,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			defer context.AfterFunc(closing, cancel)()
+			if socket != "" {
+				network, address = "unix", socket
+			}
+			return dialer.DialContext(ctx, network, address)
+		},
+	}
+	if socket != "" {
+		transport.Proxy = nil
+	}
+	if o.TLS != nil {
+		transport.TLSClientConfig = o.TLS.Clone()
+	}
+	return transport
+}
+
+// tokenFile is a file with an ACL token that somebody else replaces now and then. A nil tokenFile has no token.
+type tokenFile struct {
+	path string
+
+	mu    sync.Mutex
+	seen  os.FileInfo
+	token string
+}
+
+// read returns the token. It reads the file only if it has changed.
+func (f *tokenFile) read() (string, error) {
+	if f == nil {
+		return "", nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now, err := os.Stat(f.path)
+	if err != nil {
+		return "", fmt.Errorf("the token file cannot be read: %w", err)
+	}
+	if f.seen != nil && os.SameFile(now, f.seen) && now.ModTime().Equal(f.seen.ModTime()) && now.Size() == f.seen.Size() {
+		return f.token, nil
+	}
+	data, err := os.ReadFile(f.path)
+	if err != nil {
+		return "", fmt.Errorf("the token file cannot be read: %w", err)
+	}
+	f.seen, f.token = now, strings.TrimSpace(string(data))
+	if f.token == "" {
+		f.seen = nil
+		return "", fmt.Errorf("the token file %s is empty", f.path)
+	}
+	return f.token, nil
+}

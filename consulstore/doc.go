@@ -1,0 +1,68 @@
+// Package consulstore keeps flags, segments and big segment memberships in the key-value store of Consul, in the layout that
+// LaunchDarkly's SDKs and Relay Proxy use, so that all of them can share a database.
+//
+// [Store] is a [core.FeatureStoreCore]; package caching makes a feature store of it. [BigSegments] is a
+// [core.BigSegmentStore] and [core.BigSegmentWriter]. Each is made on a client of the caller's (New, NewBigSegments) or with
+// one of its own (Open, OpenBigSegments).
+//
+// # Layout
+//
+// With the prefix P, by default "launchdarkly":
+//
+//	P/features/<key>, P/segments/<key>, P/<kind>/<key>  item JSON; the version is in the JSON only
+//	P/$inited                                           exists once an Init has completed; its value is empty
+//	P/big_segments_synchronized_on                      when the big segments were last complete, in Unix milliseconds
+//	P/big_segments_user/<hash>                          {"included":[…],"excluded":[…]}, lists of segment references
+//	P/big_segments_cursor                               version of the last patch that was applied
+//
+// LaunchDarkly has no layout for big segments in Consul; this one is cleat's own. The hash has '-' and '_' in the place of '+'
+// and '/'. The prefix is used as it is, and with Options.NoPrefix the slash is left out too. Everything that is listed ends in
+// a slash, so that "app" has nothing to do with "app2" or "application-config/database".
+//
+// Any valid UTF-8 is an item key. Keys that a URL cannot carry to Consul, such as those with line ends, two slashes in a row or
+// a part "..", travel in the bodies of transactions, which is why their items may have no more than about 380 KB.
+//
+// # Init
+//
+// Init reads what is there and writes only what differs. If that fits in one transaction, which is 128 operations and 512 KB of
+// JSON, readers see the old set or the new. Otherwise items are written in the order of the collections, in transactions packed
+// by operations and by bytes, of which eight are under way at a time; then leftovers are deleted, and then the mark is set. A
+// value that is too large for a transaction is sent by itself, which Consul accepts up to 512 KB. Servers with lower limits, such
+// as those before Consul 1.14, which accept 64 operations, are served with smaller transactions as soon as one is refused.
+//
+// # Upserts
+//
+// An upsert is a check-and-set by modify index. The store remembers the index and version of what it wrote, so that the common
+// upsert is one request; if somebody else has written the item since, the server notices, and the item is read and compared
+// again, with pauses of random length. Versions are compared by [core.ParseItem].
+//
+// # Live changes
+//
+// A Store is a [core.Watcher]: one blocking query tells within milliseconds that something under the prefix has changed. A lost
+// connection is restored, and noticed after ten seconds at the latest, plus Options.ReadTimeout.
+//
+// # Errors
+//
+// Errors wrap the sentinels of package core and keep the driver's error within reach of errors.As:
+//
+//   - ErrUnavailable: no connection, no answer in time, no leader, a token that is unknown or may not read, a limit of requests,
+//     and every answer not named here.
+//   - ErrReadOnly: a token that may read but not write.
+//   - ErrTooLarge: an item, in a [core.ItemError], or a change set that is too large. Items that are no JSON are no error here:
+//     they are returned as they are.
+//   - ErrConflict: an update that lost against other writers again and again.
+//   - ErrCorrupt: a membership or a time of big segments that cannot be read.
+//   - ErrClosed and ErrInvalid as everywhere. The error of the caller's context is returned as it is.
+//
+// A write whose connection breaks before the answer has come is not repeated, because it may have happened. No error
+// contains a token.
+//
+// A token needs no more than this policy, in which the store has the prefix app; "read" instead of "write" is enough for reading:
+//
+//	key_prefix "app/" { policy = "write" }
+//
+// # Concurrency
+//
+// Everything is safe for concurrent use, within a process and between processes. Every call ends when its context does, when its
+// time-out is over, or when the store is closed, also if the server accepts connections and never answers.
+package consulstore

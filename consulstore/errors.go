@@ -1,0 +1,122 @@
+package consulstore
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// storeError is a driver's error as a caller sees it: a text without secrets, the sentinel, and the cause within reach
+// of errors.As. errors.Is finds the sentinel alone: a deadline of ours must not be taken for that of the caller's context.
+type storeError struct {
+	text     string
+	sentinel error
+	cause    error
+}
+
+func (e *storeError) Error() string { return e.text }
+
+func (e *storeError) Unwrap() error { return e.sentinel }
+
+func (e *storeError) As(target any) bool { return errors.As(e.cause, target) }
+
+// rollbackError is a transaction that the server undid because of some of its operations.
+type rollbackError struct{ reasons api.TxnErrors }
+
+func (e *rollbackError) Error() string {
+	if len(e.reasons) == 0 {
+		return "the transaction was rolled back"
+	}
+	return fmt.Sprintf("the transaction was rolled back at operation %d: %.200s", e.reasons[0].OpIndex+1, e.reasons[0].What)
+}
+
+// timeoutError is what ended a call whose own time was over.
+type timeoutError struct {
+	after time.Duration
+	cause error
+}
+
+func (e *timeoutError) Error() string { return fmt.Sprintf("no answer within %v", e.after) }
+
+func (e *timeoutError) Unwrap() error { return e.cause }
+
+// errHidden says that a server left out what the token may not read.
+var errHidden = errors.New("the token may not read all keys")
+
+// denied reports whether an error means that the token is unknown or has no permission for what was asked.
+func denied(err error) bool {
+	var rollback *rollbackError
+	return errors.Is(err, errHidden) || errors.As(err, &rollback) || statusOf(err) == http.StatusForbidden ||
+		statusOf(err) == http.StatusUnauthorized
+}
+
+// tooLarge reports whether a server found a request or a value too large.
+func tooLarge(err error) bool { return statusOf(err) == http.StatusRequestEntityTooLarge }
+
+// statusOf returns the status of the answer that err is about, or 0.
+func statusOf(err error) int {
+	var status api.StatusError
+	if errors.As(err, &status) {
+		return status.Code
+	}
+	return 0
+}
+
+// translate turns an error of the driver, which is not that of a context, into one of ours. readable says that the server
+// lets us read where it has just refused to let us write.
+func translate(op operation, err error, readable bool) error {
+	advice, sentinel := classify(err, readable)
+	text := fmt.Sprintf("consulstore: %s: %v: %s", op.what, sentinel, printable(err))
+	if advice != "" {
+		text += " (" + advice + ")"
+	}
+	return &storeError{text: text, sentinel: sentinel, cause: err}
+}
+
+// classify decides by the status of an answer. Whatever else the driver reports is about connections.
+func classify(err error, readable bool) (advice string, sentinel error) {
+	switch {
+	case denied(err) && readable:
+		return "the ACL token may only read: it needs key_prefix write for the store's prefix and a slash", core.ErrReadOnly
+	case denied(err):
+		return "check the ACL token: it needs key_prefix write, or read, for the store's prefix and a slash", core.ErrUnavailable
+	case tooLarge(err):
+		return "see the server's kv_max_value_size and txn_max_req_len", core.ErrTooLarge
+	}
+	switch statusOf(err) {
+	case http.StatusBadRequest:
+		return "check Datacenter, Namespace and Partition, and that the server is one of Consul", core.ErrUnavailable
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return "check the address: no Consul server is there", core.ErrUnavailable
+	case http.StatusTooManyRequests:
+		return "the server limits the rate of requests", core.ErrUnavailable
+	default:
+		return "", core.ErrUnavailable
+	}
+}
+
+// printable returns an error's text, without the URL and without more than the beginning of what a server wrote.
+func printable(err error) string {
+	var late *timeoutError
+	if errors.As(err, &late) {
+		return late.Error()
+	}
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err
+	}
+	var status api.StatusError
+	if errors.As(err, &status) && len(status.Body) > maxPrinted {
+		status.Body = status.Body[:maxPrinted] + "…"
+		return status.Error()
+	}
+	return err.Error()
+}
+
+const maxPrinted = 200

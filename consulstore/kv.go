@@ -1,0 +1,216 @@
+package consulstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/hashicorp/consul/api"
+)
+
+// kv makes requests to Consul. Which keys go into the path of a URL and which into the body of a transaction is known here
+// and nowhere else.
+type kv struct {
+	client  *api.Client
+	options *Options
+	mark    string     // the key that every store has
+	tokens  *tokenFile // nil if the client knows the token
+	// limit is how many operations a transaction may have. It begins with what servers of today accept, and falls when
+	// one refuses that.
+	limit atomic.Int64
+}
+
+func (k *kv) configure(options *Options, mark string) {
+	k.options, k.mark = options, mark
+	k.limit.Store(maxOperations)
+}
+
+func (k *kv) maxOps() int { return int(k.limit.Load()) }
+
+func (k *kv) maxSize() int { return k.options.MaxTransactionSize }
+
+func (k *kv) query(ctx context.Context, mode Consistency) (*api.QueryOptions, error) {
+	token, err := k.tokens.read()
+	if err != nil {
+		return nil, err
+	}
+	query := &api.QueryOptions{
+		Datacenter: k.options.Datacenter, Namespace: k.options.Namespace, Partition: k.options.Partition, Token: token,
+		AllowStale: mode == ConsistencyStale, RequireConsistent: mode == ConsistencyConsistent,
+	}
+	return query.WithContext(ctx), nil
+}
+
+func (k *kv) writeOptions(ctx context.Context) (*api.WriteOptions, error) {
+	token, err := k.tokens.read()
+	if err != nil {
+		return nil, err
+	}
+	options := &api.WriteOptions{
+		Datacenter: k.options.Datacenter, Namespace: k.options.Namespace, Partition: k.options.Partition, Token: token,
+	}
+	return options.WithContext(ctx), nil
+}
+
+// get reads a key in one request. It returns nil if there is none.
+func (k *kv) get(ctx context.Context, key string, mode Consistency) (*api.KVPair, error) {
+	if !fitsPath(key) {
+		return k.getByTransaction(ctx, key, mode)
+	}
+	query, err := k.query(ctx, mode)
+	if err != nil {
+		return nil, err
+	}
+	pair, _, err := k.client.KV().Get(key, query)
+	return pair, err
+}
+
+// getByTransaction relies on that a lone get is rolled back for no other reason than that there is no such key, and that
+// what the token may not read is left out of the results.
+func (k *kv) getByTransaction(ctx context.Context, key string, mode Consistency) (*api.KVPair, error) {
+	pairs, meta, err := k.readTransaction(ctx, mode, k.op(api.KVGet, key, nil, 0))
+	var missing *rollbackError
+	switch {
+	case errors.As(err, &missing):
+		return nil, k.believeNothing(ctx, meta, k.mark, mode)
+	case err != nil:
+		return nil, err
+	case len(pairs) == 0:
+		return nil, errHidden
+	}
+	return pairs[0], nil
+}
+
+// believeNothing returns an error if there is nothing because the token has no permission to see it, or because the server
+// is not one of Consul Enterprise and passes over the namespace of an operation. Reading another key, which has to be one for a
+// URL, shows the difference.
+func (k *kv) believeNothing(ctx context.Context, meta *api.QueryMeta, other string, mode Consistency) error {
+	doubtful := meta.DefaultACLPolicy == "deny" || k.options.Namespace != "" || k.options.Partition != ""
+	if !doubtful || !fitsPath(other) {
+		return nil
+	}
+	_, err := k.get(ctx, other, mode)
+	return err
+}
+
+// list reads all keys that begin with the directory's, which ends in a slash.
+func (k *kv) list(ctx context.Context, directory string, mode Consistency) ([]*api.KVPair, error) {
+	if !fitsPath(directory) {
+		pairs, _, err := k.readTransaction(ctx, mode, k.op(api.KVGetTree, directory, nil, 0))
+		return pairs, err
+	}
+	query, err := k.query(ctx, mode)
+	if err != nil {
+		return nil, err
+	}
+	pairs, meta, err := k.client.KV().List(directory, query)
+	switch {
+	case err != nil:
+		return nil, err
+	case meta.ResultsFilteredByACLs:
+		return nil, errHidden
+	case len(pairs) == 0:
+		return nil, k.believeNothing(ctx, meta, directory, mode)
+	}
+	return pairs, nil
+}
+
+// readTransaction runs operations that only read, in one request.
+func (k *kv) readTransaction(ctx context.Context, mode Consistency, ops ...txnOp) ([]*api.KVPair, *api.QueryMeta, error) {
+	query, err := k.query(ctx, mode)
+	if err != nil {
+		return nil, nil, err
+	}
+	converted := make(api.TxnOps, len(ops))
+	for i, op := range ops {
+		converted[i] = &api.TxnOp{KV: &api.KVTxnOp{
+			Verb: op.KV.Verb, Key: op.KV.Key, Namespace: op.KV.Namespace, Partition: op.KV.Partition,
+		}}
+	}
+	ok, response, meta, err := k.client.Txn().Txn(converted, query)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case !ok:
+		return nil, meta, &rollbackError{response.Errors}
+	case meta.ResultsFilteredByACLs:
+		return nil, nil, errHidden
+	}
+	return pairsOf(response), meta, nil
+}
+
+// transact runs operations that write, in one request, and returns what it says about the keys written, which is everything
+// but the values. It uses the driver's raw interface, because the other one does not tell the status of an answer.
+func (k *kv) transact(ctx context.Context, ops []txnOp) ([]*api.KVPair, error) {
+	options, err := k.writeOptions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var response api.TxnResponse
+	_, err = k.client.Raw().Write("/v1/txn", ops, &response, options)
+	var status api.StatusError
+	if errors.As(err, &status) && status.Code == http.StatusConflict {
+		var conflict api.TxnResponse
+		if json.Unmarshal([]byte(status.Body), &conflict) == nil {
+			return nil, &rollbackError{conflict.Errors}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return pairsOf(&response), nil
+}
+
+func pairsOf(response *api.TxnResponse) []*api.KVPair {
+	pairs := make([]*api.KVPair, 0, len(response.Results))
+	for _, result := range response.Results {
+		if result.KV != nil {
+			pairs = append(pairs, result.KV)
+		}
+	}
+	return pairs
+}
+
+// put writes a key, whatever is there.
+func (k *kv) put(ctx context.Context, key string, value []byte) error {
+	if !fitsPath(key) {
+		_, err := k.transact(ctx, []txnOp{k.op(api.KVSet, key, value, 0)})
+		return err
+	}
+	options, err := k.writeOptions(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = k.client.KV().Put(&api.KVPair{Key: key, Value: value}, options)
+	return err
+}
+
+// putIf writes a key if it was last modified at the index, for which 0 means that it is not there, and reports whether it did.
+func (k *kv) putIf(ctx context.Context, key string, value []byte, index uint64) (bool, error) {
+	options, err := k.writeOptions(ctx)
+	if err != nil {
+		return false, err
+	}
+	written, _, err := k.client.KV().CAS(&api.KVPair{Key: key, Value: value, ModifyIndex: index}, options)
+	return written, err
+}
+
+// op makes an operation of a transaction.
+func (k *kv) op(verb api.KVOp, key string, value []byte, index uint64) txnOp {
+	return txnOp{kvOp{
+		Verb: verb, Key: key, Value: value, Index: index, Namespace: k.options.Namespace, Partition: k.options.Partition,
+	}}
+}
+
+// noteRefusal notes that the server found a transaction of so many operations too large.
+func (k *kv) noteRefusal(ops int) {
+	if ops > maxOperationsOfOld && k.limit.Swap(maxOperationsOfOld) != maxOperationsOfOld {
+		k.options.Logger.Info("consulstore: the server takes fewer operations in a transaction than servers since Consul 1.14 do",
+			"refused", ops, "from now on", maxOperationsOfOld)
+		return
+	}
+	k.options.Logger.Warn("consulstore: the server found a transaction too large, which is now sent in parts; "+
+		"MaxTransactionSize in the options should be the server's txn_max_req_len", "MaxTransactionSize", k.maxSize())
+}

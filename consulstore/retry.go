@@ -1,0 +1,50 @@
+package consulstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+const (
+	// maxAttempts bounds how often an update starts again because another writer came first.
+	maxAttempts = 40
+
+	firstPause   = 5 * time.Millisecond
+	longestPause = 150 * time.Millisecond
+)
+
+// errLost says that another writer came first.
+var errLost = errors.New("another writer came first")
+
+// untilSettled runs attempt until it returns something else than errLost, with pauses of random length. An update that never
+// wins, or has no time left for another attempt, is an error wrapping [core.ErrConflict].
+func untilSettled(ctx context.Context, what string, attempt func() error) error {
+	pauses := &backoff.ExponentialBackOff{
+		InitialInterval: firstPause, RandomizationFactor: 1, Multiplier: 1.5, MaxInterval: longestPause,
+	}
+	attempts, lost := 0, false
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		attempts++
+		err := attempt()
+		lost = errors.Is(err, errLost)
+		if err != nil && !lost {
+			err = backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(maxAttempts))
+	if err != nil && lost {
+		return &ownError{fmt.Errorf("consulstore: writing %s: %w: other writers came first %d times",
+			what, core.ErrConflict, attempts)}
+	}
+	var permanent *backoff.PermanentError
+	if errors.As(err, &permanent) {
+		return permanent.Err
+	}
+	return err
+}

@@ -1,0 +1,170 @@
+package consulstore
+
+import (
+	"context"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/hashicorp/consul/api"
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+var (
+	_ core.FeatureStoreCore      = (*Store)(nil)
+	_ core.AvailabilityChecker   = (*Store)(nil)
+	_ core.ChangeSetApplier      = (*Store)(nil)
+	_ core.DiagnosticDescription = (*Store)(nil)
+	_ core.Watcher               = (*Store)(nil)
+)
+
+// Store keeps flags and segments in Consul. It is safe for concurrent use; make one with [New] or [Open].
+type Store struct {
+	session *session
+	indexes indexes
+}
+
+// New makes a store on a client of the caller's, which Close leaves open. Nothing is sent to the server, so that a store
+// can be made while the server is down. ctx is only checked; opts may be nil.
+//
+// Options or arguments that cannot be used are errors wrapping [core.ErrInvalid].
+func New(ctx context.Context, client *api.Client, opts *Options) (*Store, error) {
+	s, err := newSession(ctx, client, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{session: s}, nil
+}
+
+// Open makes a store with a client of its own, which Close closes. What opts leaves empty is taken from the environment
+// variables that all of Consul's tools know, such as CONSUL_HTTP_ADDR.
+//
+// Nothing is sent to the server, so that a store can be opened while the server is down. ctx is only checked; opts may be
+// nil. Options that cannot be used are errors wrapping [core.ErrInvalid], which never contain the token.
+func Open(ctx context.Context, opts *Options) (*Store, error) {
+	s, err := openSession(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{session: s}, nil
+}
+
+// Get implements [core.FeatureStoreCore] with one request.
+func (s *Store) Get(
+	ctx context.Context, kind core.DataKind, key string,
+) (item core.SerializedItem, found bool, err error) {
+	if err := validateKey(kind, key); err != nil {
+		return core.SerializedItem{}, false, err
+	}
+	name := s.session.keys.item(kind, key)
+	pair, err := call(ctx, s.session, s.session.reading(name[:len(name)-len(key)]),
+		func(ctx context.Context) (*api.KVPair, error) {
+			return s.session.get(ctx, name, s.session.options.Consistency)
+		})
+	if err != nil || pair == nil {
+		return core.SerializedItem{}, false, err
+	}
+	return core.SerializedItem{Data: valueOf(pair)}, true, nil
+}
+
+// GetAll implements [core.FeatureStoreCore] with one request; where the server denies by default what no policy allows, an
+// empty answer takes a second one to be believed.
+func (s *Store) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
+	if err := kind.Validate(); err != nil {
+		return nil, fmt.Errorf("consulstore: %w", err)
+	}
+	directory := s.session.keys.directory(kind)
+	pairs, err := call(ctx, s.session, s.session.reading(directory),
+		func(ctx context.Context) ([]*api.KVPair, error) {
+			return s.session.list(ctx, directory, s.session.options.Consistency)
+		})
+	if err != nil {
+		return nil, err
+	}
+	items := make([]core.KeyedSerializedItem, 0, len(pairs))
+	for _, pair := range pairs {
+		if key := pair.Key[len(directory):]; key != "" { // Consul's user interface marks directories with an empty one.
+			items = append(items, core.KeyedSerializedItem{Key: key, Item: core.SerializedItem{Data: valueOf(pair)}})
+		}
+	}
+	return items, nil
+}
+
+// Initialized implements [core.FeatureStoreCore] with one request.
+func (s *Store) Initialized(ctx context.Context) (bool, error) {
+	return s.initialized(ctx, s.session.options.Consistency)
+}
+
+func (s *Store) initialized(ctx context.Context, mode Consistency) (bool, error) {
+	mark := s.session.keys.inited()
+	return call(ctx, s.session, s.session.reading(mark), func(ctx context.Context) (bool, error) {
+		pair, err := s.session.get(ctx, mark, mode)
+		return pair != nil, err
+	})
+}
+
+// CheckAvailability implements [core.AvailabilityChecker] by reading a key from the leader, whatever Options.Consistency
+// says: without a leader, nothing can be written.
+func (s *Store) CheckAvailability(ctx context.Context) error {
+	_, err := s.initialized(ctx, ConsistencyDefault)
+	return err
+}
+
+// DescribeConfiguration implements [core.DiagnosticDescription].
+func (s *Store) DescribeConfiguration(core.ClientConfiguration) ldvalue.Value {
+	return ldvalue.String("Consul")
+}
+
+// Close implements [core.FeatureStoreCore]. Calls in flight return at once, but for an Init that has sent what decides
+// whether it takes effect, which gets half a second for the answer.
+func (s *Store) Close() error {
+	s.session.close()
+	return nil
+}
+
+func valueOf(pair *api.KVPair) []byte {
+	if pair.Value == nil {
+		return []byte{}
+	}
+	return pair.Value
+}
+
+func validateKey(kind core.DataKind, key string) error {
+	if err := core.ValidateKey(kind, key); err != nil {
+		return fmt.Errorf("consulstore: %w", err)
+	}
+	if !utf8.ValidString(key) {
+		return fmt.Errorf("consulstore: %w: key %.100q of kind %q is not valid UTF-8", core.ErrInvalid, key, string(kind))
+	}
+	return nil
+}
+
+// validate returns an error if an item cannot be stored: an [*core.ItemError] wrapping [core.ErrTooLarge] if it is for its
+// size, or one wrapping [core.ErrInvalid].
+func (s *Store) validate(kind core.DataKind, key string, item core.SerializedItem) error {
+	if err := validateKey(kind, key); err != nil {
+		return err
+	}
+	if len(item.Data) == 0 {
+		return fmt.Errorf("consulstore: %w: item %.100q of kind %q has no JSON", core.ErrInvalid, key, string(kind))
+	}
+	if len(key) > maxKeySize {
+		return refuseItem(kind, key, 0, "the limit for a key is %d bytes", maxKeySize)
+	}
+	if len(item.Data) > s.session.options.MaxItemSize {
+		return refuseItem(kind, key, len(item.Data), "the limit is %d bytes", s.session.options.MaxItemSize)
+	}
+	name := s.session.keys.item(kind, key)
+	op := s.session.op(api.KVCAS, name, item.Data, 0)
+	if frameSize+op.size() > s.session.maxSize() && !fitsPath(name) {
+		return refuseItem(kind, key, len(item.Data),
+			"with a key that cannot be part of a URL, three quarters of the limit for a transaction, %d bytes", s.session.maxSize())
+	}
+	return nil
+}
+
+func refuseItem(kind core.DataKind, key string, size int, format string, args ...any) error {
+	reason := fmt.Errorf("%w: "+format, append([]any{core.ErrTooLarge}, args...)...)
+	return fmt.Errorf("consulstore: %w", &core.ItemError{Kind: kind, Key: key, Size: size, Err: reason})
+}

@@ -1,0 +1,185 @@
+package consulstore
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldtime"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/conformance/containers"
+	"github.com/cleatdev/cleat/core"
+)
+
+// The keys and values in the database are those that other SDKs and Relay Proxy use.
+func TestStore_Layout_IsTheSharedOne(t *testing.T) {
+	b := newBare(t, containers.Consul(t))
+	for _, test := range []struct {
+		options Options
+		p       string
+	}{
+		{Options{}, "launchdarkly/"},
+		{Options{Prefix: "golden"}, "golden/"},
+		{Options{Prefix: "golden/nested"}, "golden/nested/"},
+		{Options{NoPrefix: true}, ""},
+	} {
+		b.wipe(t)
+		store := openStore(t, test.options)
+		require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{
+			{Kind: core.Segments, Items: []core.KeyedSerializedItem{{Key: "s", Item: item("s", 1)}}},
+			{Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "f", Item: item("f", 2)}}},
+		}))
+		_, err := store.Upsert(t.Context(), core.Flags, "a/b c", item("g", 3))
+		require.NoError(t, err)
+		require.ElementsMatch(t, b.keysUnder(t, ""), []string{
+			test.p + "$inited", test.p + "features/a/b c", test.p + "features/f", test.p + "segments/s",
+		})
+		for key, want := range map[string]string{
+			"$inited": "", "features/f": `{"key":"f","version":2}`, "features/a/b c": `{"key":"g","version":3}`,
+			"segments/s": `{"key":"s","version":1}`,
+		} {
+			data, _ := b.read(t, test.p+key)
+			require.Equal(t, want, string(data), key)
+		}
+	}
+	b.wipe(t)
+}
+
+func TestBigSegments_Layout_IsTheDocumentedOne(t *testing.T) {
+	b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
+	segments, err := OpenBigSegments(t.Context(), optionsFor(t, prefix))
+	require.NoError(t, err)
+	patch := core.BigSegmentPatch{
+		SegmentRef: "s.g1", Version: "v1",
+		Included: core.BigSegmentChanges{Add: []string{"p6OgU0/7+wSuHvbqB1V4NBYOQ2nZLbM/ePJhvm9LJ+8="}},
+	}
+	applied, err := segments.ApplyPatch(t.Context(), patch)
+	require.NoError(t, err)
+	require.True(t, applied)
+	require.NoError(t, segments.SetLastUpToDate(t.Context(), ldtime.UnixMillisecondTime(1_700_000_000_123)))
+	for key, want := range map[string]string{
+		"/big_segments_synchronized_on":                                   "1700000000123",
+		"/big_segments_cursor":                                            "v1",
+		"/big_segments_user/p6OgU0_7-wSuHvbqB1V4NBYOQ2nZLbM_ePJhvm9LJ-8=": `{"included":["s.g1"],"excluded":[]}`,
+	} {
+		data, found := b.read(t, prefix+key)
+		require.True(t, found, key)
+		require.Equal(t, want, string(data), key)
+	}
+
+	patch = core.BigSegmentPatch{
+		SegmentRef: "s.g1", PreviousVersion: "v1", Version: "v2", Included: core.BigSegmentChanges{Remove: patch.Included.Add},
+	}
+	_, err = segments.ApplyPatch(t.Context(), patch)
+	require.NoError(t, err)
+	require.Empty(t, b.keysUnder(t, prefix+"/big_segments_user/"), "a context that is in nothing needs no key")
+	require.NoError(t, segments.Close())
+}
+
+// What is no membership or time is reported, and left as it is.
+func TestBigSegments_Corrupt_IsReported(t *testing.T) {
+	ctx, b, prefix := t.Context(), newBare(t, containers.Consul(t)), freshPrefix()
+	segments, err := OpenBigSegments(ctx, optionsFor(t, prefix))
+	require.NoError(t, err)
+	b.write(t, prefix+"/big_segments_synchronized_on", []byte("yesterday"))
+	b.write(t, prefix+"/big_segments_user/h", []byte("not JSON"))
+	_, err = segments.Metadata(ctx)
+	require.ErrorIs(t, err, core.ErrCorrupt)
+	_, err = segments.Membership(ctx, "h")
+	require.ErrorIs(t, err, core.ErrCorrupt)
+	_, err = segments.ApplyPatch(ctx, core.BigSegmentPatch{
+		SegmentRef: "s.g1", Version: "1", Included: core.BigSegmentChanges{Add: []string{"other", "h"}},
+	})
+	require.ErrorIs(t, err, core.ErrCorrupt)
+	require.ErrorContains(t, err, prefix+"/big_segments_user/h")
+	require.Len(t, b.keysUnder(t, prefix), 2, "nothing was written")
+	require.NoError(t, segments.Close())
+}
+
+// The common operations are one request each.
+func TestStore_Requests_AreFew(t *testing.T) {
+	ctx, prefix := t.Context(), freshPrefix()
+	store, requests := recordedStore(t, &Options{Prefix: prefix})
+	kv := func(key string) string { return "GET /v1/kv/" + prefix + "/" + key }
+	const txn = "PUT /v1/txn"
+
+	_, err := store.Upsert(ctx, core.Flags, "k", item("k", 1))
+	require.NoError(t, err)
+	require.Equal(t, []string{kv("features/k"), txn}, requests.take(), "an item that this process knows nothing about")
+	for version := 2; version < 5; version++ {
+		_, err = store.Upsert(ctx, core.Flags, "k", item("k", version))
+		require.NoError(t, err)
+		require.Equal(t, []string{txn}, requests.take(), "an item that this process wrote last")
+	}
+	_, err = store.Upsert(ctx, core.Flags, "k", item("k", 4))
+	require.NoError(t, err)
+	require.Equal(t, []string{kv("features/k")}, requests.take(), "an item that is not newer")
+
+	_, _, err = store.Get(ctx, core.Flags, "k")
+	require.NoError(t, err)
+	require.Equal(t, []string{kv("features/k")}, requests.take())
+	_, err = store.GetAll(ctx, core.Flags)
+	require.NoError(t, err)
+	require.Equal(t, []string{kv("features/")}, requests.take())
+	_, err = store.Initialized(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []string{kv("$inited")}, requests.take())
+
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(5, 1, 100)}))
+	reading := []string{kv("segments/"), kv("features/"), kv("$inited")}
+	require.Equal(t, append(reading, txn), requests.take(), "an Init that fits in a transaction")
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(5, 1, 100)}))
+	require.Equal(t, reading, requests.take(), "an Init of what is there")
+	_, err = store.Upsert(ctx, core.Flags, "flag-00003", item("flag-00003", 2))
+	require.NoError(t, err)
+	require.Equal(t, []string{txn}, requests.take(), "an item that an Init wrote")
+}
+
+// What Consul's user interface makes when somebody creates a folder is neither an item nor removed.
+func TestStore_DirectoryMark_IsNoItem(t *testing.T) {
+	b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
+	b.write(t, prefix+"/features/", nil)
+	store := openStore(t, Options{Prefix: prefix})
+	items, err := store.GetAll(t.Context(), core.Flags)
+	require.NoError(t, err)
+	require.Empty(t, items)
+	require.NoError(t, store.Init(t.Context(), nil))
+	_, found := b.read(t, prefix+"/features/")
+	require.True(t, found)
+}
+
+// Each consistency mode is asked for in the way of Consul, whether a key fits in a URL or not; writes never rely on a server
+// that may be behind.
+func TestStore_Consistency_IsAskedFor(t *testing.T) {
+	for mode, want := range map[Consistency]string{
+		ConsistencyDefault: "", ConsistencyConsistent: "consistent", ConsistencyStale: "stale",
+	} {
+		store, requests := recordedStore(t, &Options{Prefix: freshPrefix(), Consistency: mode})
+		var asked []string
+		requests.answer = func(request *http.Request) *http.Response {
+			query := request.URL.Query()
+			switch {
+			case query.Has("stale"):
+				asked = append(asked, "stale")
+			case query.Has("consistent"):
+				asked = append(asked, "consistent")
+			default:
+				asked = append(asked, "")
+			}
+			return nil
+		}
+		for _, key := range []string{"k", "new\nline"} {
+			_, _, err := store.Get(t.Context(), core.Flags, key)
+			require.NoError(t, err)
+		}
+		_, err := store.GetAll(t.Context(), core.Flags)
+		require.NoError(t, err)
+		_, err = store.Initialized(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []string{want, want, want, want}, asked)
+		asked = nil
+		require.NoError(t, store.CheckAvailability(t.Context()))
+		require.NoError(t, store.Init(t.Context(), nil))
+		require.NotContains(t, asked, "stale")
+	}
+}

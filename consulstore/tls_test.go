@@ -1,0 +1,150 @@
+package consulstore
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/conformance/containers"
+	"github.com/cleatdev/cleat/core"
+)
+
+// authority is a private certificate authority.
+type authority struct {
+	certificate *x509.Certificate
+	key         *ecdsa.PrivateKey
+	pool        *x509.CertPool
+}
+
+func newAuthority(t *testing.T) *authority {
+	t.Helper()
+	a := &authority{pool: x509.NewCertPool()}
+	issued := a.issue(t, &x509.Certificate{
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign, Subject: pkix.Name{CommonName: "authority"},
+	})
+	a.certificate, a.key = issued.Leaf, issued.PrivateKey.(*ecdsa.PrivateKey)
+	a.pool.AddCert(a.certificate)
+	return a
+}
+
+// issue makes a certificate that the authority signed, or that of the authority itself.
+func (a *authority) issue(t *testing.T, template *x509.Certificate) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template.SerialNumber = big.NewInt(time.Now().UnixNano())
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	parent, signer := a.certificate, a.key
+	if parent == nil {
+		parent, signer = template, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	require.NoError(t, err)
+	leaf, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+}
+
+func (a *authority) client(t *testing.T) tls.Certificate {
+	return a.issue(t, &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+}
+
+// startTLS puts a server that speaks TLS, and asks for a client certificate, before the shared Consul server.
+func startTLS(t *testing.T, a *authority) (address string) {
+	t.Helper()
+	front := httptest.NewUnstartedServer(gateway(t))
+	front.Config.ErrorLog = log.New(io.Discard, "", 0)
+	front.TLS = &tls.Config{
+		MinVersion: tls.VersionTLS12, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: a.pool,
+		Certificates: []tls.Certificate{a.issue(t, &x509.Certificate{
+			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		})},
+	}
+	front.StartTLS()
+	t.Cleanup(front.Close)
+	return front.Listener.Addr().String()
+}
+
+// gateway passes requests on to the shared server.
+func gateway(t *testing.T) http.Handler {
+	target, err := url.Parse("http://" + containers.Consul(t))
+	require.NoError(t, err)
+	transport := new(http.Transport)
+	t.Cleanup(transport.CloseIdleConnections)
+	return &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Transport: transport,
+	}
+}
+
+// A private authority and a client certificate make a connection; without one of them there is none.
+func TestOpen_TLS_VerifiesBothSides(t *testing.T) {
+	a, other := newAuthority(t), newAuthority(t)
+	address := startTLS(t, a)
+	config := func(roots *authority, client *authority) *tls.Config {
+		config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots.pool}
+		if client != nil {
+			config.Certificates = []tls.Certificate{client.client(t)}
+		}
+		return config
+	}
+	for name, test := range map[string]struct {
+		options Options
+		works   bool
+	}{
+		"right":                         {Options{Address: address, TLS: config(a, a)}, true},
+		"right, https":                  {Options{Address: "https://" + address, TLS: config(a, a)}, true},
+		"no client certificate":         {Options{Address: address, TLS: config(a, nil)}, false},
+		"another authority's client":    {Options{Address: address, TLS: config(a, other)}, false},
+		"server of another authority":   {Options{Address: address, TLS: config(other, a)}, false},
+		"the system's authorities":      {Options{Address: "https://" + address}, false},
+		"no TLS at all":                 {Options{Address: address}, false},
+		"TLS where the server has none": {Options{Address: containers.Consul(t), TLS: config(a, a)}, false},
+	} {
+		test.options.Prefix = freshPrefix()
+		store := openStore(t, test.options)
+		_, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 1))
+		if test.works {
+			require.NoError(t, err, name)
+			continue
+		}
+		require.ErrorIs(t, err, core.ErrUnavailable, name)
+	}
+}
+
+// An address may be a Unix socket, and have a path in front of Consul's own.
+func TestOpen_SocketAndPath_Work(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "consul.sock")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
+	require.NoError(t, err)
+	onSocket := httptest.NewUnstartedServer(gateway(t))
+	onSocket.Listener = listener
+	onSocket.Start()
+	t.Cleanup(onSocket.Close)
+	withPath := httptest.NewServer(http.StripPrefix("/consul", gateway(t)))
+	t.Cleanup(withPath.Close)
+	for _, address := range []string{"unix://" + socket, withPath.URL + "/consul"} {
+		store := openStore(t, Options{Address: address, Prefix: freshPrefix()})
+		require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{flags(3, 1, 100)}), address)
+		_, found, err := store.Get(t.Context(), core.Flags, "flag-00001")
+		require.NoError(t, err)
+		require.True(t, found)
+		require.NoError(t, store.Close())
+	}
+}

@@ -1,0 +1,217 @@
+package consulstore
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cleatdev/cleat/conformance/containers"
+	"github.com/cleatdev/cleat/core"
+)
+
+// What is remembered of an item may be outdated at any time, and is found out by the server.
+func TestStore_Upsert_AfterAnotherWriter_ComparesAgain(t *testing.T) {
+	ctx, prefix := t.Context(), freshPrefix()
+	store, requests := recordedStore(t, &Options{Prefix: prefix})
+	other := openStore(t, Options{Prefix: prefix})
+	upsert := func(s *Store, version int) core.UpsertResult {
+		result, err := s.Upsert(ctx, core.Flags, "k", item("k", version))
+		require.NoError(t, err)
+		return result
+	}
+	require.True(t, upsert(store, 1).Written)
+	require.True(t, upsert(other, 5).Written)
+	requests.take()
+	result := upsert(store, 3)
+	require.False(t, result.Written)
+	require.Equal(t, item("k", 5).Data, result.Item.Data)
+	require.Len(t, requests.take(), 2)
+
+	require.True(t, upsert(store, 6).Written)
+	require.True(t, upsert(other, 7).Written)
+	requests.take()
+	require.True(t, upsert(store, 8).Written)
+	require.Len(t, requests.take(), 3)
+
+	require.NoError(t, other.Init(ctx, nil)) // The item is gone, for which there is an index too.
+	require.True(t, upsert(store, 9).Written)
+	require.NoError(t, other.Init(ctx, []core.SerializedCollection{{Kind: core.Flags, Items: []core.KeyedSerializedItem{
+		{Key: "k", Item: item("k", 2)},
+	}}}))
+	require.True(t, upsert(store, 3).Written, "an Init by another process may take versions back")
+}
+
+// Many goroutines that upsert different items lose none.
+func TestStore_Upsert_FiftyGoroutines_LoseNothing(t *testing.T) {
+	store := openStore(t, Options{Prefix: freshPrefix()})
+	const goroutines, each = 50, 20
+	var group errgroup.Group
+	for g := range goroutines {
+		group.Go(func() error {
+			for i := range each {
+				key := fmt.Sprintf("flag-%d-%d", g, i)
+				result, err := store.Upsert(t.Context(), core.Flags, key, item(key, 1))
+				if err != nil || !result.Written {
+					return fmt.Errorf("%s: written %t, error %w", key, result.Written, err)
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(t, group.Wait())
+	items, err := store.GetAll(t.Context(), core.Flags)
+	require.NoError(t, err)
+	require.Len(t, items, goroutines*each)
+}
+
+// Many processes that upsert the same item end with the greatest version, and none is told that it failed or, wrongly, that
+// it was not newer.
+func TestStore_Upsert_SameItemFromManyStores_KeepsTheGreatest(t *testing.T) {
+	const stores, each = 10, 20
+	prefix := freshPrefix()
+	var group errgroup.Group
+	var next, highest atomic.Int64
+	for range stores {
+		store := openStore(t, Options{Prefix: prefix})
+		group.Go(func() error {
+			for range each {
+				version := int(next.Add(1))
+				result, err := store.Upsert(t.Context(), core.Flags, "k", item("k", version))
+				if err != nil {
+					return err
+				}
+				now, err := result.Item.Parse(core.Flags, "k")
+				if err != nil || now.Version() < version || result.Written != (now.Version() == version) {
+					return fmt.Errorf("upsert of %d: %s, written %t, error %w", version, result.Item.Data, result.Written, err)
+				}
+				if result.Written {
+					highest.Store(max(highest.Load(), int64(version)))
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(t, group.Wait())
+	got, _, err := openStore(t, Options{Prefix: prefix}).Get(t.Context(), core.Flags, "k")
+	require.NoError(t, err)
+	require.Equal(t, item("k", stores*each).Data, got.Data)
+}
+
+// An update that always loses is a conflict, and never "not newer".
+func TestStore_Upsert_AlwaysLosing_IsConflict(t *testing.T) {
+	for name, timeout := range map[string]time.Duration{"attempts": time.Minute, "time": 200 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
+			store, requests := recordedStore(t, &Options{Prefix: prefix, WriteTimeout: timeout})
+			var n atomic.Int64
+			requests.answer = func(request *http.Request) *http.Response {
+				if request.Method == http.MethodPut {
+					b.write(t, prefix+"/features/k", fmt.Appendf(nil, `{"version":1,"n":%d}`, n.Add(1)))
+				}
+				return nil
+			}
+			_, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 2))
+			require.ErrorIs(t, err, core.ErrConflict)
+			require.LessOrEqual(t, n.Load(), int64(maxAttempts))
+			requests.answer = nil
+			result, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 2))
+			require.NoError(t, err)
+			require.True(t, result.Written)
+		})
+	}
+}
+
+// A change set is one transaction, or refused.
+func TestStore_ApplyChangeSet_TooManyForATransaction_IsRefused(t *testing.T) {
+	store := openStore(t, Options{Prefix: freshPrefix()})
+	changes := make([]core.KindAndKeyedItem, maxOperations+1)
+	for i := range changes {
+		key := fmt.Sprint("flag-", i)
+		changes[i] = core.KindAndKeyedItem{Kind: core.Flags, Key: key, Item: item(key, 1)}
+	}
+	_, err := store.ApplyChangeSet(t.Context(), changes)
+	require.ErrorIs(t, err, core.ErrTooLarge)
+	items, err := store.GetAll(t.Context(), core.Flags)
+	require.NoError(t, err)
+	require.Empty(t, items)
+	results, err := store.ApplyChangeSet(t.Context(), changes[1:])
+	require.NoError(t, err)
+	require.Len(t, results, maxOperations)
+}
+
+// Of several changes to one item the greatest version counts.
+func TestStore_ApplyChangeSet_SameItemTwice(t *testing.T) {
+	store := openStore(t, Options{Prefix: freshPrefix()})
+	results, err := store.ApplyChangeSet(t.Context(), []core.KindAndKeyedItem{
+		{Kind: core.Flags, Key: "k", Item: item("k", 1)}, {Kind: core.Flags, Key: "k", Item: item("k", 3)},
+		{Kind: core.Flags, Key: "k", Item: item("k", 2)},
+	})
+	require.NoError(t, err)
+	for i, written := range []bool{false, true, false} {
+		require.Equal(t, core.UpsertResult{Item: item("k", 3), Written: written}, results[i])
+	}
+}
+
+// The memory of indexes has a bound, and never goes back.
+func TestIndexes_Put_IsBoundedAndMonotonic(t *testing.T) {
+	var x indexes
+	x.put("k", stamp{5, 1})
+	x.put("k", stamp{4, 2})
+	got, found := x.get("k")
+	require.True(t, found)
+	require.Equal(t, stamp{5, 1}, got)
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := range maxRemembered / 2 {
+				x.put(fmt.Sprint(g, "-", i), stamp{1, 1})
+			}
+		})
+	}
+	wg.Wait()
+	require.Len(t, x.known, maxRemembered)
+}
+
+// What JSON makes of a text is never longer than what is counted for it.
+func TestTxnOp_Size_IsNeverTooSmall(t *testing.T) {
+	for _, text := range []string{"", "plain", `"quoted"\`, "<&>", "new\nline\x01", "日本語\u2028", strings.Repeat("é", 1000)} {
+		ops := []txnOp{{kvOp{Verb: "check-not-exists", Key: text, Value: []byte(text), Index: 1 << 63, Namespace: text, Partition: text}}}
+		size := encodedSize(t, ops)
+		require.LessOrEqual(t, size, frameSize+ops[0].size())
+		require.Less(t, ops[0].size()-size, 128, "nor much too large")
+	}
+}
+
+func TestFitsPath(t *testing.T) {
+	for key, want := range map[string]bool{
+		"a": true, "a/b": true, "a/": true, "a b": true, "é/日本": true, "a%2F": true, "a?b#c": true, "$inited": true,
+		"": false, "/": false, "/a": false, "a//b": false, "a//": false, "a/./b": false, "a/..": false, ".": false, "a/../": false,
+		"a\n": false, "a\u200b": false, "a\u2028": false, strings.Repeat("k", 5000): false,
+	} {
+		require.Equal(t, want, fitsPath(key), "%q", key)
+	}
+}
+
+func TestUpsert_EndedContextWhileRetrying_IsItsError(t *testing.T) {
+	b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
+	store, requests := recordedStore(t, &Options{Prefix: prefix})
+	ctx, cancel := context.WithCancel(t.Context())
+	var n atomic.Int64
+	requests.answer = func(request *http.Request) *http.Response {
+		if request.Method == http.MethodPut {
+			b.write(t, prefix+"/features/k", fmt.Appendf(nil, `{"version":1,"n":%d}`, n.Add(1)))
+			time.AfterFunc(10*time.Millisecond, cancel)
+		}
+		return nil
+	}
+	_, err := store.Upsert(ctx, core.Flags, "k", item("k", 2))
+	require.Equal(t, context.Canceled, err)
+}

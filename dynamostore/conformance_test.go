@@ -1,0 +1,69 @@
+package dynamostore
+
+import (
+	"strconv"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/conformance"
+	"github.com/cleatdev/cleat/core"
+)
+
+// rawValue is the attribute that holds data, which is binary if it is no text.
+func rawValue(data []byte) types.AttributeValue {
+	if utf8.Valid(data) {
+		return text(string(data))
+	}
+	return &types.AttributeValueMemberB{Value: data}
+}
+
+func harness(t *testing.T) conformance.Harness {
+	client, table := bareClient(t), freshTable(t)
+	return conformance.Harness{
+		Open: func(t testing.TB, prefix string) core.FeatureStoreCore {
+			store, err := Open(t.Context(), table, forOpen(t, Options{Prefix: prefix}))
+			require.NoError(t, err)
+			return store
+		},
+		WriteRaw: func(t testing.TB, prefix string, kind core.DataKind, key string, data []byte) {
+			version := 0
+			if item, err := core.ParseItem(data); err == nil {
+				version = item.Version()
+			}
+			putRaw(t, client, table, keys{prefix}.items(kind), key,
+				attributes{versionAttribute: number(strconv.Itoa(version)), itemAttribute: rawValue(data)})
+		},
+		ReadRaw: func(t testing.TB, prefix string, kind core.DataKind, key string) ([]byte, bool) {
+			stored := rawItem(t, client, table, keys{prefix}.items(kind), key)
+			item, _ := unmarshalItem(stored)
+			return item.Data, len(stored) > 0
+		},
+		Wipe:            func(t testing.TB) { recreate(t, client, table) },
+		OpenBigSegments: func(t testing.TB, prefix string) core.BigSegmentStore { return openBigSegments(t, table, prefix) },
+		Capabilities: conformance.Capabilities{
+			MaxItemSize: maxItemSize - 1024, MaxKeySize: maxKey,
+			AvailabilityChecker: true, ChangeSetApplier: true, DiagnosticDescription: true,
+		},
+	}
+}
+
+func openBigSegments(t testing.TB, table, prefix string) core.BigSegmentStore {
+	store, err := OpenBigSegments(t.Context(), table, forOpen(t, Options{Prefix: prefix}))
+	require.NoError(t, err)
+	return store
+}
+
+func TestStore_Conformance(t *testing.T) { conformance.RunFeatureStore(t, harness(t)) }
+
+func TestStore_ConformanceWrapped(t *testing.T) { conformance.RunWrapped(t, harness(t)) }
+
+func TestBigSegments_Conformance(t *testing.T) {
+	table := freshTable(t)
+	conformance.RunBigSegments(t, conformance.BigSegmentsHarness{
+		Open:   func(t testing.TB, prefix string) core.BigSegmentStore { return openBigSegments(t, table, prefix) },
+		Writer: true,
+	})
+}

@@ -1,0 +1,77 @@
+// Package dynamostore keeps flags, segments and big segment memberships in Amazon DynamoDB, in the layout that
+// LaunchDarkly's SDKs and Relay Proxy use, so that all of them can share a table.
+//
+// [Store] is a [core.FeatureStoreCore]; package caching makes a feature store of it. [BigSegments] is a
+// [core.BigSegmentStore] and [core.BigSegmentWriter]. Each is made on a client of the caller's (New, NewBigSegments) or with
+// one of its own (Open, OpenBigSegments), which finds credentials and region as every AWS program does. [CreateTable] makes
+// a table that fits.
+//
+// # Layout
+//
+// One table with the partition key "namespace" and the sort key "key", both strings. With the prefix P, by default empty,
+// N(x) is P:x, and x if P is empty:
+//
+//	namespace                    key             attributes
+//	N(features), N(segments), …  item key        version (N), item (S): the JSON
+//	N($inited)                   as namespace    none; exists once an Init has completed
+//	N(big_segments_metadata)     as namespace    synchronizedOn (N): Unix milliseconds; lastVersion (S): the last patch
+//	N(big_segments_user)         context hash    included, excluded (SS): references of segments
+//
+// The version of an item is the attribute, not what its JSON says. An item whose version is not an integer, or whose
+// JSON cannot be read, is damaged: it is returned as it is, and the next Upsert overwrites it.
+//
+// # Init
+//
+// Init is not atomic, because DynamoDB has no transaction of that size. It reads what is there, writes only what differs,
+// one collection after the other with several batches of each in flight, then deletes what is left over, and sets the mark
+// at the very end if it is not set. An Init of what is there already writes nothing. Batches that the server refuses or
+// processes in part, because it is throttling, are sent again with growing, fully jittered delays. If it cannot finish, the
+// error is a [*core.PartialInitError] and the mark is as it was.
+//
+// # Upserts and change sets
+//
+// An Upsert is one conditional PutItem, whose refusal brings the item that won; only a damaged item that looks newer takes a
+// second request. ApplyChangeSet is one TransactWriteItems of at most 100 items and 4 MB. A Get sees all of it or nothing; a
+// GetAll that overlaps it may see a part, because that is how isolated DynamoDB's queries are.
+//
+// Within its first call, a store makes sure with one small Query that the table has the right keys.
+//
+// # Limits
+//
+// An item may have 409,600 bytes, names and values of its attributes included, and a key 1,024 bytes. What is larger is an
+// [*core.ItemError] wrapping ErrTooLarge; it stops no other item. Keys and JSON must be UTF-8, because DynamoDB's strings
+// are; other bytes are an ItemError wrapping ErrInvalid.
+//
+// # Errors
+//
+// Errors wrap the sentinels of package core and keep the driver's error within reach of errors.As. They are told apart by
+// their code:
+//
+//   - ErrUnavailable: no connection, no answer in time, throttling, a fault of the service, a table that does not exist,
+//     refused or expired credentials, missing permission to read.
+//   - ErrReadOnly: missing permission to write.
+//   - ErrIncompatible: the table has other keys. Nothing is written to it.
+//   - ErrCorrupt: an attribute of a big segment that has the wrong type. Items are returned as they are, for package caching
+//     to report.
+//   - ErrTooLarge: an item or key over the limit, a change set over the limits of a transaction.
+//   - ErrConflict: a write that lost against other writers again and again.
+//   - ErrClosed and ErrInvalid as everywhere. The error of the caller's context is returned as it is.
+//
+// No error contains a secret; what the service says about a signature that it refuses is left out for that reason.
+//
+// Required permissions: dynamodb:GetItem and dynamodb:Query to read, dynamodb:PutItem and dynamodb:BatchWriteItem to write,
+// dynamodb:ConditionCheckItem for change sets, dynamodb:UpdateItem to write big segments. With dynamodb:DescribeTable,
+// which is optional, the error about a table with other keys says which. CreateTable needs dynamodb:CreateTable and
+// dynamodb:DescribeTable.
+//
+// # Retries and time-outs
+//
+// Every call has a time-out of its own, and its own retries: the retryer of the client, whose budget all calls share, is not
+// used, so that an Init which is throttled takes nothing away from reads. A request that may have been executed although
+// its answer was lost is repeated only where that changes nothing.
+//
+// # Concurrency
+//
+// Everything is safe for concurrent use, within a process and between processes. Every call ends when its context does,
+// when its time-out is over, or when the store is closed, also if the server accepts connections and never answers.
+package dynamostore

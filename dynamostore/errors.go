@@ -1,0 +1,172 @@
+package dynamostore
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// Codes of errors that decide what happens next.
+const (
+	codeValidation      = "ValidationException"
+	codeNotFound        = "ResourceNotFoundException"
+	codeInUse           = "ResourceInUseException"
+	codeAccessDenied    = "AccessDeniedException"
+	codeItemCollection  = "ItemCollectionSizeLimitExceededException"
+	codeConflict        = "TransactionConflictException"
+	codeReplicaConflict = "ReplicatedWriteConflictException"
+	codeInProgress      = "TransactionInProgressException"
+	codeConditionFailed = "ConditionalCheckFailedException"
+	codeCancelled       = "TransactionCanceledException"
+	codeThroughput      = "ProvisionedThroughputExceededException"
+	codeThrottling      = "ThrottlingException"
+)
+
+// errUnprocessed is the error of a batch that the server has processed in part.
+var errUnprocessed = errors.New("the service is throttling and left items unprocessed")
+
+// storeError is a driver's error as a caller sees it: a text without secrets, the sentinel, and the cause within reach
+// of errors.As. errors.Is finds the sentinel alone: a deadline of ours must not be taken for that of the caller's context.
+type storeError struct {
+	text     string
+	sentinel error
+	cause    error
+}
+
+func (e *storeError) Error() string { return e.text }
+
+func (e *storeError) Unwrap() error { return e.sentinel }
+
+func (e *storeError) As(target any) bool { return errors.As(e.cause, target) }
+
+// translate turns an error of the driver, which is not that of a context, into one of ours.
+func translate(op operation, err error) error {
+	advice, sentinel := classify(op, codeOf(err))
+	text := fmt.Sprintf("dynamostore: %s: %v: %s", op.what, sentinel, printable(err))
+	if advice != "" {
+		text += " (" + advice + ")"
+	}
+	return &storeError{text: text, sentinel: sentinel, cause: err}
+}
+
+// codeOf returns the code of an answer of the service, or "". For a cancelled transaction it is that of the reason.
+func codeOf(err error) string {
+	var cancelled *types.TransactionCanceledException
+	if errors.As(err, &cancelled) {
+		return reasonOf(cancelled)
+	}
+	var answer smithy.APIError
+	if errors.As(err, &answer) {
+		return answer.ErrorCode()
+	}
+	return ""
+}
+
+// reasonOf returns why a transaction was cancelled, as the code that a single request would have failed with. A condition
+// that does not hold comes first, because to send the same again would not help then.
+func reasonOf(cancelled *types.TransactionCanceledException) string {
+	reason := codeCancelled
+	for _, r := range cancelled.CancellationReasons {
+		switch aws.ToString(r.Code) {
+		case "", "None":
+		case "ConditionalCheckFailed":
+			return codeConditionFailed
+		case "TransactionConflict":
+			reason = codeConflict
+		case "ItemCollectionSizeLimitExceeded":
+			reason = codeItemCollection
+		case "ProvisionedThroughputExceeded":
+			reason = codeThroughput
+		case "ThrottlingError":
+			reason = codeThrottling
+		case "ValidationError":
+			reason = codeValidation
+		}
+	}
+	return reason
+}
+
+func isCode(err error, code string) bool { return err != nil && codeOf(err) == code }
+
+// classify decides by the code of an answer. Errors without one are about the connection or the credentials.
+func classify(op operation, code string) (advice string, sentinel error) {
+	switch code {
+	case codeNotFound:
+		return "create the table, for which there is CreateTable, or check its name, the region and the account",
+			core.ErrUnavailable
+	case codeAccessDenied:
+		const advice = "grant the credentials the permissions that the package documentation lists, for this table"
+		if op.write {
+			return advice, core.ErrReadOnly
+		}
+		return advice, core.ErrUnavailable
+	case codeConflict, codeReplicaConflict, codeInProgress:
+		return "other writers came first each time", core.ErrConflict
+	case codeItemCollection:
+		return "the table has a local secondary index, which limits a namespace to 10 GB", core.ErrTooLarge
+	case codeValidation:
+		return "", core.ErrInvalid
+	case codeThroughput, codeThrottling, "RequestLimitExceeded":
+		return "the service is throttling: raise the capacity of the table", core.ErrUnavailable
+	}
+	switch {
+	case isExpired(code):
+		return "the credentials have expired: renew them, or check the clock", core.ErrUnavailable
+	case isUnauthenticated(code):
+		return "check the credentials, and that they belong to the region", core.ErrUnavailable
+	}
+	return "", core.ErrUnavailable
+}
+
+func isExpired(code string) bool {
+	switch code {
+	case "ExpiredTokenException", "ExpiredToken", "RequestExpired", "RequestTimeTooSkewed", "TokenRefreshRequired":
+		return true
+	}
+	return false
+}
+
+func isUnauthenticated(code string) bool {
+	switch code {
+	case "UnrecognizedClientException", "InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature",
+		"IncompleteSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException",
+		"InvalidClientTokenId", "AuthFailure", "NotAuthorized", "InvalidAccessKeyId", "OptInRequired":
+		return true
+	}
+	return false
+}
+
+// isTransient reports whether the code says that the same request may succeed a moment later.
+func isTransient(code string) bool {
+	switch code {
+	case codeThroughput, codeThrottling, "RequestLimitExceeded", "Throttling",
+		"LimitExceededException", "InternalServerError", "InternalFailure", "ServiceUnavailable", "RequestTimeout",
+		codeConflict, codeReplicaConflict, codeInProgress:
+		return true
+	}
+	return false
+}
+
+// printable returns an error's text without what may be secret: an URL, and the message about a refused signature, in
+// which the service repeats the signed headers, a session token among them.
+func printable(err error) string {
+	var answer smithy.APIError
+	if errors.As(err, &answer) {
+		code, message := answer.ErrorCode(), answer.ErrorMessage()
+		if message == "" || isUnauthenticated(code) || isExpired(code) {
+			return code
+		}
+		return code + ": " + message
+	}
+	var sending *url.Error
+	if errors.As(err, &sending) {
+		return sending.Err.Error()
+	}
+	return err.Error()
+}

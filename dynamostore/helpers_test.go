@@ -1,0 +1,156 @@
+package dynamostore
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/logging"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/conformance/containers"
+	"github.com/cleatdev/cleat/core"
+)
+
+const region = "eu-central-1"
+
+func testCredentials() aws.CredentialsProvider {
+	return credentials.NewStaticCredentialsProvider("test", "test-secret", "")
+}
+
+// bareClient is the driver alone, on the shared server.
+func bareClient(t testing.TB) *dynamodb.Client {
+	t.Helper()
+	return clientFor(t, containers.DynamoDB(t), nil)
+}
+
+// clientFor makes a client that sends its requests through wrap, if it is not nil, and repeats none of them.
+func clientFor(t testing.TB, endpoint string, wrap func(http.RoundTripper) http.RoundTripper) *dynamodb.Client {
+	t.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: idleConnections}
+	t.Cleanup(transport.CloseIdleConnections)
+	var tripper http.RoundTripper = transport
+	if wrap != nil {
+		tripper = wrap(transport)
+	}
+	return dynamodb.New(dynamodb.Options{
+		Logger: logging.Nop{}, // DynamoDB Local gets the checksums of its errors wrong.
+		Region: region, BaseEndpoint: &endpoint, Credentials: testCredentials(), Retryer: aws.NopRetryer{},
+		HTTPClient: wholeBody{&http.Client{Transport: tripper}},
+	})
+}
+
+// freshTable makes a table that nobody else uses.
+func freshTable(t testing.TB) string {
+	t.Helper()
+	client, table := bareClient(t), "test-"+rand.Text()
+	require.NoError(t, CreateTable(t.Context(), client, table, nil))
+	t.Cleanup(func() {
+		_, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &table})
+		require.NoError(t, err)
+	})
+	return table
+}
+
+// recreate empties a table.
+func recreate(t testing.TB, client *dynamodb.Client, table string) {
+	t.Helper()
+	_, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &table})
+	require.NoError(t, err)
+	require.NoError(t, CreateTable(context.Background(), client, table, nil))
+}
+
+// forOpen adds what a store with a client of its own needs to find the shared server.
+func forOpen(t testing.TB, opts Options) *Options {
+	t.Helper()
+	opts.Region, opts.Endpoint, opts.Credentials = region, containers.DynamoDB(t), testCredentials()
+	opts.Logger = slog.New(slog.DiscardHandler) // DynamoDB Local gets the checksums of its errors wrong.
+	return &opts
+}
+
+func openStore(t testing.TB, table string, opts Options) *Store {
+	t.Helper()
+	store, err := Open(t.Context(), table, forOpen(t, opts))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	return store
+}
+
+func newStore(t testing.TB, client *dynamodb.Client, table string, opts Options) *Store {
+	t.Helper()
+	store, err := New(t.Context(), client, table, &opts)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	return store
+}
+
+// item makes a serialised flag.
+func item(key string, version int) core.SerializedItem {
+	return core.SerializedItem{Version: version, Data: fmt.Appendf(nil, `{"key":%q,"version":%d}`, key, version)}
+}
+
+// sized makes a serialised flag whose JSON has exactly the given size.
+func sized(version, size int) core.SerializedItem {
+	head, tail := fmt.Sprintf(`{"version":%d,"padding":"`, version), `"}`
+	data := head + strings.Repeat("x", size-len(head)-len(tail)) + tail
+	return core.SerializedItem{Version: version, Data: []byte(data)}
+}
+
+// flags makes a collection of n flags of about size bytes each.
+func flags(n, version, size int) core.SerializedCollection {
+	padding := strings.Repeat("x", max(0, size-60))
+	collection := core.SerializedCollection{Kind: core.Flags}
+	for i := range n {
+		key := fmt.Sprintf("flag-%05d", i)
+		data := fmt.Appendf(nil, `{"key":%q,"version":%d,"padding":%q}`, key, version, padding)
+		collection.Items = append(collection.Items,
+			core.KeyedSerializedItem{Key: key, Item: core.SerializedItem{Version: version, Data: data}})
+	}
+	return collection
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(s string) types.AttributeValue { return &types.AttributeValueMemberN{Value: s} }
+
+func set(members ...string) types.AttributeValue {
+	return &types.AttributeValueMemberSS{Value: members}
+}
+
+// rawItem reads an item with the bare driver.
+func rawItem(t testing.TB, client *dynamodb.Client, table, namespace, key string) attributes {
+	t.Helper()
+	output, err := client.GetItem(context.Background(), &dynamodb.GetItemInput{
+		TableName: &table, Key: primaryKey{namespace, key}.attributes(), ConsistentRead: aws.Bool(true),
+	})
+	require.NoError(t, err)
+	return output.Item
+}
+
+// putRaw writes an item with the bare driver.
+func putRaw(t testing.TB, client *dynamodb.Client, table, namespace, key string, others attributes) {
+	t.Helper()
+	all := primaryKey{namespace, key}.attributes()
+	for name, value := range others {
+		all[name] = value
+	}
+	_, err := client.PutItem(context.Background(), &dynamodb.PutItemInput{TableName: &table, Item: all})
+	require.NoError(t, err)
+}
+
+// count returns how many items a namespace has.
+func count(t testing.TB, client *dynamodb.Client, table, namespace string) int {
+	t.Helper()
+	session := makeSession(client, table, Options{ReadTimeout: DefaultReadTimeout}, nil)
+	n := 0
+	require.NoError(t, session.each(context.Background(), namespace, true, func(string, attributes) { n++ }))
+	return n
+}

@@ -1,0 +1,22 @@
+package dynamostore
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/cleatdev/cleat/conformance/containers"
+)
+
+func TestMain(m *testing.M) {
+	// Links of the fault-injecting proxy stay blocked when it drops their data.
+	options := []goleak.Option{
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).write"),
+	}
+	for _, function := range containers.BackgroundFunctions() {
+		options = append(options, goleak.IgnoreTopFunction(function))
+	}
+	goleak.VerifyTestMain(containers.WithCleanup(m), options...)
+}

@@ -1,0 +1,148 @@
+package dynamostore
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// Defaults of [Options].
+const (
+	DefaultReadTimeout     = 2 * time.Second
+	DefaultReadAllTimeout  = 10 * time.Second
+	DefaultWriteTimeout    = 5 * time.Second
+	DefaultInitTimeout     = 60 * time.Second
+	DefaultInitConcurrency = 16
+	DefaultInitRetries     = 10
+)
+
+// Options configures a [Store] or a [BigSegments]. The zero value of each field means its default, and so does a nil
+// *Options.
+type Options struct {
+	// Prefix separates stores that share a table: with a prefix, namespaces begin with it and a colon. It is used as it is
+	// and may have up to 1,002 bytes. The default is the empty prefix.
+	Prefix string
+	// EventuallyConsistent makes reads eventually consistent, at half the price: they may miss what was written less than
+	// about a second ago, also by this store. By default they are strongly consistent. What an Init compares with, and the
+	// cursor of the big segments, is always read strongly.
+	EventuallyConsistent bool
+	// ReadTimeout ends every request that reads; 0 means 2 s.
+	ReadTimeout time.Duration
+	// ReadAllTimeout ends every GetAll, which takes one request per megabyte; 0 means 10 s.
+	ReadAllTimeout time.Duration
+	// WriteTimeout ends every Upsert, change set, and patch of up to 99 context hashes, and every request that writes one
+	// item; 0 means 5 s.
+	WriteTimeout time.Duration
+	// InitTimeout ends every Init, and every larger patch; 0 means 60 s. One batch of an Init gets a quarter of it.
+	InitTimeout time.Duration
+	// InitConcurrency is how many writes an Init or a patch has in flight at most; 0 means 16.
+	InitConcurrency int
+	// InitRetries is how often an Init sends the same batch again without any progress before it gives up; 0 means 10.
+	InitRetries int
+	// Logger gets what the AWS SDK reports and concerns no caller, if the client is the store's own; nil means
+	// slog.Default().
+	Logger *slog.Logger
+
+	// The following are for Open and OpenBigSegments only.
+
+	// Region is the AWS region; empty means that of the environment or the shared configuration.
+	Region string
+	// Endpoint is the base URL of the service, for example of DynamoDB Local; empty means the region's.
+	Endpoint string
+	// Credentials provides the credentials; nil means the standard chain: environment, shared configuration, container
+	// and instance roles.
+	Credentials aws.CredentialsProvider
+	// HTTPClient sends the requests, for example through a proxy or with a certificate authority of one's own; nil means a
+	// client of the store's own. One that is given stays open.
+	HTTPClient aws.HTTPClient
+}
+
+// maxPrefix leaves room for the longest sort key that contains the prefix.
+const maxPrefix = maxKey - len(":") - len(metadataName)
+
+// validate returns an error that names every option that cannot be used.
+func (o *Options) validate() error {
+	var errs []error
+	refuse := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("dynamostore: %w: "+format, append([]any{core.ErrInvalid}, args...)...))
+	}
+	if len(o.Prefix) > maxPrefix {
+		refuse("Prefix has %d bytes; the limit is %d", len(o.Prefix), maxPrefix)
+	}
+	if !utf8.ValidString(o.Prefix) {
+		refuse("Prefix %q is not UTF-8", o.Prefix)
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"ReadTimeout", o.ReadTimeout},
+		{"ReadAllTimeout", o.ReadAllTimeout},
+		{"WriteTimeout", o.WriteTimeout},
+		{"InitTimeout", o.InitTimeout},
+	} {
+		if d.value < 0 {
+			refuse("%s %v is negative", d.name, d.value)
+		}
+	}
+	if o.InitConcurrency < 0 {
+		refuse("InitConcurrency %d is negative", o.InitConcurrency)
+	}
+	if o.InitRetries < 0 {
+		refuse("InitRetries %d is negative", o.InitRetries)
+	}
+	if err := validateEndpoint(o.Endpoint); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// validateEndpoint returns an error that does not repeat the URL, which may contain a password.
+func validateEndpoint(endpoint string) error {
+	if endpoint == "" {
+		return nil
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("dynamostore: %w: Endpoint must be a URL such as http://localhost:8000", core.ErrInvalid)
+	}
+	if u.User != nil {
+		return fmt.Errorf("dynamostore: %w: Endpoint must not contain a user or password; use Credentials", core.ErrInvalid)
+	}
+	return nil
+}
+
+// withDefaults returns a copy with every default filled in. The receiver may be nil.
+func (o *Options) withDefaults() (Options, error) {
+	var filled Options
+	if o != nil {
+		filled = *o
+	}
+	if err := filled.validate(); err != nil {
+		return Options{}, err
+	}
+	setDefault(&filled.ReadTimeout, DefaultReadTimeout)
+	setDefault(&filled.ReadAllTimeout, DefaultReadAllTimeout)
+	setDefault(&filled.WriteTimeout, DefaultWriteTimeout)
+	setDefault(&filled.InitTimeout, DefaultInitTimeout)
+	setDefault(&filled.InitConcurrency, DefaultInitConcurrency)
+	setDefault(&filled.InitRetries, DefaultInitRetries)
+	if filled.Logger == nil {
+		filled.Logger = slog.Default()
+	}
+	return filled, nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

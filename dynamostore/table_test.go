@@ -1,0 +1,157 @@
+package dynamostore
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// foreignTable makes a table whose key has the given attributes, of the given types.
+func foreignTable(t *testing.T, client *dynamodb.Client, names ...string) string {
+	t.Helper()
+	table := "foreign-" + rand.Text()
+	input := &dynamodb.CreateTableInput{TableName: &table, BillingMode: types.BillingModePayPerRequest}
+	for i, name := range names {
+		attributeType := types.ScalarAttributeTypeS
+		if name == "version" {
+			attributeType = types.ScalarAttributeTypeN
+		}
+		input.AttributeDefinitions = append(input.AttributeDefinitions,
+			types.AttributeDefinition{AttributeName: &names[i], AttributeType: attributeType})
+		input.KeySchema = append(input.KeySchema,
+			types.KeySchemaElement{AttributeName: &names[i], KeyType: []types.KeyType{types.KeyTypeHash, types.KeyTypeRange}[i]})
+	}
+	_, err := client.CreateTable(t.Context(), input)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &table})
+		require.NoError(t, err)
+	})
+	return table
+}
+
+// A table with other keys is refused by every call, also by the first, with an error that says what is wrong, and nothing
+// is written to it. In all but the first of these tables the server would accept an item.
+func TestStore_OtherKeys_AreIncompatible(t *testing.T) {
+	client := bareClient(t)
+	for _, names := range [][]string{{"id"}, {"namespace"}, {"key"}, {"key", "namespace"}, {"namespace", "version"}, {"item"}} {
+		table := foreignTable(t, client, names...)
+		for method := range calls(openStore(t, table, Options{})) {
+			err := calls(openStore(t, table, Options{}))[method](t.Context())
+			require.ErrorIs(t, err, core.ErrIncompatible, "%s: %v", method, names)
+			require.Contains(t, err.Error(), "its keys must be namespace (HASH, S) and key (RANGE, S), and are "+names[0]+" (HASH")
+		}
+		for method := range bigCalls(openBigSegments(t, table, "").(*BigSegments)) {
+			segments := openBigSegments(t, table, "").(*BigSegments)
+			require.ErrorIs(t, bigCalls(segments)[method](t.Context()), core.ErrIncompatible, "%s: %v", method, names)
+			require.NoError(t, segments.Close())
+		}
+		output, err := client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
+		require.NoError(t, err)
+		require.Empty(t, output.Items)
+		require.ErrorIs(t, CreateTable(t.Context(), client, table, nil), core.ErrIncompatible)
+	}
+}
+
+// Without permission to describe the table the error is the same, only less detailed; without permission to read, an
+// upsert goes ahead.
+func TestStore_LeastPrivileges(t *testing.T) {
+	client, rec := recordingClient(t, nil)
+	denied := func() *http.Response {
+		return failure(http.StatusBadRequest, "AccessDeniedException", "not authorized")
+	}
+	rec.intercept = always(denied, "DescribeTable")
+	store := newStore(t, client, foreignTable(t, bareClient(t), "id"), Options{})
+	_, err := store.Initialized(t.Context())
+	require.ErrorIs(t, err, core.ErrIncompatible)
+
+	rec.intercept = always(denied, "GetItem", "Query", "DescribeTable")
+	store = newStore(t, client, freshTable(t), Options{})
+	require.True(t, upsert(t, store, "a", item("a", 1)).Written)
+	_, _, err = store.Get(t.Context(), core.Flags, "a")
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.Contains(t, err.Error(), "grant the credentials the permissions")
+	require.NotErrorIs(t, err, core.ErrReadOnly)
+
+	rec.intercept = always(denied, "PutItem", "BatchWriteItem", "TransactWriteItems", "UpdateItem")
+	_, err = store.Upsert(t.Context(), core.Flags, "a", item("a", 2))
+	require.ErrorIs(t, err, core.ErrReadOnly)
+	err = store.Init(t.Context(), []core.SerializedCollection{flags(1, 1, 100)})
+	require.ErrorIs(t, err, core.ErrReadOnly)
+	got, _, err := store.Get(t.Context(), core.Flags, "a")
+	require.NoError(t, err)
+	require.Equal(t, item("a", 1), got)
+}
+
+func TestStore_MissingTable_IsUnavailableUntilItIsThere(t *testing.T) {
+	client, table := bareClient(t), "missing-"+rand.Text()
+	store := openStore(t, table, Options{})
+	for method, run := range calls(store) {
+		err := run(t.Context())
+		require.ErrorIs(t, err, core.ErrUnavailable, method)
+		require.Contains(t, err.Error(), "create the table")
+		require.Contains(t, err.Error(), table)
+		var notFound *types.ResourceNotFoundException
+		require.ErrorAs(t, err, &notFound, method)
+	}
+	require.NoError(t, CreateTable(t.Context(), client, table, nil))
+	require.NoError(t, store.CheckAvailability(t.Context()))
+	recreate(t, client, table)
+	_, err := client.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &table})
+	require.NoError(t, err)
+	require.ErrorIs(t, store.CheckAvailability(t.Context()), core.ErrUnavailable)
+}
+
+func TestCreateTable(t *testing.T) {
+	client, table := bareClient(t), "created-"+rand.Text()
+	require.NoError(t, CreateTable(t.Context(), client, table, nil))
+	require.NoError(t, CreateTable(t.Context(), client, table, &TableOptions{Timeout: time.Minute}), "again")
+	output, err := client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &table})
+	require.NoError(t, err)
+	require.Equal(t, types.BillingModePayPerRequest, output.Table.BillingModeSummary.BillingMode)
+	require.Nil(t, output.Table.StreamSpecification)
+	lifetime, err := client.DescribeTimeToLive(t.Context(), &dynamodb.DescribeTimeToLiveInput{TableName: &table})
+	require.NoError(t, err)
+	require.Equal(t, types.TimeToLiveStatusDisabled, lifetime.TimeToLiveDescription.TimeToLiveStatus)
+
+	err = CreateTable(t.Context(), client, table, &TableOptions{Stream: true})
+	require.ErrorIs(t, err, core.ErrIncompatible)
+	require.Contains(t, err.Error(), "no stream")
+	other := "created-" + rand.Text()
+	require.NoError(t, CreateTable(t.Context(), client, other, &TableOptions{Stream: true}))
+	require.NoError(t, CreateTable(t.Context(), client, other, &TableOptions{Stream: true}), "again")
+	output, err = client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &other})
+	require.NoError(t, err)
+	require.True(t, aws.ToBool(output.Table.StreamSpecification.StreamEnabled))
+	require.Equal(t, types.StreamViewTypeKeysOnly, output.Table.StreamSpecification.StreamViewType)
+	for _, name := range []string{table, other} {
+		_, err := client.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &name})
+		require.NoError(t, err)
+	}
+}
+
+func TestCreateTable_Refused(t *testing.T) {
+	client := bareClient(t)
+	require.ErrorIs(t, CreateTable(nil, client, "table", nil), core.ErrInvalid)
+	require.ErrorIs(t, CreateTable(t.Context(), nil, "table", nil), core.ErrInvalid)
+	require.ErrorIs(t, CreateTable(t.Context(), client, "", nil), core.ErrInvalid)
+	require.ErrorIs(t, CreateTable(t.Context(), client, "no such name!", nil), core.ErrInvalid)
+	require.ErrorIs(t, CreateTable(t.Context(), client, "table", &TableOptions{Timeout: -1}), core.ErrInvalid)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.Equal(t, context.Canceled, CreateTable(ctx, client, "table", nil))
+	endpoint, _ := muteServer(t)
+	begin := time.Now()
+	err := CreateTable(t.Context(), clientFor(t, endpoint, nil), "table", &TableOptions{Timeout: 100 * time.Millisecond})
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.Less(t, time.Since(begin), soon)
+}

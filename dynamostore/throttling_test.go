@@ -1,0 +1,204 @@
+package dynamostore
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+func throttled() *http.Response {
+	return failure(http.StatusBadRequest, "ProvisionedThroughputExceededException", "The level of configured throughput was exceeded")
+}
+
+// A server that leaves a part of every batch for a while, and refuses some whole, gets everything in the end.
+func TestStore_Init_UnprocessedForAWhile_StoresAll(t *testing.T) {
+	client, rec := recordingClient(t, nil)
+	rec.intercept = func(r recorded, send func([]byte) (*http.Response, error)) (*http.Response, error) {
+		switch {
+		case r.operation != "BatchWriteItem" || r.number > 12:
+			return nil, nil //nolint:nilnil // passes the request on
+		case r.number%5 == 0:
+			return throttled(), nil
+		case r.number%7 == 0:
+			return failure(http.StatusInternalServerError, "InternalServerError", "fault"), nil
+		}
+		return leaving(t, r, r.number%3*4, send)
+	}
+	table := freshTable(t)
+	store := newStore(t, client, table, Options{InitConcurrency: 2})
+	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{flags(100, 1, 100)}))
+	require.Equal(t, 100, count(t, bareClient(t), table, "features"))
+	initialized, err := store.Initialized(t.Context())
+	require.NoError(t, err)
+	require.True(t, initialized)
+	require.Greater(t, countOf(rec.take(), "BatchWriteItem"), 8)
+}
+
+// If the server never takes the rest, Init says so and the store does not count as initialised. When it does, another Init
+// completes it.
+func TestStore_Init_UnprocessedForEver_IsPartial(t *testing.T) {
+	for name, opts := range map[string]Options{
+		"retries used up": {InitRetries: 3},
+		"time used up":    {InitTimeout: 2 * time.Second, InitRetries: 1_000_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			healed := false
+			client, rec := recordingClient(t, nil)
+			rec.intercept = func(r recorded, send func([]byte) (*http.Response, error)) (*http.Response, error) {
+				if r.operation != "BatchWriteItem" || healed {
+					return nil, nil //nolint:nilnil // passes the request on
+				}
+				return leaving(t, r, map[bool]int{true: 12, false: 0}[r.number <= 4], send)
+			}
+			table := freshTable(t)
+			store := newStore(t, client, table, opts)
+			data := []core.SerializedCollection{flags(100, 1, 100)}
+			begin := time.Now()
+			err := store.Init(t.Context(), data)
+			var partial *core.PartialInitError
+			require.ErrorAs(t, err, &partial)
+			require.ErrorIs(t, err, core.ErrUnavailable)
+			require.Less(t, time.Since(begin), 10*time.Second)
+			require.Equal(t, 100, partial.Total)
+			require.Equal(t, count(t, bareClient(t), table, "features"), partial.Written)
+			require.Equal(t, 48, partial.Written)
+			require.Empty(t, rawItem(t, bareClient(t), table, "$inited", "$inited"))
+			initialized, err := store.Initialized(t.Context())
+			require.NoError(t, err)
+			require.False(t, initialized)
+
+			healed = true
+			require.NoError(t, store.Init(t.Context(), data))
+			require.Equal(t, 100, count(t, bareClient(t), table, "features"))
+			initialized, err = store.Initialized(t.Context())
+			require.NoError(t, err)
+			require.True(t, initialized)
+		})
+	}
+}
+
+// A mark that is there stays if an Init fails, and leftovers are not deleted.
+func TestStore_Init_Fails_LeavesTheMarkAndLeftovers(t *testing.T) {
+	client, rec := recordingClient(t, nil)
+	table := freshTable(t)
+	store := newStore(t, client, table, Options{InitRetries: 1})
+	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{flags(3, 1, 100)}))
+	rec.intercept = always(throttled, "BatchWriteItem")
+	err := store.Init(t.Context(), []core.SerializedCollection{
+		{Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "new", Item: item("new", 1)}}},
+	})
+	var partial *core.PartialInitError
+	require.ErrorAs(t, err, &partial)
+	require.Contains(t, err.Error(), "raise the capacity")
+	require.Equal(t, 3, count(t, bareClient(t), table, "features"))
+	initialized, err := store.Initialized(t.Context())
+	require.NoError(t, err)
+	require.True(t, initialized)
+}
+
+// Reads and upserts that are throttled for a moment succeed; when it goes on, they are errors and not "not updated".
+func TestStore_Throttled_RetriesAndThenFails(t *testing.T) {
+	client, rec := recordingClient(t, nil)
+	table := freshTable(t)
+	store := newStore(t, client, table, Options{})
+	upsert(t, store, "a", item("a", 1))
+
+	rec.take()
+	rec.intercept = func(r recorded, _ func([]byte) (*http.Response, error)) (*http.Response, error) {
+		if r.number%3 != 0 {
+			return throttled(), nil
+		}
+		return nil, nil //nolint:nilnil // passes the request on
+	}
+	_, found, err := store.Get(t.Context(), core.Flags, "a")
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, []string{"GetItem", "GetItem", "GetItem"}, rec.take())
+	require.True(t, upsert(t, store, "a", item("a", 2)).Written)
+	require.Equal(t, []string{"PutItem", "PutItem", "PutItem"}, rec.take())
+
+	rec.intercept = always(throttled)
+	for name, run := range calls(store) {
+		require.ErrorIs(t, run(t.Context()), core.ErrUnavailable, name)
+	}
+	result, err := store.Upsert(t.Context(), core.Flags, "a", item("a", 3))
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.Zero(t, result)
+}
+
+// An Init that is throttled to its end takes nothing away from the retries of a read.
+func TestStore_Init_Throttled_LeavesReadsTheirRetries(t *testing.T) {
+	client, rec := recordingClient(t, nil)
+	table := freshTable(t)
+	store := newStore(t, client, table, Options{InitRetries: 5})
+	rec.intercept = always(throttled, "BatchWriteItem")
+	var partial *core.PartialInitError
+	require.ErrorAs(t, store.Init(t.Context(), []core.SerializedCollection{flags(2000, 1, 50)}), &partial)
+	for range 50 {
+		rec.take()
+		rec.intercept = func(r recorded, _ func([]byte) (*http.Response, error)) (*http.Response, error) {
+			if r.number == 1 {
+				return throttled(), nil
+			}
+			return nil, nil //nolint:nilnil // passes the request on
+		}
+		_, _, err := store.Get(t.Context(), core.Flags, "a")
+		require.NoError(t, err)
+	}
+}
+
+// Writers that always come first are a conflict.
+func TestStore_Upsert_Conflicts(t *testing.T) {
+	client, rec := recordingClient(t, nil)
+	table := freshTable(t)
+	store := newStore(t, client, table, Options{})
+	upsert(t, store, "a", item("a", 1))
+	rec.intercept = always(func() *http.Response {
+		return failure(http.StatusBadRequest, "TransactionConflictException", "Transaction is ongoing for the item")
+	}, "PutItem")
+	_, err := store.Upsert(t.Context(), core.Flags, "a", item("a", 2))
+	require.ErrorIs(t, err, core.ErrConflict)
+
+	rec.intercept = always(func() *http.Response { // another damaged item each time
+		return answer(http.StatusBadRequest, `{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",`+
+			`"message":"The conditional request failed","Item":{"version":{"N":"9"},"item":{"S":"{"}}}`)
+	}, "PutItem")
+	result, err := store.Upsert(t.Context(), core.Flags, "a", item("a", 2))
+	require.ErrorIs(t, err, core.ErrConflict)
+	require.Zero(t, result)
+	rec.intercept = nil
+	got, _, err := store.Get(t.Context(), core.Flags, "a")
+	require.NoError(t, err)
+	require.Equal(t, item("a", 1), got)
+}
+
+// A write whose answer is lost is repeated, and known to be the store's own.
+func TestStore_Upsert_AnswerLost_IsStillWritten(t *testing.T) {
+	client, rec := recordingClient(t, nil)
+	table := freshTable(t)
+	store := newStore(t, client, table, Options{})
+	upsert(t, store, "a", item("a", 1))
+	rec.take()
+	rec.intercept = func(r recorded, send func([]byte) (*http.Response, error)) (*http.Response, error) {
+		if r.number > 1 {
+			return nil, nil //nolint:nilnil // passes the request on
+		}
+		response, err := send(r.body)
+		if err == nil {
+			err = errors.Join(response.Body.Close(), errors.New("the connection broke"))
+		}
+		return nil, err
+	}
+	require.True(t, upsert(t, store, "a", item("a", 2)).Written)
+	require.Equal(t, []string{"PutItem", "PutItem"}, rec.take())
+
+	results, err := store.ApplyChangeSet(t.Context(), []core.KindAndKeyedItem{{Kind: core.Flags, Key: "b", Item: item("b", 1)}})
+	require.NoError(t, err)
+	require.Equal(t, []core.UpsertResult{{Item: item("b", 1), Written: true}}, results)
+	require.Equal(t, []string{"TransactWriteItems", "TransactWriteItems"}, rec.take())
+}
