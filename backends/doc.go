@@ -24,8 +24,8 @@
 // # Secrets
 //
 // A password may stand in the URL, but it need not: password_file names a file and password_env an environment variable
-// that holds it; token_file and token_env do the same for Consul, and DynamoDB takes the standard chain of AWS. Errors name the scheme, the host and the parameter, and never a password or the value of a parameter that
-// is not known.
+// that holds it; token_file and token_env do the same for Consul, and DynamoDB takes the standard chain of AWS. Errors
+// name the scheme, the host and the parameter, and never a password or the value of a parameter that is not known.
 //
 // # Errors
 //
