@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/cleatdev/cleat/core"
 )
@@ -58,9 +59,34 @@ func (d *database) openWith(ctx context.Context, connect func(context.Context) (
 	})
 }
 
+const (
+	firstSecondLook = 5 * time.Millisecond
+	lastSecondLook  = 80 * time.Millisecond
+)
+
 // inspect looks at what is in the place of the database without changing anything, not even by creating a write-ahead
 // log. It returns the zero header if there is nothing, and an error if it is something else or damaged.
+//
+// A look that leaves no trace takes no lock either, so that a database which another process is creating at this moment
+// can look like a damaged or a foreign one. It has to look so several times.
 func inspect(ctx context.Context, path string) (header, error) {
+	for delay := firstSecondLook; ; delay *= 2 {
+		found, err := lookAt(ctx, path)
+		refused := errors.Is(err, core.ErrCorrupt) || errors.Is(err, core.ErrIncompatible)
+		if !refused || delay > lastSecondLook {
+			return found, err
+		}
+		timer := time.NewTimer(delay)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return header{}, ctx.Err()
+		}
+	}
+}
+
+func lookAt(ctx context.Context, path string) (header, error) {
 	if err := checkDirectory(path); err != nil {
 		return header{}, err
 	}
