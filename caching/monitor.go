@@ -68,8 +68,9 @@ func (w *CachingStoreWrapper) checkHealthy() bool {
 			w.health.refreshed() // whoever fills the database has done it again
 		}
 	case wasInitialized:
-		w.databaseInitialized.Store(false)
-		w.health.trip(mark, &outage{cause: errWiped})
+		if w.health.trip(mark, &outage{cause: errWiped}) { // otherwise whoever ends the other outage finds out
+			w.databaseInitialized.Store(false)
+		}
 	}
 	return w.health.current.Load() == nil
 }
@@ -88,10 +89,10 @@ func (w *CachingStoreWrapper) recover() bool {
 		return w.rewrite()
 	}
 	if !initialized {
-		w.databaseInitialized.Store(false)
 		if wasInitialized && w.caches() {
 			w.health.emptied.Store(&outage{cause: errWiped})
 		}
+		w.databaseInitialized.Store(false)
 	}
 	w.health.recovered(w.writer.Load() || wasInitialized && !initialized)
 	w.unseen.add(core.Change{}) // what the watch reported during the outage was not read

@@ -183,6 +183,9 @@ func (w *CachingStoreWrapper) compare(c *kindCache, key string, read *value) {
 	if read.err == nil && read.item == nil && old != nil && old.isLive() {
 		w.wakeMonitor() // an item that vanishes without a tombstone may mean that the database was wiped
 	}
+	if read.isLive() && !w.foundItem.Load() && w.foundItem.CompareAndSwap(false, true) && !w.databaseInitialized.Load() {
+		w.wakeMonitor() // the mark has to be known for its loss to be noticed
+	}
 }
 
 // loadAll reads a whole kind from the database into the cache.
@@ -210,10 +213,11 @@ func (w *CachingStoreWrapper) loadAll(ctx context.Context, c *kindCache, over pr
 // checkMark returns an error if the database has lost the mark that it is initialised: that something is missing there
 // then does not mean that it was deleted.
 func (w *CachingStoreWrapper) checkMark(ctx context.Context) error {
-	if o := w.health.emptied.Load(); o != nil {
+	wasInitialized := w.databaseInitialized.Load() // which becomes false only after the outage has begun
+	if o := w.health.unreadable(); o != nil {
 		return o.err()
 	}
-	if !w.databaseInitialized.Load() {
+	if !wasInitialized {
 		return nil
 	}
 	mark := w.health.mark()

@@ -42,6 +42,8 @@ type CachingStoreWrapper struct {
 	asking singleflight.Group
 	// databaseInitialized is true if the database was initialised when it was last looked at.
 	databaseInitialized atomic.Bool
+	// foundItem is true once a read of the database has found an item, which makes the monitor look at the mark.
+	foundItem atomic.Bool
 	// writer is true once this process has tried to write, so that an outage may have cost it an update.
 	writer atomic.Bool
 
