@@ -80,7 +80,8 @@ func (u *unseenChanges) take() []core.Change {
 // followChanges reads again what was reported, until the wrapper is closed. During an outage it reads nothing; the end
 // of an outage counts as a change of everything.
 func (w *CachingStoreWrapper) followChanges() {
-	for {
+	for first := true; ; first = false { // the first change only says that the watch has begun
+
 		select {
 		case <-w.run.ctx.Done():
 			return
@@ -89,7 +90,7 @@ func (w *CachingStoreWrapper) followChanges() {
 		began := time.Now()
 		for _, change := range w.unseen.take() {
 			if w.health.unreadable() == nil {
-				w.follow(w.run.ctx, change)
+				w.follow(w.run.ctx, change, first)
 			} else {
 				w.wakeMonitor() // whoever has emptied the database may have filled it again
 			}
@@ -114,9 +115,15 @@ func (w *CachingStoreWrapper) rest(d time.Duration) {
 	}
 }
 
-func (w *CachingStoreWrapper) follow(ctx context.Context, change core.Change) {
+// follow reads again what changed. That something changed of which nothing is known is announced unless quiet is true.
+func (w *CachingStoreWrapper) follow(ctx context.Context, change core.Change, quiet bool) {
+	announce := func(change core.Change) {
+		if !quiet {
+			w.changes.Publish(change)
+		}
+	}
 	if !w.caches() {
-		w.changes.Publish(change)
+		announce(change)
 		return
 	}
 	e := w.epoch.Load()
@@ -125,13 +132,13 @@ func (w *CachingStoreWrapper) follow(ctx context.Context, change core.Change) {
 			continue
 		}
 		if change.Key == "" {
-			w.followKind(ctx, c)
+			w.followKind(ctx, c, announce)
 		} else {
 			w.followItem(ctx, c, change.Key)
 		}
 	}
 	if change.Kind != "" && e.cache(change.Kind) == nil {
-		w.changes.Publish(change) // nothing is known of the kind, so that there is nothing to read again
+		announce(change) // nothing is known of the kind, so that there is nothing to read again
 	}
 }
 
@@ -162,11 +169,11 @@ func (w *CachingStoreWrapper) followItem(ctx context.Context, c *kindCache, key 
 
 // followKind reads a kind again and tells of every item that is not what it was, or, if the kind was never read as a
 // whole, that anything in it may have changed.
-func (w *CachingStoreWrapper) followKind(ctx context.Context, c *kindCache) {
+func (w *CachingStoreWrapper) followKind(ctx context.Context, c *kindCache, announce func(core.Change)) {
 	before := c.snapshotNow()
 	if before == nil && c.slots.Size() == 0 {
 		c.noteChange()
-		w.changes.Publish(core.Change{Kind: c.kind})
+		announce(core.Change{Kind: c.kind})
 		return
 	}
 	c.forgetLoads()
@@ -175,7 +182,7 @@ func (w *CachingStoreWrapper) followKind(ctx context.Context, c *kindCache) {
 		return
 	}
 	if before == nil {
-		w.changes.Publish(core.Change{Kind: c.kind})
+		announce(core.Change{Kind: c.kind})
 		return
 	}
 	for _, key := range before.differences(after) {

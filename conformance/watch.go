@@ -14,6 +14,7 @@ import (
 
 func watchTests() group[*fixture] {
 	return group[*fixture]{"Watch", []subtest[*fixture]{
+		{"ReportsItsBeginning", testWatchBegins},
 		{"ReportsUpsertsByOthers", testWatchUpsert},
 		{"ReportsInitByOthers", testWatchInit},
 		{"CallsOneAtATimeAndNotAfterItsEnd", testWatchCalls},
@@ -32,8 +33,22 @@ type watch struct {
 	afterwards atomic.Bool // changed was called after Watch had returned
 }
 
-// watch starts to watch the store. The watch ends with the subtest at the latest.
+// watch starts to watch the store and waits until the watch has begun. It ends with the subtest at the latest.
 func (f *fixture) watch(s *store) *watch {
+	f.Helper()
+	w := f.startWatch(s)
+	select {
+	case c := <-w.changes:
+		if c != (core.Change{}) {
+			f.Fatalf("the first change is %+v, want an empty one, which says that the watch has begun", c)
+		}
+	case <-time.After(f.wait):
+		f.Fatalf("no change was reported within %v after Watch was called, to say that it has begun", f.wait)
+	}
+	return w
+}
+
+func (f *fixture) startWatch(s *store) *watch {
 	f.Helper()
 	watcher, ok := s.core.(core.Watcher)
 	if !ok {
@@ -89,8 +104,8 @@ func (f *fixture) ended(w *watch) error {
 	}
 }
 
-// wantChange calls write with growing numbers until a change that may be about the key is reported. Nothing says when a
-// watch has begun, so that the first writes may go unseen.
+// wantChange calls write with growing numbers until a change that may be about the key is reported. A change that is
+// reported late may be about an earlier write.
 func (f *fixture) wantChange(w *watch, kind core.DataKind, key string, write func(n int)) {
 	f.Helper()
 	const pause = 20 * time.Millisecond
@@ -111,6 +126,12 @@ func (f *fixture) wantChange(w *watch, kind core.DataKind, key string, write fun
 			}
 		}
 	}
+}
+
+func testWatchBegins(f *fixture) {
+	s := f.open()
+	f.upsert(s, core.Flags, live("a", 1))
+	f.watch(s)
 }
 
 func testWatchUpsert(f *fixture) {

@@ -76,6 +76,9 @@ func (s *watching) Watch(ctx context.Context, changed func(core.Change)) error {
 	}
 	changes := s.hub.add(s.prefix)
 	defer s.hub.remove(changes)
+	if s.fault != "silent about its beginning" {
+		s.pass(core.Change{}, changed)
+	}
 	for {
 		select {
 		case c := <-changes:
@@ -149,6 +152,7 @@ func TestRunFeatureStore_Watcher_Passes(t *testing.T) {
 func TestSuite_WatchFaults_FailWhereMeant(t *testing.T) {
 	for name, want := range map[string]struct{ must, may []string }{
 		"silent":                            {must: []string{"Watch/ReportsUpsertsByOthers"}, may: []string{"Watch/*"}},
+		"silent about its beginning":        {must: []string{"Watch/ReportsItsBeginning"}, may: []string{"Watch/*"}},
 		"silent about Init":                 {must: []string{"Watch/ReportsInitByOthers"}},
 		"calls at once":                     {must: []string{"Watch/CallsOneAtATimeAndNotAfterItsEnd"}},
 		"calls after its end":               {must: []string{"Watch/CallsOneAtATimeAndNotAfterItsEnd"}},

@@ -69,7 +69,7 @@ func (s *Store) watch(ctx context.Context, directory string, changed func(core.C
 			continue
 		}
 		pauses.Reset()
-		if lost || index != 0 && next != index {
+		if lost || next != index {
 			changed(core.Change{})
 			pause(ctx, coalescingTime)
 		}

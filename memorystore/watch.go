@@ -24,6 +24,7 @@ func (s *Store) Watch(ctx context.Context, changed func(core.Change)) error {
 		return err
 	}
 	w := &watch{prefix: s.options.Prefix, signal: make(chan struct{}, 1)}
+	w.add(core.Change{})
 	s.db.add(w)
 	defer s.db.remove(w)
 	for {

@@ -30,11 +30,7 @@ func (s *Store) Watch(ctx context.Context, changed func(core.Change)) error {
 	if ctx == nil {
 		return fmt.Errorf("sqlitestore: watch: %w: the context is nil", core.ErrInvalid)
 	}
-	last, err := s.db.mark(ctx)
-	if err != nil && s.db.ended.Err() != nil {
-		return err
-	}
-	known := err == nil
+	var last mark // none, so that the first look reports a change
 	ticker := time.NewTicker(s.db.options.WatchInterval)
 	defer ticker.Stop()
 	for {
@@ -47,13 +43,13 @@ func (s *Store) Watch(ctx context.Context, changed func(core.Change)) error {
 		}
 		now, err := s.db.mark(ctx)
 		if err != nil {
-			known = false // it is the wrapper's business to notice that, and ours to report a change when it is over
+			last = mark{} // it is the wrapper's business to notice that, and ours to report a change when it is over
 			continue
 		}
-		if !known || now != last {
+		if now != last {
 			changed(core.Change{})
 		}
-		last, known = now, true
+		last = now
 	}
 }
 
