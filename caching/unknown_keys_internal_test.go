@@ -18,7 +18,7 @@ import (
 func TestKindCache_UnknownKeys_LeaveNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, err := NewCachingStoreWrapper(memorystore.New(nil, nil), &Options{
-			Mode: TTL(time.Second), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Mode: TTL(time.Second), DisableWatch: true, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		})
 		require.NoError(t, err)
 		defer func() { require.NoError(t, w.Close()) }()

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 floor=90
 for package in ./caching ./conformance; do
 	profile=$(mktemp)
-	go test -coverprofile="$profile" "$package" >/dev/null
+	go test -coverprofile="$profile" "$package" >&2
 	total=$(go tool cover -func="$profile" | awk '$1 == "total:" { print $3 + 0 }')
 	rm -f "$profile"
 	printf '%-14s %s %%\n' "$package" "$total"
