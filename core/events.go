@@ -2,8 +2,10 @@ package core
 
 import (
 	"context"
+	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
+	"github.com/launchdarkly/go-sdk-common/v3/ldmigration"
 	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
 	"github.com/launchdarkly/go-sdk-common/v3/ldtime"
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
@@ -11,8 +13,7 @@ import (
 
 // EventProcessor takes analytics events and delivers them.
 type EventProcessor interface {
-	// Send records an event. It returns at once and never fails: an event that there is no room for is dropped and
-	// counted.
+	// Send records an event. It returns at once and never fails: an event that there is no room for is dropped.
 	Send(event Event)
 
 	// Flush asks for what is buffered to be delivered as soon as possible, and returns at once.
@@ -24,7 +25,18 @@ type EventProcessor interface {
 	Close(ctx context.Context) error
 }
 
-// Event is one of [EvaluationEvent], [IdentifyEvent] and [CustomEvent].
+// EventProcessorFactory makes an event processor, which works from then on until it is closed.
+type EventProcessorFactory func(settings ClientSettings) (EventProcessor, error)
+
+// StreamInitRecorder is an optional ability of an [EventProcessor]: it counts attempts to open a stream of flag data in
+// its diagnostic events. Without it, they are not counted.
+type StreamInitRecorder interface {
+	// RecordStreamInit records an attempt that began at the given time, and either failed or delivered its first byte
+	// after the given duration. It returns at once.
+	RecordStreamInit(began time.Time, took time.Duration, failed bool)
+}
+
+// Event is one of [EvaluationEvent], [IdentifyEvent], [CustomEvent] and [MigrationEvent].
 type Event interface {
 	isEvent()
 }
@@ -74,4 +86,29 @@ type CustomEvent struct {
 	// Metric is the event's number if HasMetric is true.
 	Metric    float64
 	HasMetric bool
+}
+
+// MigrationEvent says that one operation of a migration was carried out, and what was measured.
+type MigrationEvent struct {
+	EventBase
+	// FlagKey is the key of the migration's flag.
+	FlagKey string
+	// FlagVersion is the version of the flag; none if the flag is unknown.
+	FlagVersion ldvalue.OptionalInt
+	// Operation is whether something was read or written.
+	Operation ldmigration.Operation
+	// Detail is the result of the evaluation that gave the stage.
+	Detail ldreason.EvaluationDetail
+	// DefaultStage is the stage that a flag that cannot be evaluated counts as.
+	DefaultStage ldmigration.Stage
+	// SamplingRatio is that of the flag, in the way of [EvaluationEvent].SamplingRatio.
+	SamplingRatio ldvalue.OptionalInt
+	// Consistency says whether both origins returned the same; nil if they were not compared.
+	Consistency *ldmigration.ConsistencyCheck
+	// Invoked says which origins were called. It is never empty.
+	Invoked map[ldmigration.Origin]struct{}
+	// Failed says which of them returned errors.
+	Failed map[ldmigration.Origin]struct{}
+	// Latency is how long the calls took.
+	Latency map[ldmigration.Origin]time.Duration
 }

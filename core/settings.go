@@ -1,0 +1,98 @@
+package core
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+)
+
+// The public flag service, as LaunchDarkly documents it.
+const (
+	DefaultStreamingURI = "https://stream.launchdarkly.com"
+	DefaultPollingURI   = "https://sdk.launchdarkly.com"
+	DefaultEventsURI    = "https://events.launchdarkly.com"
+)
+
+// ServiceEndpoints says where the flag service is. Each is a base URI such as https://relay.example.com, with or without
+// a slash at its end, to which paths are added; empty means the public service.
+type ServiceEndpoints struct {
+	Streaming, Polling, Events string
+}
+
+// WithDefaults returns the endpoints with the public service in place of what is empty, and without slashes at the end.
+func (e ServiceEndpoints) WithDefaults() ServiceEndpoints {
+	or := func(uri, byDefault string) string {
+		if uri == "" {
+			uri = byDefault
+		}
+		return strings.TrimRight(uri, "/")
+	}
+	return ServiceEndpoints{
+		Streaming: or(e.Streaming, DefaultStreamingURI),
+		Polling:   or(e.Polling, DefaultPollingURI),
+		Events:    or(e.Events, DefaultEventsURI),
+	}
+}
+
+// ClientSettings is what a client tells the components that it makes. The client fills in everything; the zero value is
+// usable too, with a call of [ClientSettings.WithDefaults].
+type ClientSettings struct {
+	// SDKKey is the key of the environment, sent as the Authorization header. It must appear in no log and no error.
+	SDKKey string
+
+	// Logger gets what goes wrong; nil means slog.Default().
+	Logger *slog.Logger
+
+	// Endpoints says where the flag service is.
+	Endpoints ServiceEndpoints
+
+	// HTTPClient sends requests to the flag service. It bounds the time until a connection is made and nothing else: each
+	// request needs a deadline of its own. nil means http.DefaultClient.
+	HTTPClient *http.Client
+
+	// Headers are sent with every request to the flag service: User-Agent, tags, wrapper and instance, and not the
+	// authorization. They must not be changed.
+	Headers http.Header
+
+	// StreamInits counts attempts to open a stream; nil if nobody counts them.
+	StreamInits StreamInitRecorder
+
+	// Diagnostics describes the client's whole configuration for diagnostic events, in the form in which the flag service
+	// takes it; null if there is nothing to tell.
+	Diagnostics ldvalue.Value
+
+	// Started is when the client was made.
+	Started time.Time
+}
+
+// WithDefaults returns the settings with defaults in place of what is missing.
+func (s ClientSettings) WithDefaults() ClientSettings {
+	s.Endpoints = s.Endpoints.WithDefaults()
+	if s.Logger == nil {
+		s.Logger = slog.Default()
+	}
+	if s.HTTPClient == nil {
+		s.HTTPClient = http.DefaultClient
+	}
+	if s.Headers == nil {
+		s.Headers = http.Header{}
+	}
+	if s.Started.IsZero() {
+		s.Started = time.Now()
+	}
+	return s
+}
+
+// RequestHeaders returns the headers of a request to the flag service, the authorization included, in a copy that
+// belongs to the caller.
+func (s ClientSettings) RequestHeaders() http.Header {
+	headers := s.Headers.Clone()
+	if headers == nil {
+		headers = http.Header{}
+	}
+	headers.Set("Authorization", s.SDKKey)
+	return headers
+}
