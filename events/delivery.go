@@ -1,0 +1,85 @@
+package events
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldlog"
+	ldevents "github.com/launchdarkly/go-sdk-events/v3"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// maxAnswer is how many bytes of an answer are read; nobody looks at them.
+const maxAnswer = 64 << 10
+
+// delivery hands the payloads that the library makes to the library's sender.
+type delivery struct {
+	sender  ldevents.EventSender
+	refused *atomic.Bool // set once the service has said that it wants no more
+}
+
+var _ ldevents.EventSender = (*delivery)(nil)
+
+func newDelivery(
+	lifetime context.Context, settings core.ClientSettings, options *Options, loggers ldlog.Loggers, refused *atomic.Bool,
+) *delivery {
+	return &delivery{
+		refused: refused,
+		sender: ldevents.NewServerSideEventSender(ldevents.EventSenderConfiguration{
+			Client:            boundedClient(lifetime, settings.HTTPClient, options),
+			BaseURI:           options.BaseURI,
+			BaseHeaders:       settings.RequestHeaders,
+			Loggers:           loggers,
+			RetryDelay:        options.RetryDelay,
+			EnableCompression: options.EnableGzip,
+		}, settings.SDKKey),
+	}
+}
+
+// SendEventData implements [ldevents.EventSender].
+func (d *delivery) SendEventData(kind ldevents.EventDataKind, data []byte, count int) ldevents.EventSenderResult {
+	result := d.sender.SendEventData(kind, repair(data), count)
+	if result.MustShutDown && kind == ldevents.AnalyticsEventDataKind {
+		d.refused.Store(true)
+	}
+	return result
+}
+
+// boundedClient returns a copy of the client whose requests end after a time, and at the latest when lifetime does.
+func boundedClient(lifetime context.Context, client *http.Client, options *Options) *http.Client {
+	bounded := *client
+	if bounded.Timeout == 0 || bounded.Timeout > options.RequestTimeout {
+		bounded.Timeout = options.RequestTimeout
+	}
+	if bounded.Transport == nil {
+		bounded.Transport = http.DefaultTransport
+	}
+	bounded.Transport = &transport{base: bounded.Transport, lifetime: lifetime}
+	return &bounded
+}
+
+// transport ends requests when lifetime ends.
+type transport struct {
+	base     http.RoundTripper
+	lifetime context.Context
+}
+
+// RoundTrip implements [http.RoundTripper]. It reads the answer's body, so that the connection can be used again and
+// nothing of the request is left when it returns; the response has none.
+func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancel(request.Context())
+	defer cancel()
+	defer context.AfterFunc(t.lifetime, cancel)()
+	response, err := t.base.RoundTrip(request.WithContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	// The status has arrived and says everything; an answer that breaks off changes nothing about it.
+	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer)
+	_ = response.Body.Close()
+	response.Body = http.NoBody
+	return response, nil
+}

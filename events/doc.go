@@ -1,0 +1,28 @@
+// Package events delivers analytics events to the flag service. What happens to them on the way, from summaries to
+// redaction and retries, is the work of go-sdk-events; this package is its [core.EventProcessor].
+//
+// # What is delivered
+//
+// A [core.EvaluationEvent] counts in a summary, and is delivered by itself only if it says so. [core.IdentifyEvent],
+// [core.CustomEvent] and [core.MigrationEvent] are delivered one by one. A context is listed once with its attributes
+// when it first occurs. Events carry their context, without private attributes and, except where a context is listed,
+// without those of anonymous contexts. Unless Options.DisableDiagnostics is set, the client's configuration and some
+// counts are delivered as well.
+//
+// # What is dropped
+//
+// Up to Options.Capacity events wait for the next delivery; what is more is dropped, counted in the diagnostics and
+// mentioned once in the log. As many more wait to be looked at; when events come faster than that for long, some are
+// dropped without being counted, a Flush may be left to the next interval, and that is mentioned once too. A delivery that fails is tried once more and then given
+// up. When the service answers that it accepts nothing from this client, as it does for a wrong SDK key, that is logged
+// and everything from then on is dropped. An event whose context is invalid is dropped.
+//
+// Numbers that are infinite or not a number have no form in JSON and are delivered as null. JSON that an application
+// hands over by ldvalue.Raw is not looked at: it has to be valid, or the service refuses what is delivered with it.
+//
+// # Concurrency and lifecycle
+//
+// Everything may be called from any goroutine. Send and Flush do no I/O and never wait. A request takes no longer than
+// Options.RequestTimeout, and Close no longer than its context; a processor that is closed has no goroutine left, except
+// that one whose Close was cut short by its context waits out Options.RetryDelay.
+package events
