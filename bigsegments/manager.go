@@ -1,0 +1,114 @@
+package bigsegments
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// Manager looks up memberships and knows the status of the store that they come from. It is safe for concurrent use. Make
+// one with [NewManager].
+type Manager struct {
+	store   core.BigSegmentStore
+	options Options
+	cache   *cache
+	health  *health
+	run     *lifecycle
+	began   time.Time // when polling began
+	flights singleflight.Group
+	wake    chan struct{} // holds a token if a query has failed since the last poll
+	damage  damageLog
+}
+
+var _ core.BigSegmentStoreStatusProvider = (*Manager)(nil)
+
+// NewManager makes a manager of the store, which from then on belongs to it, and begins to poll. Nil options mean the
+// defaults. If it returns an error, which wraps [core.ErrInvalid], the store still belongs to the caller.
+func NewManager(store core.BigSegmentStore, opts *Options) (*Manager, error) {
+	if store == nil {
+		return nil, fmt.Errorf("bigsegments: %w: no store", core.ErrInvalid)
+	}
+	m := &Manager{store: store, run: newLifecycle(), began: time.Now(), wake: make(chan struct{}, 1)}
+	if opts != nil {
+		m.options = *opts
+	}
+	if err := m.options.validate(); err != nil {
+		return nil, err
+	}
+	m.options.setDefaults()
+	var err error
+	if m.cache, err = newCache(&m.options); err != nil {
+		return nil, fmt.Errorf("bigsegments: %w: making the cache: %w", core.ErrInvalid, err)
+	}
+	m.health = newHealth(m.options.Logger)
+	m.run.enter()
+	go m.monitor()
+	return m, nil
+}
+
+// Membership returns the membership of the context with the given key, and what an evaluation has to say about it. The
+// status is STORE_ERROR, and the membership empty, if it is not known: because the store fails, because ctx ended before it
+// answered, because ctx is nil, or because the manager is closed. It is never NOT_CONFIGURED.
+//
+// What is fresh in the cache is returned whatever the state of ctx. Until the store has been polled for the first time, it
+// waits for that, at most for [Options].QueryTimeout.
+func (m *Manager) Membership(
+	ctx context.Context, contextKey string,
+) (core.BigSegmentMembership, ldreason.BigSegmentsStatus) {
+	entry, known := m.cache.get(contextKey)
+	if known && m.cache.isFresh(&entry) {
+		return answer(&entry, m.health.state())
+	}
+	if ctx == nil {
+		return unknown()
+	}
+	if fresh, ok := m.lookUp(ctx, contextKey); ok {
+		return answer(&fresh, m.health.state())
+	}
+	if known && m.cache.isUsable(&entry) {
+		return entry.membership, ldreason.BigSegmentsStale
+	}
+	return unknown()
+}
+
+// answer returns what a fresh entry says.
+func answer(entry *cached, s state) (core.BigSegmentMembership, ldreason.BigSegmentsStatus) {
+	if entry.damaged || s == stateClosed {
+		return unknown()
+	}
+	return entry.membership, s.reason()
+}
+
+func unknown() (core.BigSegmentMembership, ldreason.BigSegmentsStatus) {
+	return core.BigSegmentMembership{}, ldreason.BigSegmentsStoreError
+}
+
+// Status implements [core.BigSegmentStoreStatusProvider]. Until the store has been polled for the first time, it waits for
+// that, at most for [Options].QueryTimeout; a store that does not answer is not available. After Close it is not available
+// either.
+func (m *Manager) Status() core.BigSegmentStoreStatus {
+	return m.health.await(m.run.ctx, m.firstPollIn()).status()
+}
+
+// AddListener implements [core.BigSegmentStoreStatusProvider]. The first status is announced unless it is that of a store
+// that works and is up to date.
+func (m *Manager) AddListener(listener func(core.BigSegmentStoreStatus)) (remove func()) {
+	return m.health.listeners.Add(listener)
+}
+
+// Close ends polling and queries, waits until they have ended, and closes the store, whose error it returns. A second Close
+// returns nil at once.
+func (m *Manager) Close() error {
+	if !m.run.beginClose() {
+		return nil
+	}
+	m.health.close()
+	m.run.pending.Wait()
+	m.cache.clear()
+	return m.store.Close()
+}

@@ -1,0 +1,92 @@
+package bigsegments
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// Defaults of [Options].
+const (
+	DefaultCacheSize          = 1000
+	DefaultCacheTime          = 5 * time.Second
+	DefaultStatusPollInterval = 5 * time.Second
+	DefaultStaleAfter         = 2 * time.Minute
+	DefaultQueryTimeout       = 2 * time.Second
+)
+
+// Options configures a [Manager]. The zero value of each field means its default.
+type Options struct {
+	// CacheSize is how many memberships are kept at most; 0 means 1,000. When it is reached, those make room that are
+	// least likely to be used again.
+	CacheSize int
+	// CacheTime is for how long a membership is used after it was read; 0 means 5 s.
+	CacheTime time.Duration
+	// StatusPollInterval is how often the store's metadata is read; 0 means 5 s.
+	StatusPollInterval time.Duration
+	// StaleAfter is how long ago the store may last have been up to date before it counts as stale; 0 means 2 min.
+	StaleAfter time.Duration
+	// QueryTimeout ends every query of the store; 0 means 2 s.
+	QueryTimeout time.Duration
+	// ServeStaleFor is for how long after its CacheTime a membership may still be used while the store cannot be asked;
+	// the status is STALE then. 0 means not at all. Memberships that make room for others are not known any more.
+	ServeStaleFor time.Duration
+	// Logger gets what goes wrong; nil means slog.Default().
+	Logger *slog.Logger
+	// Now returns the wall-clock time; nil means time.Now. It is called by several goroutines at once.
+	Now func() time.Time
+	// Random returns a number in [0,1) for jitter; nil means math/rand/v2's Float64.
+	Random func() float64
+}
+
+// longest is the longest time that can be added to a time without overflow, by far.
+const longest = 100 * 365 * 24 * time.Hour
+
+// validate returns an error that names every option that is out of range.
+func (o *Options) validate() error {
+	var errs []error
+	refuse := func(name string, value any) {
+		errs = append(errs, fmt.Errorf("bigsegments: %w: %s %v is negative", core.ErrInvalid, name, value))
+	}
+	if o.CacheSize < 0 {
+		refuse("CacheSize", o.CacheSize)
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"CacheTime", o.CacheTime},
+		{"StatusPollInterval", o.StatusPollInterval},
+		{"StaleAfter", o.StaleAfter},
+		{"QueryTimeout", o.QueryTimeout},
+		{"ServeStaleFor", o.ServeStaleFor},
+	} {
+		if d.value < 0 {
+			refuse(d.name, d.value)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (o *Options) setDefaults() {
+	o.CacheSize = cmp.Or(o.CacheSize, DefaultCacheSize)
+	o.CacheTime = min(cmp.Or(o.CacheTime, DefaultCacheTime), longest)
+	o.StatusPollInterval = min(cmp.Or(o.StatusPollInterval, DefaultStatusPollInterval), longest)
+	o.StaleAfter = min(cmp.Or(o.StaleAfter, DefaultStaleAfter), longest)
+	o.QueryTimeout = min(cmp.Or(o.QueryTimeout, DefaultQueryTimeout), longest)
+	o.ServeStaleFor = min(o.ServeStaleFor, longest)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Float64
+	}
+}

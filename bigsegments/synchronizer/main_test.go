@@ -1,0 +1,22 @@
+package synchronizer_test
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/cleatdev/cleat/conformance/containers"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		runChild()
+		return
+	}
+	var options []goleak.Option
+	for _, function := range containers.BackgroundFunctions() {
+		options = append(options, goleak.IgnoreTopFunction(function))
+	}
+	goleak.VerifyTestMain(containers.WithCleanup(m), options...)
+}

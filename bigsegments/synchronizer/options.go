@@ -1,0 +1,88 @@
+package synchronizer
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// Defaults of [Options].
+const (
+	DefaultRequestTimeout  = 30 * time.Second
+	DefaultReadTimeout     = 5 * time.Minute
+	DefaultStoreTimeout    = 30 * time.Second
+	DefaultRefreshInterval = 25 * time.Second
+	DefaultMinRetryDelay   = time.Second
+	DefaultMaxRetryDelay   = 30 * time.Second
+	DefaultMaxSize         = 256 << 20
+)
+
+// Options configures a [Synchronizer]. The zero value of each field means its default.
+type Options struct {
+	// PollingURI and StreamingURI are where the flag service is; empty means the client's. They may end in a slash.
+	PollingURI, StreamingURI string
+	// RequestTimeout ends every poll, and is how long to wait for the response of the stream to begin; 0 means 30 s.
+	RequestTimeout time.Duration
+	// ReadTimeout is how long the stream may be silent; 0 means 5 min. Any byte counts, also that of a comment.
+	ReadTimeout time.Duration
+	// StoreTimeout ends every call of the store, of which one patch is the longest; 0 means 30 s.
+	StoreTimeout time.Duration
+	// RefreshInterval is the longest time between two marks that the store is up to date, not counting how long the poll
+	// before takes; 0 means 25 s. Up to half of it is taken away at random. It must be shorter than the time after which
+	// readers take the store for stale.
+	RefreshInterval time.Duration
+	// MinRetryDelay and MaxRetryDelay bound the growing time between two attempts after errors; 0 means 1 s and 30 s.
+	MinRetryDelay, MaxRetryDelay time.Duration
+	// MaxSize is the size in bytes above which the answer to a poll or an event is refused; 0 means 256 MB.
+	MaxSize int64
+	// Now returns the wall-clock time; nil means time.Now.
+	Now func() time.Time
+}
+
+// validate returns an error that names every option that is out of range.
+func (o *Options) validate() error {
+	var errs []error
+	refuse := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("synchronizer: %w: "+format, append([]any{core.ErrInvalid}, args...)...))
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"RequestTimeout", o.RequestTimeout},
+		{"ReadTimeout", o.ReadTimeout},
+		{"StoreTimeout", o.StoreTimeout},
+		{"RefreshInterval", o.RefreshInterval},
+		{"MinRetryDelay", o.MinRetryDelay},
+		{"MaxRetryDelay", o.MaxRetryDelay},
+	} {
+		if d.value < 0 {
+			refuse("%s %v is negative", d.name, d.value)
+		}
+	}
+	if o.MaxSize < 0 {
+		refuse("MaxSize %d is negative", o.MaxSize)
+	}
+	if o.MinRetryDelay > 0 && o.MaxRetryDelay > 0 && o.MinRetryDelay > o.MaxRetryDelay {
+		refuse("MinRetryDelay %v exceeds MaxRetryDelay %v", o.MinRetryDelay, o.MaxRetryDelay)
+	}
+	return errors.Join(errs...)
+}
+
+func (o *Options) setDefaults(settings core.ClientSettings) {
+	o.PollingURI = cmp.Or(o.PollingURI, settings.Endpoints.Polling)
+	o.StreamingURI = cmp.Or(o.StreamingURI, settings.Endpoints.Streaming)
+	o.RequestTimeout = cmp.Or(o.RequestTimeout, DefaultRequestTimeout)
+	o.ReadTimeout = cmp.Or(o.ReadTimeout, DefaultReadTimeout)
+	o.StoreTimeout = cmp.Or(o.StoreTimeout, DefaultStoreTimeout)
+	o.RefreshInterval = cmp.Or(o.RefreshInterval, DefaultRefreshInterval)
+	o.MinRetryDelay = cmp.Or(o.MinRetryDelay, min(DefaultMinRetryDelay, cmp.Or(o.MaxRetryDelay, DefaultMinRetryDelay)))
+	o.MaxRetryDelay = max(cmp.Or(o.MaxRetryDelay, DefaultMaxRetryDelay), o.MinRetryDelay)
+	o.MaxSize = cmp.Or(o.MaxSize, DefaultMaxSize)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+}

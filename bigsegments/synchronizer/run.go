@@ -1,0 +1,108 @@
+package synchronizer
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/cleatdev/cleat/internal/flagservice"
+)
+
+// minPollDelay is the least time between two polls because of patches that do not apply.
+const minPollDelay = time.Second
+
+// run begins at the store's cursor again and again until ctx ends.
+func (s *Synchronizer) run(ctx context.Context) {
+	defer s.reporter.off()
+	for {
+		worked, err := s.synchronise(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if worked >= flagservice.HealthyAfter || worked > 0 && s.backoff.Extended() {
+			s.backoff.Reset()
+		}
+		delay := s.backoff.After(err)
+		s.reporter.failed(ctx, err, delay)
+		if !flagservice.Wait(ctx, delay, nil) {
+			return
+		}
+	}
+}
+
+// synchronise brings the store up to date and keeps it so until something fails. It returns what that was, and for how
+// long the store had been up to date.
+func (s *Synchronizer) synchronise(ctx context.Context) (worked time.Duration, err error) {
+	if _, err := s.catchUp(ctx); err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	opened, err := s.openStream(ctx, cancel)
+	if err != nil {
+		return 0, err
+	}
+	defer opened.close()
+	if err := s.refresh(ctx); err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	err = s.follow(ctx, opened)
+	return time.Since(began), err
+}
+
+// refresh polls for what the stream has not brought, and marks the store as up to date.
+func (s *Synchronizer) refresh(ctx context.Context) error {
+	asOf, err := s.catchUp(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.markUpToDate(ctx, asOf); err != nil {
+		return err
+	}
+	s.reporter.works(ctx)
+	return nil
+}
+
+// follow applies what the stream brings until something fails.
+func (s *Synchronizer) follow(ctx context.Context, opened *stream) error {
+	refreshed := time.Now()
+	due := time.NewTimer(flagservice.Jitter(s.options.RefreshInterval))
+	defer due.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case err := <-opened.ended:
+			return flagservice.Cause(ctx, err)
+		case <-due.C:
+			if err := s.refresh(ctx); err != nil {
+				return err
+			}
+			refreshed = time.Now()
+			due.Reset(flagservice.Jitter(s.options.RefreshInterval))
+		case data := <-opened.events:
+			applied, err := s.handle(ctx, data)
+			if err != nil {
+				return err
+			}
+			if !applied {
+				due.Reset(max(minPollDelay-time.Since(refreshed), 0))
+			}
+		}
+	}
+}
+
+// handle applies the patches of an event, and reports false if one of them did not apply. Whatever is not an array is of
+// no concern.
+func (s *Synchronizer) handle(ctx context.Context, data string) (applied bool, err error) {
+	if !strings.HasPrefix(strings.TrimSpace(data), "[") {
+		return true, nil
+	}
+	patches, err := parsePatches([]byte(data))
+	if err != nil {
+		return false, err
+	}
+	s.cursor, applied, err = s.apply(ctx, s.cursor, patches)
+	return applied, err
+}

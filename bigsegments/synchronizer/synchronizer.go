@@ -1,0 +1,82 @@
+package synchronizer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/flagservice"
+)
+
+// Synchronizer fills a store of big segments from the flag service. Make one with [New]. Its methods are safe for
+// concurrent use.
+type Synchronizer struct {
+	operation *flagservice.Operation
+
+	settings       core.ClientSettings
+	options        Options
+	writer         core.BigSegmentWriter
+	streamEndpoint *flagservice.Endpoint
+	reporter       *reporter
+
+	// What follows belongs to the goroutine that Start starts.
+	backoff flagservice.Backoff
+	cursor  string // where the store's cursor is, unless somebody else has moved it
+}
+
+var _ core.DataSourceStatusProvider = (*Synchronizer)(nil)
+
+// New makes a synchroniser of the store, which it does not start. Nil options mean the defaults. An error wraps
+// [core.ErrInvalid] and names every option that cannot be used.
+func New(settings core.ClientSettings, writer core.BigSegmentWriter, opts *Options) (*Synchronizer, error) {
+	if writer == nil {
+		return nil, fmt.Errorf("synchronizer: %w: no store to fill", core.ErrInvalid)
+	}
+	if settings.SDKKey == "" {
+		return nil, fmt.Errorf("synchronizer: %w: no SDK key", core.ErrInvalid)
+	}
+	s := &Synchronizer{operation: flagservice.NewOperation(), settings: settings.WithDefaults(), writer: writer}
+	if opts != nil {
+		s.options = *opts
+	}
+	if err := s.options.validate(); err != nil {
+		return nil, err
+	}
+	s.options.setDefaults(s.settings)
+	s.backoff = flagservice.Backoff{Initial: s.options.MinRetryDelay, Max: s.options.MaxRetryDelay}
+	s.reporter = newReporter(s.settings.Logger, s.options.Now)
+	if _, err := s.pollEndpoint(""); err != nil {
+		return nil, fmt.Errorf("synchronizer: PollingURI: %w", err)
+	}
+	var err error
+	if s.streamEndpoint, err = flagservice.NewEndpoint(s.settings, s.options.StreamingURI, streamPath, ""); err != nil {
+		return nil, fmt.Errorf("synchronizer: StreamingURI: %w", err)
+	}
+	return s, nil
+}
+
+// Start implements [core.BackgroundOperation].
+func (s *Synchronizer) Start(ctx context.Context) { s.operation.Run(ctx, s.run) }
+
+// Stop implements [core.BackgroundOperation]. Requests and calls of the store that are under way are interrupted; what was
+// not applied is applied by whoever synchronises the store next.
+func (s *Synchronizer) Stop() {
+	s.operation.Stop()
+	select {
+	case <-s.operation.Done():
+		s.reporter.off() // it may never have begun
+	default:
+	}
+}
+
+// Done implements [core.BackgroundOperation]. Listeners may still be called with what happened before.
+func (s *Synchronizer) Done() <-chan struct{} { return s.operation.Done() }
+
+// Status returns the current status: initializing until the store is up to date for the first time, valid while it is kept
+// so, interrupted while that fails, and off once the synchroniser has ended.
+func (s *Synchronizer) Status() core.DataSourceStatus { return s.reporter.get() }
+
+// AddListener implements [core.DataSourceStatusProvider].
+func (s *Synchronizer) AddListener(listener func(core.DataSourceStatus)) (remove func()) {
+	return s.reporter.listeners.Add(listener)
+}
