@@ -112,7 +112,7 @@ func TestClient_AllFlagsState_CorruptItemHidesNoOther(t *testing.T) {
 	store := filledStore(t, items(t, "a", onFlag("a", 1, "1")))
 	_, err := store.Upsert(t.Context(), "features", "broken", serializedGarbage)
 	require.NoError(t, err)
-	client, err := New(t.Context(), Config{Store: store, Logger: slog.New(slog.DiscardHandler)})
+	client, err := New(t.Context(), Config{Daemon: true, Store: store, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	state := client.AllFlagsState(t.Context(), user)

@@ -8,27 +8,34 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
 
+	"github.com/cleatdev/cleat/bigsegments"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/events"
 )
 
 // Client evaluates feature flags. Make one with [New], use it from any number of goroutines for as long as the process
 // runs, and Close it at the end.
 type Client struct {
-	sdkKey     string
-	offline    bool
-	daemon     bool
-	logger     *slog.Logger
-	store      core.FeatureStore
-	sink       *updateSink
-	source     core.UpdateProcessor // nil if there is none
-	evaluators *evaluators
-	tracker    *flagTracker
+	sdkKey      string
+	offline     bool
+	daemon      bool
+	logger      *slog.Logger
+	httpClient  *http.Client
+	store       core.FeatureStore
+	bigSegments *bigsegments.Manager // nil if there are none
+	sink        *updateSink
+	source      core.UpdateProcessor // nil if there is none
+	evaluators  *evaluators
+	events      clientEvents
+	hooks       hooks
+	tracker     *flagTracker
 
 	// initialized is true once the store is known to have been filled; it need not be asked again.
 	initialized atomic.Bool
@@ -45,57 +52,81 @@ type Client struct {
 //
 // If there was no delivery, New returns the client, which can be used and has to be closed, together with
 // [ErrInitTimeout], [ErrInitFailed] or ctx.Err(). If the client is nil, the configuration cannot be used; the error then
-// wraps [core.ErrInvalid] or comes from the data source's factory, and the store has been closed.
+// wraps [core.ErrInvalid] or comes from the factory of a component, and the stores have been closed.
 //
 // A client that is offline or in daemon mode waits for nothing.
 func New(ctx context.Context, config Config) (*Client, error) {
 	if err := config.validate(ctx); err != nil {
-		return nil, errors.Join(err, closeStore(config.Store))
+		return nil, errors.Join(err, config.closeStores())
 	}
 	config.setDefaults()
-	store, err := config.newFeatureStore()
+	httpClient, err := config.newHTTPClient()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, config.closeStores())
 	}
-	c := newClient(&config, store)
-	if config.Offline || config.DataSource == nil {
+	c := &Client{
+		sdkKey: config.SDKKey, offline: config.Offline, daemon: config.Daemon && !config.Offline,
+		logger: config.Logger, httpClient: httpClient, hooks: newHooks(config.Hooks, config.Logger),
+	}
+	c.tracker = &flagTracker{client: c}
+	c.lifetime, c.end = context.WithCancel(context.Background())
+	if err := c.assemble(&config); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	if c.source == nil {
 		return c, nil
-	}
-	c.source, err = config.DataSource(c.sink, config.Logger)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cleat: making the data source: %w", err), c.Close())
 	}
 	c.source.Start(c.lifetime)
 	err = c.waitForData(ctx, config.StartWait)
 	return c, err
 }
 
-func closeStore(store core.FeatureStoreCore) error {
-	if store == nil {
-		return nil
+// assemble makes what the client consists of. On an error, Close closes what there is.
+func (c *Client) assemble(config *Config) (err error) {
+	if c.store, err = config.newFeatureStore(); err != nil {
+		if config.BigSegmentStore != nil {
+			err = errors.Join(err, config.BigSegmentStore.Close())
+		}
+		return err
 	}
-	return store.Close()
-}
-
-func newClient(config *Config, store core.FeatureStore) *Client {
-	c := &Client{
-		sdkKey:     config.SDKKey,
-		offline:    config.Offline,
-		daemon:     config.daemon(),
-		logger:     config.Logger,
-		store:      store,
-		sink:       newUpdateSink(store, config.Logger),
-		evaluators: newEvaluators(store, config.Logger),
+	c.sink = newUpdateSink(c.store, c.logger)
+	if err := c.assembleBigSegments(config); err != nil {
+		return err
 	}
-	c.tracker = &flagTracker{client: c}
-	c.lifetime, c.end = context.WithCancel(context.Background())
+	c.evaluators = newEvaluators(c.store, c.bigSegments, c.logger)
+	settings := core.ClientSettings{
+		SDKKey: config.SDKKey, Logger: config.Logger, Endpoints: config.Endpoints, HTTPClient: c.httpClient,
+		Headers: config.header(), Diagnostics: config.diagnostics(), Started: time.Now(),
+	}.WithDefaults()
+	if c.events.processor, err = config.Events(settings); err != nil {
+		return fmt.Errorf("cleat: making the event processor: %w", err)
+	}
+	_, c.events.off = c.events.processor.(events.Discarding)
+	settings.StreamInits, _ = c.events.processor.(core.StreamInitRecorder)
 	if !c.offline {
 		c.sink.followStore(c.lifetime)
 	}
 	if c.offline || c.daemon {
 		c.sink.status.update(core.DataSourceValid, core.DataSourceErrorInfo{}) // nothing is awaited
+		return nil
 	}
-	return c
+	if c.source, err = config.DataSource(settings, c.sink); err != nil {
+		return fmt.Errorf("cleat: making the data source: %w", err)
+	}
+	return nil
+}
+
+func (c *Client) assembleBigSegments(config *Config) (err error) {
+	switch {
+	case config.BigSegmentStore == nil:
+	case config.Offline:
+		return config.BigSegmentStore.Close()
+	default:
+		if c.bigSegments, err = bigsegments.NewManager(config.BigSegmentStore, &config.BigSegments); err != nil {
+			return errors.Join(err, config.BigSegmentStore.Close())
+		}
+	}
+	return nil
 }
 
 func (c *Client) waitForData(ctx context.Context, limit time.Duration) error {
@@ -122,12 +153,13 @@ func (c *Client) waitForData(ctx context.Context, limit time.Duration) error {
 	}
 }
 
-// sourceError returns why a data source that does not try any more has delivered nothing; nil if that is not so.
+// sourceError returns why a data source that cannot deliver has not done so; nil if that is not so.
 func (c *Client) sourceError() error {
-	if status := c.DataSourceStatus().Status(); status.State == core.DataSourceOff && !c.source.Initialized() {
-		return fmt.Errorf("%w: %v", ErrInitFailed, status.LastError)
+	status := c.DataSourceStatus().Status()
+	if c.source.Initialized() || status.State != core.DataSourceOff && !refusesKey(status.LastError) {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%w: %v", ErrInitFailed, status.LastError)
 }
 
 // Initialized reports whether there is data to evaluate flags with: the data source has delivered, or an earlier run or
@@ -158,7 +190,12 @@ func (c *Client) DataSourceStatus() core.DataSourceStatusProvider { return c.sin
 func (c *Client) DataStoreStatus() core.DataStoreStatusProvider { return storeStatus(c.store) }
 
 // BigSegmentStoreStatus tells of the status of the store for big segments.
-func (c *Client) BigSegmentStoreStatus() core.BigSegmentStoreStatusProvider { return noBigSegments{} }
+func (c *Client) BigSegmentStoreStatus() core.BigSegmentStoreStatusProvider {
+	if c.bigSegments == nil {
+		return noBigSegments{}
+	}
+	return c.bigSegments
+}
 
 // FlagTracker tells of changes to flags.
 func (c *Client) FlagTracker() core.FlagTracker { return c.tracker }
@@ -171,21 +208,44 @@ func (c *Client) SecureModeHash(evalContext ldcontext.Context) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// Close stops the data source and closes the store, and returns the error of the latter. Evaluations return the default
-// value from then on, and no listener is called any more; calls that are under way are not waited for. Close is
-// idempotent; all calls return once the first is done, with the same error.
+// Close stops the data source, delivers the events that are buffered, for which it takes at most 10 s, closes the stores,
+// and returns the errors of the latter. Evaluations return the default value from then on, and no listener is called any
+// more; calls that are under way are not waited for. Close is idempotent; all calls return once the first is done, with
+// the same error.
 func (c *Client) Close() error {
 	c.closing.Do(func() {
 		c.closed.Store(true)
 		c.end()
 		c.stopSource()
-		c.sink.close()
-		c.closeErr = c.store.Close()
+		c.closeEvents()
+		if c.sink != nil {
+			c.sink.close()
+		}
+		var errs []error
+		if c.bigSegments != nil {
+			errs = append(errs, c.bigSegments.Close())
+		}
+		if c.store != nil {
+			errs = append(errs, c.store.Close())
+		}
+		c.httpClient.CloseIdleConnections()
+		c.closeErr = errors.Join(errs...)
 	})
 	return c.closeErr
 }
 
-// stopLimit is how long Close waits for a data source. One that does not end is left behind.
+func (c *Client) closeEvents() {
+	if c.events.processor == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	if err := c.events.processor.Close(ctx); err != nil {
+		c.logger.Error("cleat: buffered events could not be delivered in time", "limit", stopLimit, "error", err)
+	}
+}
+
+// stopLimit is how long Close waits for a data source, and for the delivery of events. What does not end is left behind.
 const stopLimit = 10 * time.Second
 
 func (c *Client) stopSource() {

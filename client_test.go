@@ -19,6 +19,7 @@ import (
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/datasource/filedata"
+	"github.com/cleatdev/cleat/events"
 	"github.com/cleatdev/cleat/memorystore"
 )
 
@@ -35,10 +36,15 @@ func TestNew_InvalidConfig_NamesEveryFaultAndClosesTheStore(t *testing.T) {
 		config Config
 		wants  []string
 	}{
-		{"nothing", Config{}, []string{"no DataSource and no Store"}},
+		{"nothing", Config{}, []string{"no SDKKey"}},
+		{"nothing but a store", Config{Store: memorystore.New(nil, nil)}, []string{"no SDKKey", "set Daemon"}},
+		{"daemon without a store", Config{Daemon: true}, []string{"no Store to read"}},
+		{"daemon with a data source", Config{Daemon: true, Store: memorystore.New(nil, nil), DataSource: source}, []string{"DataSource, and Daemon"}},
+		{"an SDK key that is no header", Config{SDKKey: "sdk-1\n"}, []string{"SDKKey contains"}},
+		{"a hook that is nil", Config{SDKKey: "a", Hooks: []Hook{nil}}, []string{"Hooks[0] is nil"}},
 		{"read-only memory", Config{DataSource: source, StoreMode: core.DataStoreModeReadOnly}, []string{"there is no Store"}},
-		{"unknown mode", Config{StoreMode: 9}, []string{"no DataSource", "StoreMode 9 is unknown"}},
-		{"cache", Config{Store: memorystore.New(nil, nil), Cache: caching.Options{Capacity: -1}}, []string{"Capacity -1"}},
+		{"unknown mode", Config{StoreMode: 9}, []string{"no SDKKey", "StoreMode 9 is unknown"}},
+		{"cache", Config{Daemon: true, Store: memorystore.New(nil, nil), Cache: caching.Options{Capacity: -1}}, []string{"Capacity -1"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var store *closeCounter
@@ -62,7 +68,7 @@ func TestNew_InvalidConfig_NamesEveryFaultAndClosesTheStore(t *testing.T) {
 
 func TestNew_NilContext_IsInvalid(t *testing.T) {
 	store := &closeCounter{FeatureStoreCore: memorystore.New(nil, nil)}
-	client, err := New(nil, Config{Store: store})
+	client, err := New(nil, Config{Daemon: true, Store: store})
 	require.Nil(t, client)
 	require.ErrorIs(t, err, core.ErrInvalid)
 	require.EqualValues(t, 1, store.closed.Load())
@@ -71,7 +77,7 @@ func TestNew_NilContext_IsInvalid(t *testing.T) {
 func TestNew_DataSourceCannotBeMade_ClosesTheStore(t *testing.T) {
 	store := &closeCounter{FeatureStoreCore: memorystore.New(nil, nil)}
 	broken := errors.New("no such source")
-	client, err := New(t.Context(), Config{Store: store, DataSource: func(core.DataSourceUpdateSink, *slog.Logger) (core.UpdateProcessor, error) {
+	client, err := New(t.Context(), Config{Store: store, DataSource: func(core.ClientSettings, core.DataSourceUpdateSink) (core.UpdateProcessor, error) {
 		return nil, broken
 	}})
 	require.Nil(t, client)
@@ -174,7 +180,7 @@ func TestClient_Offline_ReturnsDefaults(t *testing.T) {
 }
 
 func TestClient_DaemonMode_ReadsWhatOthersWrite(t *testing.T) {
-	client, err := New(t.Context(), Config{Store: filledStore(t, items(t, "a", onFlag("a", 1, "true")))})
+	client, err := New(t.Context(), Config{Daemon: true, Store: filledStore(t, items(t, "a", onFlag("a", 1, "true")))})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, client.Close()) }()
 	require.True(t, client.Initialized(t.Context()))
@@ -188,12 +194,12 @@ func TestClient_DaemonMode_StoreNotMarkedAsFilled(t *testing.T) {
 	store := memorystore.New(nil, nil)
 	_, err := store.Upsert(t.Context(), core.Flags, "a", keyed(t, "a", onFlag("a", 1, "true")).Item.Serialized())
 	require.NoError(t, err)
-	client, err := New(t.Context(), Config{Store: store})
+	client, err := New(t.Context(), Config{Daemon: true, Store: store})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, client.Close()) }()
 	require.True(t, client.BoolVariation(t.Context(), "a", user, false))
 	require.False(t, client.Initialized(t.Context()))
-	require.Equal(t, ldreason.EvalErrorClientNotReady, errorKind(t, client, "b"))
+	require.Equal(t, ldreason.EvalErrorFlagNotFound, errorKind(t, client, "b"))
 }
 
 func TestClient_EarlierRun_IsUsedUntilTheDataSourceDelivers(t *testing.T) {
@@ -342,7 +348,7 @@ func TestClient_BigSegmentStoreStatus_NotConfigured(t *testing.T) {
 func TestClient_SDKKey_IsNeverLogged(t *testing.T) {
 	var log bytes.Buffer
 	client, err := New(t.Context(), Config{
-		SDKKey: "sdk-secret", StartWait: time.Nanosecond, DataSource: (&manualSource{}).factory,
+		SDKKey: "sdk-secret", Events: events.Off(), StartWait: time.Nanosecond, DataSource: (&manualSource{}).factory,
 		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	require.ErrorIs(t, err, ErrInitTimeout)

@@ -2,7 +2,6 @@ package cleat
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"testing/synctest"
 
@@ -31,8 +30,8 @@ func TestClient_Close_AnnouncesNoValueChange(t *testing.T) {
 			manualSource: manualSource{first: items(t, "a", onFlag("a", 1, "true"))},
 			last:         items(t, "a", onFlag("a", 2, "true")),
 		}
-		client, err := New(t.Context(), Config{DataSource: func(sink core.DataSourceUpdateSink, logger *slog.Logger) (core.UpdateProcessor, error) {
-			_, err := source.factory(sink, logger)
+		client, err := New(t.Context(), Config{DataSource: func(settings core.ClientSettings, sink core.DataSourceUpdateSink) (core.UpdateProcessor, error) {
+			_, err := source.factory(settings, sink)
 			return source, err
 		}})
 		require.NoError(t, err)

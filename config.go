@@ -7,25 +7,34 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cleatdev/cleat/bigsegments"
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/datasource/streaming"
+	"github.com/cleatdev/cleat/events"
 )
 
 // DefaultStartWait is how long [New] waits for the first data by default.
 const DefaultStartWait = 5 * time.Second
 
-// Config says what a [Client] works with. The zero value of each field means its default, but at least one of
-// DataSource, Store and Offline is required.
+// Config says what a [Client] works with. The zero value of each field means its default: a client that has nothing but
+// an SDKKey streams flags from the public flag service, keeps them in memory, and delivers events.
 type Config struct {
-	// SDKKey is the key of the environment in the flag service. [Client.SecureModeHash] is made with it. It appears in no
-	// log and no error.
+	// SDKKey is the key of the environment in the flag service. It is required unless the client is offline, in daemon
+	// mode, or has a DataSource that needs none. It appears in no log and no error.
 	SDKKey string
 
-	// Offline is true if the client should use neither its data source nor its store. Every evaluation then returns the
-	// default value with the reason CLIENT_NOT_READY.
+	// Offline is true if the client should use neither its data source nor its store, and deliver no events. Every
+	// evaluation then returns the default value with the reason CLIENT_NOT_READY.
 	Offline bool
 
-	// DataSource makes the data source. Without one, the client only reads what others write to Store: daemon mode.
+	// Daemon is true if the client should only read what others write to Store, and have no data source of its own.
+	Daemon bool
+
+	// Endpoints says where the flag service is; by default it is the public one.
+	Endpoints core.ServiceEndpoints
+
+	// DataSource makes the data source; nil means [streaming.Source] with its default options.
 	DataSource core.UpdateProcessorFactory
 
 	// Store is the database in which flags are kept; nil means in memory. [New] takes it over: it is closed by
@@ -39,6 +48,29 @@ type Config struct {
 	// StoreMode says whether the client may write to Store; by default it may. A read-only client with a data source
 	// keeps what that delivers in memory, and reads Store until the first delivery.
 	StoreMode core.DataStoreMode
+
+	// BigSegmentStore is the database of big segments; nil means that there is none, so that no big segment contains any
+	// context. New takes it over as it does Store.
+	BigSegmentStore core.BigSegmentStore
+
+	// BigSegments configures what the client keeps of BigSegmentStore. Its Logger is by default that of the client.
+	BigSegments bigsegments.Options
+
+	// Events makes what delivers events; nil means [events.Processor] with its default options if there is an SDKKey, and
+	// [events.Off] otherwise.
+	Events core.EventProcessorFactory
+
+	// HTTP says how the client reaches the flag service.
+	HTTP HTTPOptions
+
+	// Application names the application to the flag service.
+	Application Application
+
+	// Wrapper names a library that wraps this one to the flag service.
+	Wrapper Wrapper
+
+	// Hooks are called at each evaluation and custom event, in this order before, and in reverse order after.
+	Hooks []Hook
 
 	// StartWait is how long New waits for the first data; 0 means 5 s, and a negative time that it does not wait.
 	StartWait time.Duration
@@ -54,9 +86,7 @@ func (c *Config) validate(ctx context.Context) error {
 	if ctx == nil {
 		refuse("the context is nil")
 	}
-	if c.DataSource == nil && c.Store == nil && !c.Offline {
-		refuse("Config has no DataSource and no Store, so there would be no flags; set Offline if that is intended")
-	}
+	c.validateSource(refuse)
 	switch c.StoreMode {
 	case core.DataStoreModeReadWrite:
 	case core.DataStoreModeReadOnly:
@@ -66,11 +96,30 @@ func (c *Config) validate(ctx context.Context) error {
 	default:
 		refuse(fmt.Sprintf("Config.StoreMode %d is unknown", c.StoreMode))
 	}
+	if !isHeaderValue(c.SDKKey) {
+		refuse("Config.SDKKey contains characters that no SDK key has, such as a line end; it is not shown here")
+	}
+	for i, hook := range c.Hooks {
+		if hook == nil {
+			refuse(fmt.Sprintf("Config.Hooks[%d] is nil", i))
+		}
+	}
 	return errors.Join(errs...)
 }
 
-// daemon reports whether the client only reads its store.
-func (c *Config) daemon() bool { return c.DataSource == nil && c.Store != nil && !c.Offline }
+// validateSource refuses a configuration by which it is not clear where flags come from.
+func (c *Config) validateSource(refuse func(string)) {
+	switch {
+	case c.Offline:
+	case c.Daemon && c.Store == nil:
+		refuse("Config.Daemon is set, but there is no Store to read flags from")
+	case c.Daemon && c.DataSource != nil:
+		refuse("Config has a DataSource, and Daemon is set, which means that there is none")
+	case !c.Daemon && c.DataSource == nil && c.SDKKey == "":
+		refuse("Config has no SDKKey, without which there are no flags from the flag service; " +
+			"set Daemon to read flags from Store only, DataSource to get them elsewhere, or Offline to have none")
+	}
+}
 
 func (c *Config) setDefaults() {
 	if c.Logger == nil {
@@ -79,8 +128,23 @@ func (c *Config) setDefaults() {
 	if c.Cache.Logger == nil {
 		c.Cache.Logger = c.Logger
 	}
+	if c.BigSegments.Logger == nil {
+		c.BigSegments.Logger = c.Logger
+	}
 	if c.StartWait == 0 {
 		c.StartWait = DefaultStartWait
+	}
+	if c.DataSource == nil {
+		c.DataSource = streaming.Source(streaming.Options{})
+	}
+	if c.Events == nil {
+		c.Events = events.Processor(events.Options{})
+		if c.SDKKey == "" {
+			c.Events = events.Off()
+		}
+	}
+	if c.Offline {
+		c.Events = events.Off()
 	}
 }
 
@@ -96,8 +160,20 @@ func (c *Config) newFeatureStore() (core.FeatureStore, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.Store.Close())
 	}
-	if c.StoreMode == core.DataStoreModeReadOnly && c.DataSource != nil {
+	if c.StoreMode == core.DataStoreModeReadOnly && !c.Daemon {
 		return &startupStore{memory: newMemoryStore(), persistent: wrapper}, nil
 	}
 	return wrapper, nil
+}
+
+// closeStores closes the databases of a client that has not come into being.
+func (c *Config) closeStores() error {
+	var errs []error
+	if c.Store != nil {
+		errs = append(errs, c.Store.Close())
+	}
+	if c.BigSegmentStore != nil {
+		errs = append(errs, c.BigSegmentStore.Close())
+	}
+	return errors.Join(errs...)
 }

@@ -20,9 +20,10 @@ func TestClient_DaemonMode_StoreIsWipedSoonAfterTheStart(t *testing.T) {
 		require.NoError(t, other.Init(t.Context(), []core.SerializedCollection{{
 			Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "a", Item: item}},
 		}}))
-		client, err := New(t.Context(), Config{Store: memorystore.New(db, nil)})
+		client, err := New(t.Context(), Config{Daemon: true, Store: memorystore.New(db, nil)})
 		require.NoError(t, err)
 		defer func() { require.NoError(t, client.Close()) }()
+		synctest.Wait() // the watch has begun; what was read before that would not be kept
 		require.True(t, client.BoolVariation(t.Context(), "a", user, false))
 		synctest.Wait()
 		db.Wipe()

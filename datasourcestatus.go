@@ -2,6 +2,7 @@ package cleat
 
 import (
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -12,10 +13,13 @@ import (
 // dataSourceStatus keeps the status of the data source and tells of it.
 type dataSourceStatus struct {
 	listeners *broadcast.Broadcaster[core.DataSourceStatus]
-	settled   chan struct{} // closed when the state is first neither initializing nor interrupted
+	// settled is closed when it is clear whether the data source can deliver: its state is not initializing any more, or
+	// the flag service has refused the SDK key.
+	settled chan struct{}
 
-	mu      sync.Mutex
-	current core.DataSourceStatus
+	mu        sync.Mutex // guards what follows
+	current   core.DataSourceStatus
+	isSettled bool
 }
 
 var _ core.DataSourceStatusProvider = (*dataSourceStatus)(nil)
@@ -64,8 +68,11 @@ func (s *dataSourceStatus) change(state core.DataSourceState, err core.DataSourc
 		return
 	}
 	now := time.Now()
+	if !s.isSettled && (state != core.DataSourceInitializing || refusesKey(err)) {
+		s.isSettled = true
+		close(s.settled)
+	}
 	if state != s.current.State {
-		s.settle(state)
 		s.current.State, s.current.StateSince = state, now
 	}
 	if err != (core.DataSourceErrorInfo{}) {
@@ -77,10 +84,11 @@ func (s *dataSourceStatus) change(state core.DataSourceState, err core.DataSourc
 	s.listeners.Publish(s.current)
 }
 
-func (s *dataSourceStatus) settle(next core.DataSourceState) {
-	if s.current.State == core.DataSourceInitializing && next != core.DataSourceInitializing {
-		close(s.settled)
-	}
+// refusesKey reports whether the error says that the flag service knows no such SDK key, or that it is of another kind.
+// The data source goes on trying, but that will take longer than anybody wants to wait.
+func refusesKey(err core.DataSourceErrorInfo) bool {
+	return err.Kind == core.DataSourceErrorResponse &&
+		(err.HTTPStatus == http.StatusUnauthorized || err.HTTPStatus == http.StatusForbidden)
 }
 
 func (s *dataSourceStatus) close() {

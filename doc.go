@@ -3,10 +3,11 @@
 //
 // # Use
 //
-// Make one [Client] per process with [New] and ask it for variations. The [Config] says where flags come from
-// ([Config].DataSource, for example from package datasource/filedata) and where they are kept ([Config].Store, for
-// example from package sqlitestore; in memory by default). With a store and no data source, the client is in daemon
-// mode: it reads what other processes put there.
+// Make one [Client] per process with [New] and ask it for variations. A client that has only an SDK key streams flags from
+// the flag service and delivers events to it. The rest of [Config] says what is to be different: where flags come from
+// ([Config].DataSource, for example from package datasource/polling or datasource/filedata), and where they are kept
+// ([Config].Store, for example from package redisstore; in memory by default). In daemon mode ([Config].Daemon) there is no
+// data source, and the client reads what other processes put into the store.
 //
 // # Values and reasons
 //
@@ -22,6 +23,11 @@
 //   - OFF and others that are no errors, if the flag itself says that there is no value.
 //
 // A client that is waiting for its data source uses what an earlier run left in the store.
+//
+// # Events
+//
+// Variations, [Client.Identify], [Client.Track] and its variants make events, which package events delivers in the
+// background. All-flags states and flag trackers make none. [Client.Close] delivers what is buffered.
 //
 // # Errors
 //

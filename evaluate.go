@@ -20,28 +20,37 @@ func failed(kind ldreason.EvalErrorKind) ldreason.EvaluationDetail {
 	return ldreason.NewEvaluationDetailForError(kind, ldvalue.Null())
 }
 
+// evaluated is the result of an evaluation together with the flag.
+type evaluated struct {
+	evaluation.Result
+	flag *ldmodel.FeatureFlag // nil if there is none
+}
+
 // evaluateKey evaluates the flag with the key for the context. It never panics.
 func (c *Client) evaluateKey(
-	ctx context.Context, key string, evalContext *ldcontext.Context,
-) (detail ldreason.EvaluationDetail) {
+	ctx context.Context, key string, evalContext *ldcontext.Context, recorder evaluation.PrerequisiteFlagEventRecorder,
+) (result evaluated) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			c.logPanic(key, cause)
-			detail = failed(ldreason.EvalErrorException)
+			result.Result = evaluation.Result{Detail: failed(ldreason.EvalErrorException)}
 		}
 	}()
 	if problem := c.problemBefore(ctx, evalContext); problem != "" {
-		return failed(problem)
+		result.Detail = failed(problem)
+		return result
 	}
 	flag, problem := c.flag(ctx, key)
 	if problem != "" {
-		return failed(problem)
+		result.Detail = failed(problem)
+		return result
 	}
-	result, err := c.evaluators.evaluate(ctx, flag, evalContext, nil)
-	if err != nil {
-		return failed(c.problemOf(ctx, key, err))
+	result.flag = flag
+	var err error
+	if result.Result, err = c.evaluators.evaluate(ctx, flag, evalContext, recorder); err != nil {
+		result.Result = evaluation.Result{Detail: failed(c.problemOf(ctx, key, err))}
 	}
-	return result.Detail
+	return result
 }
 
 // problemBefore returns why nothing can be evaluated; empty if something can.
@@ -52,7 +61,7 @@ func (c *Client) problemBefore(ctx context.Context, evalContext *ldcontext.Conte
 		return ldreason.EvalErrorException
 	case c.offline || c.closed.Load():
 		return ldreason.EvalErrorClientNotReady
-	case !c.daemon && !c.Initialized(ctx):
+	case !c.daemon && !c.Initialized(ctx): // not everything that fills a store for daemons marks it as filled
 		return ldreason.EvalErrorClientNotReady
 	case evalContext.Err() != nil:
 		return ldreason.EvalErrorUserNotSpecified
@@ -70,22 +79,13 @@ func (c *Client) flag(ctx context.Context, key string) (*ldmodel.FeatureFlag, ld
 		return nil, c.problemOf(ctx, key, err)
 	}
 	if !found {
-		return nil, c.problemOfUnknown(ctx)
+		return nil, ldreason.EvalErrorFlagNotFound
 	}
 	flag, err := item.Flag()
 	if err != nil {
 		return nil, c.problemOf(ctx, key, err)
 	}
 	return flag, ""
-}
-
-// problemOfUnknown tells a flag that does not exist from a store that nobody has filled. In daemon mode a store is used
-// without asking that first, because not everything that fills one marks it as filled.
-func (c *Client) problemOfUnknown(ctx context.Context) ldreason.EvalErrorKind {
-	if c.daemon && !c.Initialized(ctx) {
-		return ldreason.EvalErrorClientNotReady
-	}
-	return ldreason.EvalErrorFlagNotFound
 }
 
 // problemOf logs at a low level, because it is called at every evaluation; what ails the store is reported by itself.

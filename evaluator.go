@@ -8,9 +8,11 @@ import (
 	"sync"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
+	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
 	evaluation "github.com/launchdarkly/go-server-sdk-evaluation/v3"
 	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
 
+	"github.com/cleatdev/cleat/bigsegments"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -23,18 +25,23 @@ type evaluators struct {
 
 // engine is an evaluation engine and what it reads through.
 type engine struct {
-	store     core.ReadOnlyStore
-	logger    *slog.Logger
-	evaluator evaluation.Evaluator
+	store       core.ReadOnlyStore
+	bigSegments *bigsegments.Manager // nil if there are none
+	logger      *slog.Logger
+	evaluator   evaluation.Evaluator
 
 	ctx context.Context //nolint:containedctx // of the one evaluation that has borrowed the engine
 	err error           // the first error of the store in this evaluation
 }
 
-func newEvaluators(store core.ReadOnlyStore, logger *slog.Logger) *evaluators {
+func newEvaluators(store core.ReadOnlyStore, bigSegments *bigsegments.Manager, logger *slog.Logger) *evaluators {
 	return &evaluators{pool: sync.Pool{New: func() any {
-		e := &engine{store: store, logger: logger}
-		e.evaluator = evaluation.NewEvaluatorWithOptions(e, evaluation.EvaluatorOptionErrorLogger(engineLogger{logger}))
+		e := &engine{store: store, bigSegments: bigSegments, logger: logger}
+		options := []evaluation.EvaluatorOption{evaluation.EvaluatorOptionErrorLogger(engineLogger{logger})}
+		if bigSegments != nil {
+			options = append(options, evaluation.EvaluatorOptionBigSegmentProvider(e))
+		}
+		e.evaluator = evaluation.NewEvaluatorWithOptions(e, options...)
 		return e
 	}}}
 }
@@ -80,6 +87,12 @@ func (e *engine) GetSegment(key string) *ldmodel.Segment {
 		return nil
 	}
 	return segment
+}
+
+// GetMembership returns which big segments the context with the key is in.
+func (e *engine) GetMembership(contextKey string) (evaluation.BigSegmentMembership, ldreason.BigSegmentsStatus) {
+	membership, status := e.bigSegments.Membership(e.ctx, contextKey)
+	return membership, status
 }
 
 func (e *engine) get(kind core.DataKind, key string) *core.Item {

@@ -81,7 +81,7 @@ func ExampleNew_daemonMode() {
 	}
 	fmt.Println(first.Close())
 
-	second, err := cleat.New(ctx, cleat.Config{Store: memorystore.New(db, nil)})
+	second, err := cleat.New(ctx, cleat.Config{Daemon: true, Store: memorystore.New(db, nil)})
 	if err != nil {
 		fmt.Println(err)
 		return

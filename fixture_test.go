@@ -32,7 +32,7 @@ type manualSource struct {
 	endless bool
 }
 
-func (s *manualSource) factory(sink core.DataSourceUpdateSink, _ *slog.Logger) (core.UpdateProcessor, error) {
+func (s *manualSource) factory(_ core.ClientSettings, sink core.DataSourceUpdateSink) (core.UpdateProcessor, error) {
 	s.sink = sink
 	s.ended = make(chan struct{})
 	return s, nil

@@ -29,7 +29,7 @@ func (t *flagTracker) AddFlagValueChangeListener(
 		return func() {}
 	}
 	evaluate := func() ldvalue.Value {
-		return t.client.variation(t.client.lifetime, key, &evalContext, defaultValue, anyType).Value
+		return t.client.currentValue(key, &evalContext, defaultValue)
 	}
 	// The listener is added before the first evaluation, so that no change is missed, and waits for it.
 	var mu sync.Mutex
@@ -56,4 +56,9 @@ func (t *flagTracker) AddFlagValueChangeListener(
 	})
 	current = evaluate()
 	return remove
+}
+
+// currentValue evaluates a flag for the tracker, of which neither hooks nor events tell.
+func (c *Client) currentValue(key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value) ldvalue.Value {
+	return jsonVariation.conclude(c.evaluateKey(c.lifetime, key, evalContext, nil).Detail, defaultValue).Value
 }

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/broadcast"
@@ -21,6 +24,8 @@ type updateSink struct {
 	// filled is closed once an Init is what evaluations read, be it from the database or from memory.
 	filled chan struct{}
 
+	environment atomic.Pointer[string] // the environment's identifier; nil before it is known
+
 	turn     chan struct{} // holds a token while nobody updates
 	graph    *dataGraph    // belongs to the holder of the token
 	refusing bool          // the last update was refused, which has been logged; belongs to the holder
@@ -31,7 +36,10 @@ type updateSink struct {
 	learning sync.WaitGroup // goroutines of learnSoon
 }
 
-var _ core.DataSourceUpdateSink = (*updateSink)(nil)
+var (
+	_ core.DataSourceUpdateSink = (*updateSink)(nil)
+	_ core.EnvironmentIDSink    = (*updateSink)(nil)
+)
 
 func newUpdateSink(store core.FeatureStore, logger *slog.Logger) *updateSink {
 	s := &updateSink{
@@ -121,6 +129,14 @@ func (s *updateSink) UpdateStatus(state core.DataSourceState, err core.DataSourc
 
 // DataStoreStatus implements [core.DataSourceUpdateSink].
 func (s *updateSink) DataStoreStatus() core.DataStoreStatusProvider { return storeStatus(s.store) }
+
+// SetEnvironmentID implements [core.EnvironmentIDSink].
+func (s *updateSink) SetEnvironmentID(id string) { s.environment.Store(&id) }
+
+// environmentID returns the identifier of the environment whose flags were delivered.
+func (s *updateSink) environmentID() ldvalue.OptionalString {
+	return ldvalue.NewOptionalStringFromPointer(s.environment.Load())
+}
 
 // takeTurn makes updates wait for each other, so that changes are announced in the order in which they are stored.
 func (s *updateSink) takeTurn(ctx context.Context) error {

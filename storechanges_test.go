@@ -64,7 +64,7 @@ func TestFlagTracker_DaemonMode_ChangesByOthers(t *testing.T) {
 		other := memorystore.New(db, nil)
 		write(t, other, "parent", parentFlag, 1)
 		write(t, other, "child", childFlag, 1, false)
-		client, err := New(t.Context(), Config{Store: memorystore.New(db, nil), Cache: caching.Options{Mode: caching.TTL(time.Hour)}})
+		client, err := New(t.Context(), Config{Daemon: true, Store: memorystore.New(db, nil), Cache: caching.Options{Mode: caching.TTL(time.Hour)}})
 		require.NoError(t, err)
 		defer func() { require.NoError(t, client.Close()) }()
 		user := ldcontext.New("u")
@@ -121,7 +121,7 @@ func TestFlagTracker_DaemonMode_ListenerAfterTheChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := &memorystore.Database{}
 		other := memorystore.New(db, nil)
-		client, err := New(t.Context(), Config{Store: memorystore.New(db, nil)})
+		client, err := New(t.Context(), Config{Daemon: true, Store: memorystore.New(db, nil)})
 		require.NoError(t, err)
 		write(t, other, "child", childFlag, 1, false)
 		synctest.Wait()

@@ -40,7 +40,7 @@ func TestClient_OverStores_SecondClientAnswersTheSame(t *testing.T) {
 				require.NotContains(t, want, "alone")
 				require.NoError(t, first.Close())
 
-				second, err := New(t.Context(), Config{Store: open(t), Cache: caching.Options{Mode: mode}})
+				second, err := New(t.Context(), Config{Daemon: true, Store: open(t), Cache: caching.Options{Mode: mode}})
 				require.NoError(t, err)
 				require.True(t, second.Initialized(t.Context()))
 				require.Equal(t, want, allFlagsJSON(t, second))

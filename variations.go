@@ -11,7 +11,7 @@ import (
 // BoolVariation returns the value of a boolean flag for the context, or the default value if there is none; see the
 // package documentation for when that is so.
 func (c *Client) BoolVariation(ctx context.Context, key string, evalContext ldcontext.Context, defaultValue bool) bool {
-	detail := c.variation(ctx, key, &evalContext, ldvalue.Bool(defaultValue), ldvalue.BoolType)
+	detail := c.variation(ctx, boolVariation, key, &evalContext, ldvalue.Bool(defaultValue))
 	return detail.Value.BoolValue()
 }
 
@@ -19,13 +19,13 @@ func (c *Client) BoolVariation(ctx context.Context, key string, evalContext ldco
 func (c *Client) BoolVariationDetail(
 	ctx context.Context, key string, evalContext ldcontext.Context, defaultValue bool,
 ) (bool, ldreason.EvaluationDetail) {
-	detail := c.variation(ctx, key, &evalContext, ldvalue.Bool(defaultValue), ldvalue.BoolType)
+	detail := c.variation(ctx, boolVariationDetail, key, &evalContext, ldvalue.Bool(defaultValue))
 	return detail.Value.BoolValue(), detail
 }
 
 // IntVariation returns the value of a numeric flag for the context, without its fraction, or the default value.
 func (c *Client) IntVariation(ctx context.Context, key string, evalContext ldcontext.Context, defaultValue int) int {
-	detail := c.variation(ctx, key, &evalContext, ldvalue.Int(defaultValue), ldvalue.NumberType)
+	detail := c.variation(ctx, intVariation, key, &evalContext, ldvalue.Int(defaultValue))
 	return detail.Value.IntValue()
 }
 
@@ -33,7 +33,7 @@ func (c *Client) IntVariation(ctx context.Context, key string, evalContext ldcon
 func (c *Client) IntVariationDetail(
 	ctx context.Context, key string, evalContext ldcontext.Context, defaultValue int,
 ) (int, ldreason.EvaluationDetail) {
-	detail := c.variation(ctx, key, &evalContext, ldvalue.Int(defaultValue), ldvalue.NumberType)
+	detail := c.variation(ctx, intVariationDetail, key, &evalContext, ldvalue.Int(defaultValue))
 	return detail.Value.IntValue(), detail
 }
 
@@ -41,7 +41,7 @@ func (c *Client) IntVariationDetail(
 func (c *Client) Float64Variation(
 	ctx context.Context, key string, evalContext ldcontext.Context, defaultValue float64,
 ) float64 {
-	detail := c.variation(ctx, key, &evalContext, ldvalue.Float64(defaultValue), ldvalue.NumberType)
+	detail := c.variation(ctx, float64Variation, key, &evalContext, ldvalue.Float64(defaultValue))
 	return detail.Value.Float64Value()
 }
 
@@ -49,7 +49,7 @@ func (c *Client) Float64Variation(
 func (c *Client) Float64VariationDetail(
 	ctx context.Context, key string, evalContext ldcontext.Context, defaultValue float64,
 ) (float64, ldreason.EvaluationDetail) {
-	detail := c.variation(ctx, key, &evalContext, ldvalue.Float64(defaultValue), ldvalue.NumberType)
+	detail := c.variation(ctx, float64VariationDetail, key, &evalContext, ldvalue.Float64(defaultValue))
 	return detail.Value.Float64Value(), detail
 }
 
@@ -57,7 +57,7 @@ func (c *Client) Float64VariationDetail(
 func (c *Client) StringVariation(
 	ctx context.Context, key string, evalContext ldcontext.Context, defaultValue string,
 ) string {
-	detail := c.variation(ctx, key, &evalContext, ldvalue.String(defaultValue), ldvalue.StringType)
+	detail := c.variation(ctx, stringVariation, key, &evalContext, ldvalue.String(defaultValue))
 	return detail.Value.StringValue()
 }
 
@@ -65,7 +65,7 @@ func (c *Client) StringVariation(
 func (c *Client) StringVariationDetail(
 	ctx context.Context, key string, evalContext ldcontext.Context, defaultValue string,
 ) (string, ldreason.EvaluationDetail) {
-	detail := c.variation(ctx, key, &evalContext, ldvalue.String(defaultValue), ldvalue.StringType)
+	detail := c.variation(ctx, stringVariationDetail, key, &evalContext, ldvalue.String(defaultValue))
 	return detail.Value.StringValue(), detail
 }
 
@@ -73,30 +73,13 @@ func (c *Client) StringVariationDetail(
 func (c *Client) JSONVariation(
 	ctx context.Context, key string, evalContext ldcontext.Context, defaultValue ldvalue.Value,
 ) ldvalue.Value {
-	return c.variation(ctx, key, &evalContext, defaultValue, anyType).Value
+	return c.variation(ctx, jsonVariation, key, &evalContext, defaultValue).Value
 }
 
 // JSONVariationDetail is JSONVariation with the reason for the value.
 func (c *Client) JSONVariationDetail(
 	ctx context.Context, key string, evalContext ldcontext.Context, defaultValue ldvalue.Value,
 ) (ldvalue.Value, ldreason.EvaluationDetail) {
-	detail := c.variation(ctx, key, &evalContext, defaultValue, anyType)
+	detail := c.variation(ctx, jsonVariationDetail, key, &evalContext, defaultValue)
 	return detail.Value, detail
-}
-
-// anyType is the wanted type of a variation that takes values of every type, null included.
-const anyType = ldvalue.NullType
-
-// variation returns a detail whose value is of the wanted type: that of the flag, or the default value.
-func (c *Client) variation(
-	ctx context.Context, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value, wanted ldvalue.ValueType,
-) ldreason.EvaluationDetail {
-	detail := c.evaluateKey(ctx, key, evalContext)
-	switch {
-	case detail.IsDefaultValue():
-		detail.Value = defaultValue
-	case wanted != anyType && detail.Value.Type() != wanted:
-		return ldreason.NewEvaluationDetailForError(ldreason.EvalErrorWrongType, defaultValue)
-	}
-	return detail
 }

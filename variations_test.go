@@ -145,7 +145,7 @@ func TestClient_Variations_StoreErrorIsAnException(t *testing.T) {
 		"dependent", `{"key":"dependent","on":true,"prerequisites":[{"key":"a","variation":0}],"offVariation":0,
 			"fallthrough":{"variation":0},"variations":[true]}`)
 	store := &faultyStore{FeatureStoreCore: filledStore(t, data)}
-	client, err := New(t.Context(), Config{Store: store, Cache: caching.Options{Mode: caching.Off()}, Logger: slog.New(slog.DiscardHandler)})
+	client, err := New(t.Context(), Config{Daemon: true, Store: store, Cache: caching.Options{Mode: caching.Off()}, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	require.True(t, client.BoolVariation(t.Context(), "dependent", user, false))
@@ -165,7 +165,7 @@ func TestClient_Variations_StoreErrorInAPrerequisiteIsAnException(t *testing.T) 
 			"rules":[{"clauses":[{"op":"segmentMatch","values":["segment-x"]}]}],"fallthrough":{"variation":0},"variations":[true]}`)
 	client, _ := newTestClient(t, data)
 	client.store = brokenForKey{client.store, "a", errors.New("connection reset")}
-	client.evaluators = newEvaluators(client.store, client.logger)
+	client.evaluators = newEvaluators(client.store, nil, client.logger)
 	_, detail := client.BoolVariationDetail(t.Context(), "dependent", user, false)
 	require.Equal(t, ldreason.NewEvalReasonError(ldreason.EvalErrorException), detail.Reason)
 	state, found := client.AllFlagsState(t.Context(), user, WithReasons()).Flag("dependent")
@@ -174,7 +174,7 @@ func TestClient_Variations_StoreErrorInAPrerequisiteIsAnException(t *testing.T) 
 	require.Equal(t, ldreason.EvalErrorException, state.Reason.GetErrorKind())
 
 	client.store = brokenForKey{client.store, "segment-x", core.ErrCorrupt}
-	client.evaluators = newEvaluators(client.store.(brokenForKey), client.logger)
+	client.evaluators = newEvaluators(client.store.(brokenForKey), nil, client.logger)
 	require.False(t, client.BoolVariation(t.Context(), "dependent", user, false))
 }
 
@@ -204,7 +204,7 @@ func TestClient_Variations_PanicIsAnException(t *testing.T) {
 func TestClient_AllFlagsState_PanicIsAnException(t *testing.T) {
 	client, _ := newTestClient(t, items(t, "a", onFlag("a", 1, "true"), "dependent",
 		`{"key":"dependent","on":true,"prerequisites":[{"key":"a","variation":0}],"offVariation":0,"variations":[true]}`))
-	client.evaluators = newEvaluators(panickingStore{client.store}, client.logger)
+	client.evaluators = newEvaluators(panickingStore{client.store}, nil, client.logger)
 	state := client.AllFlagsState(t.Context(), user, WithReasons())
 	require.Equal(t, ldvalue.Bool(true), state.Value("a"))
 	dependent, _ := state.Flag("dependent")

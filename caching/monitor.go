@@ -149,7 +149,7 @@ func (w *CachingStoreWrapper) rewrite() bool {
 			return false
 		}
 	}
-	w.databaseInitialized.Store(true)
+	w.noteInitialized()
 	w.health.recovered(false)
 	w.unseen.add(core.Change{})
 	return true

@@ -49,6 +49,9 @@ type Options struct {
 	// DisableWatch is true if the database is not to be watched for changes by others, although it can be. They then show
 	// when cached items expire, and raise no change.
 	DisableWatch bool
+	// AcceptWipe is true if a database that was initialised and is found empty is to be believed: what vanished from it
+	// then counts as deleted when cached items expire. By default that is treated as an outage that needs recovery.
+	AcceptWipe bool
 	// Logger gets what goes wrong; nil means slog.Default().
 	Logger *slog.Logger
 	// Now returns the wall-clock time; nil means time.Now. It is called by several goroutines at once.

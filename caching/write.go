@@ -100,7 +100,7 @@ func (w *CachingStoreWrapper) init(ctx context.Context, data []core.Collection, 
 	}
 	stored := w.replaceAll(data, err)
 	if stored {
-		w.databaseInitialized.Store(true)
+		w.noteInitialized()
 		w.health.emptied.Store(nil)
 		w.health.refreshed()
 	}
@@ -189,7 +189,7 @@ func (w *CachingStoreWrapper) askInitialized(ctx context.Context) (bool, error) 
 	}
 	if initialized {
 		w.initialized.Store(true)
-		w.databaseInitialized.Store(true)
+		w.noteInitialized()
 		if w.health.emptied.Swap(nil) != nil {
 			w.unseen.add(core.Change{})
 		}
@@ -198,3 +198,6 @@ func (w *CachingStoreWrapper) askInitialized(ctx context.Context) (bool, error) 
 	}
 	return initialized, nil
 }
+
+// noteInitialized remembers that the database was initialised, so that the loss of that mark means something.
+func (w *CachingStoreWrapper) noteInitialized() { w.databaseInitialized.Store(!w.opts.AcceptWipe) }

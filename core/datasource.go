@@ -1,9 +1,6 @@
 package core
 
-import (
-	"context"
-	"log/slog"
-)
+import "context"
 
 // BackgroundOperation is something that works until it is stopped.
 type BackgroundOperation interface {
@@ -29,9 +26,10 @@ type UpdateProcessor interface {
 	Initialized() bool
 }
 
-// UpdateProcessorFactory makes a data source that delivers to the given sink. It does not start it. The sink and logger
-// are never nil.
-type UpdateProcessorFactory func(sink DataSourceUpdateSink, logger *slog.Logger) (UpdateProcessor, error)
+// UpdateProcessorFactory makes a data source that delivers to the given sink. It does not start it. The sink is never
+// nil. The client closes idle connections of the settings' HTTP client when it is closed; nothing else of the settings
+// has to be released.
+type UpdateProcessorFactory func(settings ClientSettings, sink DataSourceUpdateSink) (UpdateProcessor, error)
 
 // FeatureRequester fetches all data in one request; a polling data source calls it.
 type FeatureRequester interface {
@@ -62,4 +60,11 @@ type DataSourceUpdateSink interface {
 
 	// DataStoreStatus tells of the store, so that the data source notices when all data is needed again.
 	DataStoreStatus() DataStoreStatusProvider
+}
+
+// EnvironmentIDSink is an optional ability of a [DataSourceUpdateSink]: it takes the identifier of the environment whose
+// flags are delivered, which hooks then see. Without it, nobody wants to know.
+type EnvironmentIDSink interface {
+	// SetEnvironmentID sets the identifier. It is called before the data that came with it is delivered.
+	SetEnvironmentID(id string)
 }

@@ -233,7 +233,7 @@ func TestSource_Start_UnknownPropertyIsLogged(t *testing.T) {
 	} {
 		var log bytes.Buffer
 		s := newSink()
-		source, err := filedata.Source(filedata.Options{Paths: []string{path}})(s, slog.New(slog.NewTextHandler(&log, nil)))
+		source, err := filedata.Source(filedata.Options{Paths: []string{path}})(core.ClientSettings{Logger: slog.New(slog.NewTextHandler(&log, nil))}, s)
 		require.NoError(t, err)
 		source.Start(t.Context())
 		s.waitForState(t, core.DataSourceValid)
@@ -258,7 +258,7 @@ func TestSource_InvalidOptions(t *testing.T) {
 		{"Debounce -1ns is negative", filedata.Options{Paths: []string{"a"}, Debounce: -1}},
 		{"PollInterval -1ns is negative", filedata.Options{Paths: []string{"a"}, PollInterval: -1}},
 	} {
-		_, err := filedata.Source(tc.options)(newSink(), slog.Default())
+		_, err := filedata.Source(tc.options)(core.ClientSettings{}, newSink())
 		require.ErrorIs(t, err, core.ErrInvalid)
 		require.ErrorContains(t, err, tc.want)
 	}

@@ -266,7 +266,7 @@ func TestSource_Stop_EndsEverything(t *testing.T) {
 
 func TestSource_Stop_BeforeStart(t *testing.T) {
 	s := newSink()
-	source, err := filedata.Source(watching(write(t, "f.json", text(1))))(s, nil)
+	source, err := filedata.Source(watching(write(t, "f.json", text(1))))(core.ClientSettings{}, s)
 	require.NoError(t, err)
 	source.Stop()
 	source.Start(t.Context())

@@ -149,7 +149,7 @@ func eventually(t *testing.T, condition func() bool, message string, args ...any
 // start makes and starts a source that is stopped, and waited for, when the test ends.
 func start(t *testing.T, s *sink, options filedata.Options) core.UpdateProcessor {
 	t.Helper()
-	source, err := filedata.Source(options)(s, slog.New(slog.DiscardHandler))
+	source, err := filedata.Source(options)(core.ClientSettings{Logger: slog.New(slog.DiscardHandler)}, s)
 	require.NoError(t, err)
 	source.Start(t.Context())
 	t.Cleanup(func() {

@@ -14,7 +14,8 @@ import (
 //
 // Stop does not wait; the data source's goroutine and its watches are gone when Done is closed.
 func Source(options Options) core.UpdateProcessorFactory {
-	return func(sink core.DataSourceUpdateSink, logger *slog.Logger) (core.UpdateProcessor, error) {
+	return func(settings core.ClientSettings, sink core.DataSourceUpdateSink) (core.UpdateProcessor, error) {
+		logger := settings.WithDefaults().Logger
 		if err := options.validate(); err != nil {
 			return nil, err
 		}

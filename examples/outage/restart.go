@@ -21,7 +21,7 @@ func restart(ctx context.Context, o options, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	client, err := cleat.New(ctx, cleat.Config{Store: store, Cache: caching.Options{ReadTimeout: patience}})
+	client, err := cleat.New(ctx, cleat.Config{Daemon: true, Store: store, Cache: caching.Options{ReadTimeout: patience}})
 	if client != nil {
 		defer func() { err = errors.Join(err, client.Close()) }()
 	}

@@ -35,7 +35,7 @@ func TestRun_StoreAlone(t *testing.T) {
 
 	store, err := sqlitestore.New(t.Context(), "flags.db", nil)
 	require.NoError(t, err)
-	client, err := cleat.New(t.Context(), cleat.Config{Store: store})
+	client, err := cleat.New(t.Context(), cleat.Config{Daemon: true, Store: store})
 	require.NoError(t, err)
 	visitor := ldcontext.NewBuilder("ana").SetString("country", "DE").Build()
 	require.True(t, client.BoolVariation(t.Context(), "checkout-express-button", visitor, false))

@@ -1,0 +1,21 @@
+// Package polling is a data source that asks the flag service for everything at intervals. Streaming brings changes
+// sooner and costs less; polling is for networks in which no connection can stay open.
+//
+// # Protocol
+//
+// A poll is a request for <base>/sdk/latest-all, answered by one JSON object. [Requester] makes it: it accepts compressed
+// answers, and repeats the entity tag of the last one, so that the service need not send what has not changed.
+//
+// # Errors
+//
+// No error is final. After one, the data source is interrupted, the last data stays in use, and it polls again at the
+// next interval; while there has been no data at all, after a second, then two, and so on up to the interval. After an
+// error that waiting will hardly heal, such as a refused SDK key or a certificate that cannot be trusted, it polls again
+// in 5 minutes. Up to half of these delays is taken away at random, but no less than the interval is left of 5 minutes.
+// Two polls in succession that succeed make it forget past errors.
+//
+// # Store
+//
+// When the data store turns stale, the data source polls at once, and delivers what it got last if that has not changed.
+// It does the same at the next interval if a store that does not monitor itself refuses the data.
+package polling

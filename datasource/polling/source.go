@@ -1,0 +1,75 @@
+package polling
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/flagservice"
+)
+
+// Source returns what makes a data source that polls the flag service. Options that cannot be used are reported by the
+// factory, in an error wrapping [core.ErrInvalid] that names all of them; nothing is fetched before Start.
+//
+// Stop does not wait; the data source's goroutine and its request are gone when Done is closed.
+func Source(options Options) core.UpdateProcessorFactory {
+	return func(settings core.ClientSettings, sink core.DataSourceUpdateSink) (core.UpdateProcessor, error) {
+		if err := options.validate(); err != nil {
+			return nil, err
+		}
+		settings = settings.WithDefaults()
+		options := options.withDefaults(settings).limitInterval(settings.Logger)
+		if options.Requester == nil {
+			requester, err := NewRequester(settings, options)
+			if err != nil {
+				return nil, err
+			}
+			options.Requester = requester
+		}
+		return &source{
+			Operation: flagservice.NewOperation(),
+			options:   options,
+			sink:      sink,
+			logger:    settings.Logger,
+			store:     make(chan struct{}, 1),
+			backoff:   flagservice.Backoff{Initial: min(firstDelay, options.Interval), Max: options.Interval},
+			reporter:  flagservice.Reporter{Sink: sink, Logger: settings.Logger, What: "polling for flag data"},
+		}, nil
+	}
+}
+
+// source is a polling data source. What is not protected belongs to the goroutine that Start starts.
+type source struct {
+	*flagservice.Operation
+
+	options Options
+	sink    core.DataSourceUpdateSink
+	logger  *slog.Logger
+	store   chan struct{} // holds a token if the status of the store has changed
+	stale   atomic.Bool   // the store has asked for everything again
+
+	backoff     flagservice.Backoff
+	reporter    flagservice.Reporter
+	successes   int               // how many polls in succession have succeeded
+	current     []core.Collection // the last good data; nil before there is any
+	refused     bool              // the store has refused current
+	initialized atomic.Bool
+}
+
+var _ core.UpdateProcessor = (*source)(nil)
+
+func (s *source) Start(ctx context.Context) { s.Run(ctx, s.run) }
+
+func (s *source) Initialized() bool { return s.initialized.Load() }
+
+// noticeStore is called by the store's status provider, on a goroutine that is not ours.
+func (s *source) noticeStore(status core.DataStoreStatus) {
+	if status.Stale {
+		s.stale.Store(true)
+	}
+	select {
+	case s.store <- struct{}{}:
+	default:
+	}
+}

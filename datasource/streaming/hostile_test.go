@@ -1,0 +1,110 @@
+package streaming_test
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/mockservice"
+)
+
+func TestSource_Event_TooLarge(t *testing.T) {
+	for name, beginning := range map[string]string{
+		"a line that never ends":  "data: ",
+		"an event without an end": "data: {}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				r.options.MaxEventSize = 100_000
+				r.service.Next(mockservice.StreamPath, endless(beginning))
+				r.start()
+				r.requireInterrupted(core.DataSourceErrorInvalidData)
+				r.awaitRequests(2)
+				r.requireState(core.DataSourceValid)
+			})
+		})
+	}
+}
+
+// endless repeats a text until nobody wants to read it any more.
+func endless(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", sse)
+		for r.Context().Err() == nil {
+			if _, err := io.WriteString(w, strings.Repeat(text, 100)); err != nil {
+				return
+			}
+		}
+	}
+}
+
+func TestSource_Redirect_KeepsTheKeyFromOtherHosts(t *testing.T) {
+	for target, wantKey := range map[string]string{
+		"/elsewhere":                    mockservice.SDKKey,
+		mockservice.URL + "/elsewhere":  mockservice.SDKKey,
+		"http://evil.test/elsewhere":    "",
+		"http://evilflags.te/elsewhere": "",
+	} {
+		t.Run(target, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				r.service.Next(mockservice.StreamPath, func(w http.ResponseWriter, r *http.Request) {
+					http.Redirect(w, r, target, http.StatusTemporaryRedirect)
+				})
+				r.start()
+				redirected := r.service.Requests("/elsewhere")
+				require.Len(t, redirected, 1)
+				require.Equal(t, wantKey, redirected[0].Header.Get("Authorization"))
+				require.Equal(t, 404, r.requireInterrupted(core.DataSourceErrorResponse).HTTPStatus)
+			})
+		})
+	}
+}
+
+func TestSource_Log_OncePerTransitionAndWithoutSecrets(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		var log strings.Builder
+		r.adapt = func(settings *core.ClientSettings) { settings.Logger = slog.New(slog.NewTextHandler(&log, nil)) }
+		for range 5 {
+			r.service.Next(mockservice.StreamPath, respond(503))
+		}
+		r.service.Next(mockservice.StreamPath, respond(401), respond(401))
+		r.start()
+		r.awaitRequests(8)
+		r.stop()
+		require.Equal(t, 1, strings.Count(log.String(), "answered 503"), log.String())
+		require.Equal(t, 1, strings.Count(log.String(), "level=ERROR"), log.String())
+		require.Contains(t, log.String(), "check the SDK key")
+		require.Equal(t, 1, strings.Count(log.String(), "works again"))
+		require.NotContains(t, log.String(), mockservice.SDKKey)
+		require.NotContains(t, log.String(), "http://")
+		r.source = nil
+	})
+}
+
+func TestSource_Put_Large(t *testing.T) {
+	service, sink := mockservice.New(t), mockservice.NewSink()
+	const flags = 200
+	var data strings.Builder
+	data.WriteString(`{"flags":{`)
+	for i := range flags {
+		comma := map[bool]string{true: "", false: ","}[i == 0]
+		_, _ = fmt.Fprintf(&data, `%s"f%d":{"key":"f%d","version":1,"variations":["%s"]}`, comma, i, i, strings.Repeat("v", largePut/flags))
+	}
+	data.WriteString(`},"segments":{}}`)
+	require.Greater(t, data.Len(), largePut)
+	service.SetData(data.String())
+
+	source := newSource(t, service, sink)
+	source.Start(t.Context())
+	require.Eventually(t, source.Initialized, time.Minute, 10*time.Millisecond)
+	require.Len(t, sink.Items(), flags)
+	source.Stop()
+	<-source.Done()
+}

@@ -1,0 +1,201 @@
+package streaming_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/datasource/streaming"
+	"github.com/cleatdev/cleat/internal/mockservice"
+)
+
+func TestSource_Start_DeliversEverything(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.service.SetEnvironmentID("env-1")
+		r.start()
+		require.Equal(t, map[string]string{
+			"features/a": flag("a", 1),
+			"segments/s": `{"key":"s","version":1}`,
+		}, r.sink.Items())
+		require.True(t, r.source.Initialized())
+		require.Equal(t, "env-1", r.sink.EnvironmentID())
+		require.Equal(t, []mockservice.Report{{State: core.DataSourceValid}}, r.sink.Reports())
+	})
+}
+
+func TestSource_Request_HasHeadersAndPath(t *testing.T) {
+	for _, base := range []string{"http://relay.test/under", "http://relay.test/under/", "http://user:pass@relay.test/under"} {
+		inBubble(t, func(r *rig) {
+			r.options = streaming.Options{BaseURI: base, PayloadFilter: "my.Filter-1"}
+			r.adapt = func(settings *core.ClientSettings) { settings.Headers.Set("X-Launchdarkly-Tags", "application-id/x") }
+			r.start()
+			requests := r.service.Requests("/under/all")
+			require.Len(t, requests, 1)
+			require.Equal(t, http.MethodGet, requests[0].Method)
+			require.Equal(t, "filter=my.Filter-1", requests[0].URL.RawQuery)
+			require.Equal(t, []string{mockservice.SDKKey}, requests[0].Header["Authorization"])
+			require.Equal(t, "text/event-stream", requests[0].Header.Get("Accept"))
+			require.Equal(t, "application-id/x", requests[0].Header.Get("X-LaunchDarkly-Tags"))
+		})
+	}
+}
+
+func TestSource_Request_LeavesOutInvalidFilter(t *testing.T) {
+	for _, filter := range []string{"", "a b", "-a", "encoding necessary +! %& ( )", "ä", "a\n"} {
+		inBubble(t, func(r *rig) {
+			r.options.PayloadFilter = filter
+			r.start()
+			require.Empty(t, r.service.Requests(mockservice.StreamPath)[0].URL.RawQuery)
+		})
+	}
+}
+
+func TestSource_Patch_Upserts(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.start()
+		r.send("patch", `{"path":"/flags/a","data":`+flag("a", 2)+`}`)
+		r.send("patch", `{"data":`+flag("b/c", 1)+`,"path":"/flags/b/c"}`)
+		r.send("patch", `{"path":"/segments/s","data":{"key":"s","version":7}}`)
+		r.requireFlag("a", flag("a", 2))
+		r.requireFlag("b/c", flag("b/c", 1))
+		require.JSONEq(t, `{"key":"s","version":7}`, r.sink.Items()["segments/s"])
+		require.Equal(t, 1, r.requests())
+	})
+}
+
+func TestSource_Delete_Deletes(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.start()
+		r.send("delete", `{"path":"/flags/a","version":2}`)
+		r.send("delete", `{"path":"/segments/never-seen","version":3}`)
+		r.requireFlag("a", `{"key":"a","version":2,"deleted":true}`)
+		require.JSONEq(t, `{"key":"never-seen","version":3,"deleted":true}`, r.sink.Items()["segments/never-seen"])
+	})
+}
+
+func TestSource_Put_ReplacesEverything(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.start()
+		r.service.SendData(`{"flags":{"b":` + flag("b", 1) + `}}`)
+		pass(0)
+		require.Equal(t, map[string]string{"features/b": flag("b", 1)}, r.sink.Items())
+		r.send("put", `{"data":{}}`)
+		require.Empty(t, r.sink.Items())
+		require.Equal(t, 3, r.sink.Inits())
+	})
+}
+
+func TestSource_Event_Ignored(t *testing.T) {
+	for name, event := range map[string][2]string{
+		"unknown name":         {"whatever", `{}`},
+		"unknown name no JSON": {"whatever", `not JSON`},
+		"unknown path kind":    {"patch", `{"path":"/cats/Jack","data":{}}`},
+		"unknown bad data":     {"patch", `{"path":"/cats/Jack","data":5}`},
+		"unknown delete":       {"delete", `{"path":"/cats/Jack","version":1}`},
+		"path without slash":   {"patch", `{"path":"flags/a","data":true}`},
+		"part of everything":   {"put", `{"path":"/flags","data":{"flags":{}}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				r.start()
+				r.send(event[0], event[1])
+				r.send("patch", `{"path":"/flags/a","data":`+flag("a", 2)+`}`)
+				r.requireFlag("a", flag("a", 2))
+				require.Equal(t, 1, r.requests())
+				r.requireState(core.DataSourceValid)
+			})
+		})
+	}
+}
+
+func TestSource_Event_MalformedDropsTheConnection(t *testing.T) {
+	for name, event := range map[string][2]string{
+		"put no JSON":               {"put", `{sorry`},
+		"put empty":                 {"put", ``},
+		"put without data":          {"put", `{"path":"/"}`},
+		"put data null":             {"put", `{"path":"/","data":null}`},
+		"put flags no object":       {"put", `{"data":{"flags":true,"segments":{}}}`},
+		"put flag no object":        {"put", `{"data":{"flags":{"a":true}}}`},
+		"put flag bad model":        {"put", `{"data":{"flags":{"a":{"key":"a","version":2,"variations":5}}}}`},
+		"put flag bad version":      {"put", `{"data":{"flags":{"a":{"key":"a","version":"2"}}}}`},
+		"put segment bad model":     {"put", `{"data":{"segments":{"a":{"key":"a","version":2,"included":{}}}}}`},
+		"put trailing text":         {"put", `{"data":{"flags":{}}} x`},
+		"put an array":              {"put", `[]`},
+		"patch no JSON":             {"patch", `{sorry`},
+		"patch no object":           {"patch", `{"path":"/flags/x","data":true}`},
+		"patch bad model":           {"patch", `{"path":"/flags/x","data":{"rules":{}}}`},
+		"patch without data":        {"patch", `{"path":"/flags/x"}`},
+		"patch without path":        {"patch", `{"data":{}}`},
+		"patch without key":         {"patch", `{"path":"/flags/","data":{}}`},
+		"delete no JSON":            {"delete", `{sorry`},
+		"delete bad version":        {"delete", `{"path":"/flags/x","version":"no"}`},
+		"delete fractional version": {"delete", `{"path":"/flags/x","version":1.5}`},
+		"delete without version":    {"delete", `{"path":"/flags/x"}`},
+		"delete cut short":          {"delete", `{"path":"/flags/x","version":"no"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				r.start()
+				r.service.SetData(flagData(2))
+				r.send(event[0], event[1])
+				r.requireInterrupted(core.DataSourceErrorInvalidData, `"`+event[0]+`"`)
+				r.requireFlag("a", flag("a", 1)) // the last good data stays
+				require.Zero(t, r.service.Streams())
+
+				pass(streaming.DefaultInitialRetryDelay)
+				require.Equal(t, 2, r.requests())
+				r.requireFlag("a", flag("a", 2))
+				r.requireState(core.DataSourceValid)
+			})
+		})
+	}
+}
+
+func TestSource_Stop_EndsTheConnection(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.start()
+		require.Equal(t, 1, r.service.Streams())
+		r.stop()
+		pass(0)
+		require.Zero(t, r.service.Streams())
+		r.source.Start(r.t.Context())
+		pass(time.Hour)
+		require.Equal(t, 1, r.requests())
+		r.source.Stop()
+	})
+}
+
+func TestSource_Stop_WithoutStart(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		source, err := streaming.Source(streaming.Options{})(r.service.Settings(), r.sink)
+		require.NoError(t, err)
+		source.Stop()
+		<-source.Done()
+		source.Start(r.t.Context())
+		pass(time.Hour)
+		require.Zero(t, r.requests())
+	})
+}
+
+func TestSource_Options_Refused(t *testing.T) {
+	sink := mockservice.NewSink()
+	for want, options := range map[string]streaming.Options{
+		"InitialRetryDelay": {InitialRetryDelay: -1},
+		"ReadTimeout":       {ReadTimeout: -1},
+		"ResponseTimeout":   {ResponseTimeout: -1},
+		"MaxEventSize":      {MaxEventSize: -1},
+		"https://host":      {BaseURI: "ftp://user:secret@host"},
+		"base URI":          {BaseURI: "http://user:secret@[host"},
+	} {
+		_, err := streaming.Source(options)(core.ClientSettings{}, sink)
+		require.ErrorIs(t, err, core.ErrInvalid)
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "secret")
+	}
+	_, err := streaming.Source(streaming.Options{})(core.ClientSettings{SDKKey: "secret\nkey"}, sink)
+	require.ErrorIs(t, err, core.ErrInvalid)
+	require.NotContains(t, err.Error(), "secret")
+}

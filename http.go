@@ -1,0 +1,147 @@
+package cleat
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// DefaultConnectTimeout is how long a client tries to connect to the flag service by default.
+const DefaultConnectTimeout = 3 * time.Second
+
+// HTTPOptions says how a client reaches the flag service.
+type HTTPOptions struct {
+	// ProxyURL is the proxy for all requests, such as http://user:password@proxy:3128. Without one, the environment
+	// variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY are followed. It appears in no error with its password.
+	ProxyURL string
+
+	// CAFile is a file of certificates in PEM form; a server whose certificate was issued by one of them is trusted,
+	// besides those that the system trusts.
+	CAFile string
+
+	// InsecureSkipVerify is true if the server's certificate is not to be checked at all. Then anybody on the way can read
+	// the SDK key; it is for tests.
+	InsecureSkipVerify bool
+
+	// ConnectTimeout is how long to try to make a connection, the TLS handshake included; 0 means 3 s.
+	ConnectTimeout time.Duration
+
+	// Header is sent with every request besides the headers that the client needs itself, which it does not replace.
+	Header http.Header
+
+	// Transport sends the requests if it is not nil; ProxyURL, CAFile, InsecureSkipVerify and ConnectTimeout must then be
+	// zero.
+	Transport http.RoundTripper
+}
+
+// newClient makes a client of the options. It has no limit on the time of a whole request, because a stream has none.
+func (o *HTTPOptions) newClient() (*http.Client, error) {
+	if o.Transport != nil {
+		if o.ProxyURL != "" || o.CAFile != "" || o.InsecureSkipVerify || o.ConnectTimeout != 0 {
+			return nil, errors.New("has a Transport, beside which ProxyURL, CAFile, InsecureSkipVerify and ConnectTimeout " +
+				"have no effect; set them in the Transport")
+		}
+		return &http.Client{Transport: o.Transport}, nil
+	}
+	timeout := o.ConnectTimeout
+	switch {
+	case timeout < 0:
+		return nil, fmt.Errorf(".ConnectTimeout is negative: %v", timeout)
+	case timeout == 0:
+		timeout = DefaultConnectTimeout
+	}
+	proxy, err := o.proxy()
+	if err != nil {
+		return nil, err
+	}
+	roots, err := o.roots()
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = proxy
+	transport.DialContext = (&net.Dialer{Timeout: timeout, KeepAlive: time.Minute}).DialContext
+	transport.TLSHandshakeTimeout = timeout
+	transport.TLSClientConfig = &tls.Config{
+		RootCAs:            roots,
+		InsecureSkipVerify: o.InsecureSkipVerify, //nolint:gosec // whoever sets it has read what it means
+		MinVersion:         tls.VersionTLS12,
+	}
+	return &http.Client{Transport: transport}, nil
+}
+
+func (o *HTTPOptions) proxy() (func(*http.Request) (*url.URL, error), error) {
+	if o.ProxyURL == "" {
+		return http.ProxyFromEnvironment, nil
+	}
+	proxy, err := url.Parse(o.ProxyURL)
+	if err != nil || proxy.Host == "" {
+		return nil, errors.New(".ProxyURL is not of the form http://host:port")
+	}
+	switch proxy.Scheme {
+	case "http", "https", "socks5", "socks5h":
+		return http.ProxyURL(proxy), nil
+	}
+	return nil, fmt.Errorf(".ProxyURL has the scheme %q; http, https, socks5 and socks5h are known", proxy.Scheme)
+}
+
+// roots returns the certificates to trust; nil means those of the system.
+func (o *HTTPOptions) roots() (*x509.CertPool, error) {
+	if o.CAFile == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(o.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf(".CAFile cannot be read: %w", err)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool() // a machine without certificates of its own still trusts the file
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf(".CAFile %s contains no certificate in PEM form", o.CAFile)
+	}
+	return roots, nil
+}
+
+// validateHeader returns an error that names the first header that cannot be sent.
+func (o *HTTPOptions) validateHeader() error {
+	for name, values := range o.Header {
+		if name == "" || strings.ContainsFunc(name, notInHeaderName) {
+			return fmt.Errorf(".Header has the name %q, which no header can have", name)
+		}
+		for _, value := range values {
+			if !isHeaderValue(value) {
+				return fmt.Errorf(".Header has a value under %s that contains characters that no header can have", name)
+			}
+		}
+	}
+	return nil
+}
+
+// notInHeaderName reports whether the character is not one of a token as RFC 9110 defines it.
+func notInHeaderName(r rune) bool {
+	return !isASCIIAlphanumeric(r) && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+}
+
+func isHeaderValue(value string) bool {
+	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == '\x7f' })
+}
+
+// newHTTPClient makes the client's HTTP client, or says what is wrong with the options.
+func (c *Config) newHTTPClient() (*http.Client, error) {
+	client, err := c.HTTP.newClient()
+	if err = errors.Join(err, c.HTTP.validateHeader()); err != nil {
+		return nil, fmt.Errorf("cleat: %w: Config.HTTP%w", core.ErrInvalid, err)
+	}
+	return client, nil
+}

@@ -1,0 +1,227 @@
+package flagservice
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// ErrInvalidData is wrapped by errors that say that the flag service sent something that cannot be understood.
+var ErrInvalidData = errors.New("the flag service sent data that cannot be understood")
+
+// ReadAll reads {"flags":{…},"segments":{…}}, the form of an answer to a poll. A collection that is missing or null is
+// empty.
+func ReadAll(r io.Reader) ([]core.Collection, error) {
+	p := newParser(r)
+	data, err := p.all()
+	if err == nil {
+		err = p.end()
+	}
+	if err != nil {
+		return nil, p.explain(err)
+	}
+	return data, nil
+}
+
+// ReadPut reads {"path":"/","data":{"flags":{…},"segments":{…}}}, a stream's event for everything. ok is false if the
+// path says that it is about something else, which is to be ignored; without a path it is about everything.
+func ReadPut(r io.Reader) (data []core.Collection, ok bool, err error) {
+	p := newParser(r)
+	data, ok, err = p.put()
+	if err == nil {
+		err = p.end()
+	}
+	switch {
+	case err != nil:
+		return nil, false, p.explain(err)
+	case !ok:
+		return nil, false, nil
+	case data == nil:
+		return nil, false, fmt.Errorf(`%w: "data" is missing`, ErrInvalidData)
+	default:
+		return data, true, nil
+	}
+}
+
+// parser reads JSON from a stream and copies single values out of it.
+type parser struct {
+	source  *source
+	decoder *json.Decoder
+}
+
+func newParser(r io.Reader) *parser {
+	s := &source{reader: r}
+	return &parser{source: s, decoder: json.NewDecoder(s)}
+}
+
+// source remembers why reading failed, to tell a connection that breaks from text that ends too early.
+type source struct {
+	reader io.Reader
+	err    error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
+}
+
+// explain returns what an error of the decoder is due to.
+func (p *parser) explain(err error) error {
+	if p.source.err != nil {
+		return p.source.err
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("%w: %w", ErrInvalidData, err)
+}
+
+func (p *parser) put() (data []core.Collection, ok bool, err error) {
+	ok = true
+	err = p.object("the event", func(name string) error {
+		switch {
+		case name == "path":
+			var path string
+			if err := p.decoder.Decode(&path); err != nil {
+				return fmt.Errorf(`"path": %w`, err)
+			}
+			ok = path == "/" || path == ""
+			return nil
+		case name == "data" && ok:
+			var err error
+			data, err = p.all()
+			return err
+		default:
+			return p.skip()
+		}
+	})
+	return data, ok, err
+}
+
+func (p *parser) all() ([]core.Collection, error) {
+	collections := map[core.DataKind][]core.KeyedItem{}
+	err := p.object("the data", func(name string) (err error) {
+		kind, ok := kinds()[name]
+		if !ok {
+			return p.skip()
+		}
+		collections[kind], err = p.collection(kind, name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	data := make([]core.Collection, 0, len(core.BuiltInKinds()))
+	for _, kind := range core.BuiltInKinds() {
+		data = append(data, core.Collection{Kind: kind, Items: collections[kind]})
+	}
+	return data, nil
+}
+
+// kinds returns the names of the collections.
+func kinds() map[string]core.DataKind {
+	return map[string]core.DataKind{"flags": core.Flags, "segments": core.Segments}
+}
+
+// collection reads an object of items by key. Of a key that is there twice, the last item counts. What stands under an
+// empty key is skipped: it cannot be asked for, and no store takes it.
+func (p *parser) collection(kind core.DataKind, name string) ([]core.KeyedItem, error) {
+	var items []core.KeyedItem
+	seen := map[string]int{}
+	err := p.objectOrNull(`"`+name+`"`, func(key string) error {
+		if key == "" {
+			return p.skip()
+		}
+		var text json.RawMessage
+		if err := p.decoder.Decode(&text); err != nil {
+			return fmt.Errorf("%q in %q: %w", key, name, err)
+		}
+		item, err := parseItem(kind, text)
+		if err != nil {
+			return fmt.Errorf("%q in %q: %w", key, name, err)
+		}
+		if i, again := seen[key]; again {
+			items[i].Item = item
+			return nil
+		}
+		seen[key] = len(items)
+		items = append(items, core.KeyedItem{Key: key, Item: item})
+		return nil
+	})
+	return items, err
+}
+
+// parseItem makes an item and makes sure that it can be evaluated.
+func parseItem(kind core.DataKind, text []byte) (*core.Item, error) {
+	item, err := core.ParseItem(text)
+	if err != nil || item.Deleted() {
+		return item, err
+	}
+	if kind == core.Segments {
+		_, err = item.Segment()
+	} else {
+		_, err = item.Flag()
+	}
+	return item, err
+}
+
+// object reads an object and calls member for each property, which has to read the value.
+func (p *parser) object(what string, member func(name string) error) error {
+	token, err := p.decoder.Token()
+	if err != nil {
+		return err
+	}
+	if token != json.Delim('{') {
+		return fmt.Errorf("%s is not an object", what)
+	}
+	return p.members(member)
+}
+
+func (p *parser) objectOrNull(what string, member func(name string) error) error {
+	token, err := p.decoder.Token()
+	if err != nil || token == nil {
+		return err
+	}
+	if token != json.Delim('{') {
+		return fmt.Errorf("%s is not an object", what)
+	}
+	return p.members(member)
+}
+
+func (p *parser) members(member func(name string) error) error {
+	for p.decoder.More() {
+		name, err := p.decoder.Token()
+		if err != nil {
+			return err
+		}
+		if err := member(name.(string)); err != nil {
+			return err
+		}
+	}
+	_, err := p.decoder.Token()
+	return err
+}
+
+// skip reads a value and forgets it.
+func (p *parser) skip() error {
+	var ignored json.RawMessage
+	return p.decoder.Decode(&ignored)
+}
+
+// end makes sure that nothing follows.
+func (p *parser) end() error {
+	_, err := p.decoder.Token()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("something follows the JSON object")
+	}
+	return err
+}

@@ -1,0 +1,124 @@
+package flagservice
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+func TestReadAll_KeepsTheTextOfItems(t *testing.T) {
+	const flag = `{ "key":"a", "version": 3,"variations":[1.50,"ü\u00fc"], "new": {"x":[ ]} }`
+	data, err := ReadAll(strings.NewReader(` {"other":[{}],"flags":{"a":` + flag + `,"d":{"version":4,"deleted":true}},"segments":null} `))
+	require.NoError(t, err)
+	require.Equal(t, []core.DataKind{core.Segments, core.Flags}, []core.DataKind{data[0].Kind, data[1].Kind})
+	require.Empty(t, data[0].Items)
+	require.Len(t, data[1].Items, 2)
+	require.Equal(t, "a", data[1].Items[0].Key)
+	require.True(t, bytes.Equal([]byte(flag), data[1].Items[0].Item.JSON()))
+	require.Equal(t, 3, data[1].Items[0].Item.Version())
+	require.True(t, data[1].Items[1].Item.Deleted())
+}
+
+func TestReadAll_LastOfEqualKeysCounts(t *testing.T) {
+	data, err := ReadAll(strings.NewReader(`{"flags":{"a":{"version":1},"b":{"version":1},"a":{"version":2}}}`))
+	require.NoError(t, err)
+	require.Len(t, data[1].Items, 2)
+	require.Equal(t, 2, data[1].Items[0].Item.Version())
+}
+
+func TestReadAll_EmptyKeyIsSkipped(t *testing.T) {
+	data, err := ReadAll(strings.NewReader(`{"flags":{"":{"version":1},"b":{"version":1},"":5}}`))
+	require.NoError(t, err)
+	require.Len(t, data[1].Items, 1)
+	require.Equal(t, "b", data[1].Items[0].Key)
+}
+
+func TestReadAll_ErrorOfTheReaderIsKept(t *testing.T) {
+	broken := errors.New("broken")
+	_, err := ReadAll(io.MultiReader(strings.NewReader(`{"flags":{"a":`), iotest.ErrReader(broken)))
+	require.ErrorIs(t, err, broken)
+	require.NotErrorIs(t, err, ErrInvalidData)
+}
+
+func TestReadPut_Path(t *testing.T) {
+	for text, want := range map[string]bool{
+		`{"data":{}}`:                true,
+		`{"path":"/","data":{}}`:     true,
+		`{"data":{},"path":"/"}`:     true,
+		`{"path":"","data":{}}`:      true,
+		`{"path":"/flags","data":5}`: false,
+	} {
+		data, ok, err := ReadPut(strings.NewReader(text))
+		require.NoError(t, err, text)
+		require.Equal(t, want, ok, text)
+		require.Equal(t, want, data != nil, text)
+	}
+}
+
+func FuzzReadPut(f *testing.F) {
+	for _, seed := range []string{
+		`{"path":"/","data":{"flags":{"a":{"version":1}},"segments":{}}}`, `{"data":null}`, `[]`, ``, `{"data":{"flags":{"a":[`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		data, ok, err := ReadPut(strings.NewReader(text))
+		if err != nil {
+			require.ErrorIs(t, err, ErrInvalidData)
+			require.False(t, ok)
+		}
+		for _, collection := range data {
+			for _, item := range collection.Items {
+				require.NotEmpty(t, item.Key)
+				require.NotNil(t, item.Item)
+			}
+		}
+	})
+}
+
+func FuzzReadUpdate(f *testing.F) {
+	for _, seed := range []string{
+		`{"path":"/flags/a","data":{"version":1}}`, `{"path":"/segments/a","version":1e3}`, `{"path":"/flags/","version":-1}`, `7`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, read := range []func(string) (Update, bool, error){ReadPatch, ReadDelete} {
+			update, ok, err := read(text)
+			if err != nil {
+				require.ErrorIs(t, err, ErrInvalidData)
+			}
+			require.Equal(t, ok, update.Key != "")
+		}
+	})
+}
+
+// BenchmarkReadAll_10000Flags reads an environment of ordinary flags.
+func BenchmarkReadAll_10000Flags(b *testing.B) {
+	var text strings.Builder
+	text.WriteString(`{"flags":{`)
+	for i := range 10_000 {
+		if i > 0 {
+			text.WriteByte(',')
+		}
+		_, _ = fmt.Fprintf(&text, `"flag-%d":{"key":"flag-%d","version":%d,"on":true,"salt":"abc","variations":[true,false],`+
+			`"offVariation":1,"fallthrough":{"variation":0},"targets":[{"variation":0,"values":["ann","bob","cyd"]}],`+
+			`"rules":[{"id":"r%d","variation":1,"clauses":[{"attribute":"country","op":"in","values":["ch","at","de"]}]}]}`, i, i, i, i)
+	}
+	text.WriteString(`},"segments":{}}`)
+	b.SetBytes(int64(text.Len()))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ReadAll(strings.NewReader(text.String())); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

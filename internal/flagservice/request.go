@@ -1,0 +1,128 @@
+package flagservice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// Endpoint is where requests of one sort go, and with what. It is safe for concurrent use.
+type Endpoint struct {
+	client  *http.Client
+	url     string
+	headers http.Header
+}
+
+// NewEndpoint returns the endpoint with the given path under a base URI, which may end in a slash, with a query parameter
+// for the payload filter if that is not empty. A filter that cannot be one is logged and left out. An error wraps
+// [core.ErrInvalid].
+func NewEndpoint(settings core.ClientSettings, base, path, filter string) (*Endpoint, error) {
+	if strings.ContainsAny(settings.SDKKey, "\r\n\x00") {
+		return nil, fmt.Errorf("%w: the SDK key contains a line break, which no key has", core.ErrInvalid)
+	}
+	u, err := parseBase(base)
+	if err != nil {
+		return nil, err
+	}
+	u = u.JoinPath(path)
+	if filter = checkFilter(filter, settings.Logger); filter != "" {
+		query := u.Query()
+		query.Set("filter", filter)
+		u.RawQuery = query.Encode()
+	}
+	return &Endpoint{
+		client:  careful(settings.HTTPClient),
+		url:     u.String(),
+		headers: settings.RequestHeaders(),
+	}, nil
+}
+
+// parseBase parses a base URI. A user name and password in it are dropped: requests are authorized by the SDK key, so
+// that they would be of no use, and could only be seen by somebody.
+func parseBase(base string) (*url.URL, error) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the base URI cannot be read: %w", core.ErrInvalid, WithoutURL(err))
+	}
+	u.User, u.Fragment = nil, ""
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("%w: the base URI %q has not the form https://host", core.ErrInvalid, u.String())
+	}
+	return u, nil
+}
+
+// checkFilter returns the key of a payload filter, or "" if it cannot be one.
+func checkFilter(filter string, logger *slog.Logger) string {
+	valid := regexp.MustCompile(`^[a-zA-Z0-9][._\-a-zA-Z0-9]*$`)
+	if filter == "" || valid.MatchString(filter) {
+		return filter
+	}
+	logger.Error("cleat: the payload filter is ignored, so that everything is delivered: "+
+		"its key must begin with a letter or digit and consist of letters, digits, '.', '_' and '-'",
+		"filter", filter)
+	return ""
+}
+
+// careful returns a client that sends no SDK key over a connection that others can read because it was redirected from
+// one that they can't. The client itself drops the key when it is redirected to another host.
+func careful(client *http.Client) *http.Client {
+	const maxRedirects = 10
+	guarded := *client
+	guarded.CheckRedirect = func(request *http.Request, via []*http.Request) error {
+		if via[len(via)-1].URL.Scheme == "https" && request.URL.Scheme != "https" {
+			return errors.New("the flag service redirects from https to http, which would give the SDK key away")
+		}
+		if client.CheckRedirect != nil {
+			return client.CheckRedirect(request, via)
+		}
+		if len(via) >= maxRedirects {
+			return fmt.Errorf("the flag service redirects more than %d times", maxRedirects)
+		}
+		return nil
+	}
+	return &guarded
+}
+
+// Get sends a request with the given headers besides those that all requests have. The response is that of a server,
+// with whatever status; its body must be closed, best by [Discard].
+func (e *Endpoint) Get(ctx context.Context, headers http.Header) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url, http.NoBody)
+	if err != nil {
+		return nil, WithoutURL(err)
+	}
+	request.Header = e.headers.Clone()
+	for name, values := range headers {
+		request.Header[name] = values
+	}
+	response, err := e.client.Do(request)
+	if err != nil {
+		return nil, Cause(ctx, WithoutURL(err))
+	}
+	return response, nil
+}
+
+// Discard closes a body that nobody needs. It reads a little, so that the connection of a short error page can be used
+// again.
+func Discard(body io.ReadCloser) {
+	const enough = 8 << 10
+	_, _ = io.CopyN(io.Discard, body, enough)
+	_ = body.Close()
+}
+
+// AnnounceEnvironment tells the sink which environment the response is about, if both know of that.
+func AnnounceEnvironment(sink core.DataSourceUpdateSink, id string) {
+	if s, ok := sink.(core.EnvironmentIDSink); ok && id != "" {
+		s.SetEnvironmentID(id)
+	}
+}
+
+// EnvironmentID returns the identifier of the environment that a response is about; empty if it does not say.
+func EnvironmentID(headers http.Header) string { return headers.Get("X-Ld-Envid") }

@@ -1,0 +1,87 @@
+package cleat
+
+import (
+	"context"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
+	"github.com/launchdarkly/go-sdk-common/v3/ldmigration"
+	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+
+	"github.com/cleatdev/cleat/migrations"
+)
+
+var _ migrations.Client = (*Client)(nil)
+
+var migrationVariation = method{"MigrationVariation", ldvalue.StringType, false}
+
+// MigrationVariation returns the stage of a migration for the context, and a tracker for one operation in that stage,
+// to be given to [Client.TrackMigration] in the end. If the flag has no value that is a stage, the stage is the default
+// one. Package migrations does all of that by itself.
+func (c *Client) MigrationVariation(
+	ctx context.Context, key string, evalContext ldcontext.Context, defaultStage ldmigration.Stage,
+) (ldmigration.Stage, *migrations.OpTracker) {
+	var result evaluated
+	defaultValue := ldvalue.String(string(defaultStage))
+	evaluate := func() (detail ldreason.EvaluationDetail) {
+		result, detail = c.evaluateStage(ctx, key, &evalContext, defaultValue)
+		return detail
+	}
+	var detail ldreason.EvaluationDetail
+	if len(c.hooks.all) > 0 {
+		detail = c.hooks.evaluate(ctx, c.describe(migrationVariation, key, &evalContext, defaultValue), evaluate)
+	} else {
+		detail = evaluate()
+	}
+	return ldmigration.Stage(detail.Value.StringValue()), newOpTracker(key, evalContext, defaultStage, result, detail)
+}
+
+func (c *Client) evaluateStage(
+	ctx context.Context, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value,
+) (evaluated, ldreason.EvaluationDetail) {
+	var recorded prerequisites
+	result := c.evaluateKey(ctx, key, evalContext, recorded.record)
+	detail := migrationVariation.conclude(result.Detail, defaultValue)
+	if !isStage(detail.Value.StringValue()) {
+		detail = ldreason.NewEvaluationDetailForError(ldreason.EvalErrorWrongType, defaultValue)
+	}
+	if !c.events.off {
+		c.events.evaluation(migrationVariation, key, evalContext, defaultValue, result, detail, recorded)
+	}
+	return result, detail
+}
+
+func isStage(text string) bool {
+	_, err := ldmigration.ParseStage(text)
+	return err == nil
+}
+
+func newOpTracker(
+	key string, evalContext ldcontext.Context, defaultStage ldmigration.Stage, result evaluated,
+	detail ldreason.EvaluationDetail,
+) *migrations.OpTracker {
+	var version, samplingRatio, checkRatio ldvalue.OptionalInt
+	if flag := result.flag; flag != nil {
+		version, samplingRatio = ldvalue.NewOptionalInt(flag.Version), flag.SamplingRatio
+		if flag.Migration != nil {
+			checkRatio = flag.Migration.CheckRatio
+		}
+	}
+	return migrations.NewOpTracker(key, version, evalContext, detail, defaultStage, samplingRatio, checkRatio)
+}
+
+// TrackMigration records the operation that the tracker has measured. What is missing or contradicts itself is logged,
+// and nothing is recorded then.
+func (c *Client) TrackMigration(ctx context.Context, tracker *migrations.OpTracker) {
+	if tracker == nil {
+		c.logger.ErrorContext(ctx, "cleat: TrackMigration was called without a tracker")
+		return
+	}
+	event, err := tracker.Event()
+	switch {
+	case err != nil:
+		c.logger.ErrorContext(ctx, "cleat: an operation of a migration cannot be recorded", "error", err)
+	case !c.closed.Load():
+		c.events.processor.Send(event)
+	}
+}

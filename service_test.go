@@ -1,0 +1,285 @@
+package cleat
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/datasource/polling"
+	"github.com/cleatdev/cleat/datasource/streaming"
+	"github.com/cleatdev/cleat/internal/mockservice"
+	"github.com/cleatdev/cleat/memorystore"
+)
+
+const oneFlag = `{"flags":{"a":{"key":"a","version":1,"on":true,"fallthrough":{"variation":0},"variations":[true]}},"segments":{}}`
+
+// serviceConfig is the configuration of a client that uses the service and is a default one otherwise.
+func serviceConfig(service *mockservice.Service) Config {
+	return Config{
+		SDKKey: "sdk-key",
+		Endpoints: core.ServiceEndpoints{
+			Streaming: mockservice.URL, Polling: mockservice.URL + "/", Events: mockservice.URL,
+		},
+		HTTP:   HTTPOptions{Transport: service.Client().Transport},
+		Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+// inService runs a test in virtual time with a service that has one flag.
+func inService(t *testing.T, test func(t *testing.T, service *mockservice.Service)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		service := mockservice.New(t)
+		service.SetData(oneFlag)
+		test(t, service)
+	})
+}
+
+func newServiceClient(t *testing.T, config Config) *Client {
+	t.Helper()
+	client, err := New(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	return client
+}
+
+// deliveredEvents returns the events of all payloads that the service has got, without that of the diagnostics.
+func deliveredEvents(t *testing.T, service *mockservice.Service) (events []map[string]any) {
+	t.Helper()
+	for _, request := range service.Requests(mockservice.EventsPath) {
+		var payload []map[string]any
+		require.NoError(t, json.Unmarshal(request.Body, &payload))
+		events = append(events, payload...)
+	}
+	return events
+}
+
+func kindsOf(events []map[string]any) (kinds []string) {
+	for _, event := range events {
+		kinds = append(kinds, event["kind"].(string))
+	}
+	return kinds
+}
+
+// A client that has nothing but an SDK key streams flags and delivers events.
+func TestClient_ByDefault_StreamsFlagsAndDeliversEvents(t *testing.T) {
+	inService(t, func(t *testing.T, service *mockservice.Service) {
+		config := serviceConfig(service)
+		config.Application = Application{ID: "shop"}
+		config.Wrapper = Wrapper{Name: "frame"}
+		client, err := New(t.Context(), config)
+		require.NoError(t, err)
+		require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+		require.NoError(t, client.Identify(t.Context(), user))
+		require.NoError(t, client.Track(t.Context(), "bought", user))
+		service.Send("patch", `{"path":"/flags/a","data":{"key":"a","version":2,"on":false,"offVariation":1,"variations":[true,false]}}`)
+		synctest.Wait()
+		require.False(t, client.BoolVariation(t.Context(), "a", user, true))
+		require.NoError(t, client.Close())
+
+		stream := service.Requests(mockservice.StreamPath)
+		require.Len(t, stream, 1)
+		for _, request := range []mockservice.Request{stream[0], service.Requests(mockservice.EventsPath)[0]} {
+			require.Equal(t, "sdk-key", request.Header.Get("Authorization"))
+			require.Equal(t, "cleat/"+Version, request.Header.Get("User-Agent"))
+			require.Equal(t, "application-id/shop", request.Header.Get("X-LaunchDarkly-Tags"))
+			require.Equal(t, "frame", request.Header.Get("X-LaunchDarkly-Wrapper"))
+			require.Equal(t, stream[0].Header.Get("X-LaunchDarkly-Instance-Id"), request.Header.Get("X-LaunchDarkly-Instance-Id"))
+		}
+		events := deliveredEvents(t, service)
+		require.Equal(t, []string{"index", "identify", "custom", "summary"}, kindsOf(events))
+		counters := events[3]["features"].(map[string]any)["a"].(map[string]any)["counters"].([]any)
+		require.Len(t, counters, 2, "one for each version of the flag")
+		require.NotEmpty(t, service.Requests(mockservice.DiagnosticPath))
+	})
+}
+
+func TestClient_Polling_FollowsTheService(t *testing.T) {
+	inService(t, func(t *testing.T, service *mockservice.Service) {
+		config := serviceConfig(service)
+		config.DataSource = polling.Source(polling.Options{Interval: time.Minute})
+		client := newServiceClient(t, config)
+		require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+		service.SetData(strings.Replace(oneFlag, `"version":1,"on":true`, `"version":2,"on":false,"offVariation":0`, 1))
+		time.Sleep(2 * time.Minute)
+		_, detail := client.BoolVariationDetail(t.Context(), "a", user, false)
+		require.Equal(t, ldreason.EvalReasonOff, detail.Reason.GetKind())
+		require.Empty(t, service.Requests(mockservice.StreamPath))
+	})
+}
+
+// Nobody waits for a key that the service refuses, and a key that it accepts later works without a restart.
+func TestNew_ServiceRefusesTheKey_FailsAtOnceAndKeepsTrying(t *testing.T) {
+	inService(t, func(t *testing.T, service *mockservice.Service) {
+		service.Next(mockservice.StreamPath, mockservice.Status(http.StatusUnauthorized))
+		config := serviceConfig(service)
+		config.StartWait = time.Hour
+		began := time.Now()
+		client, err := New(t.Context(), config)
+		require.ErrorIs(t, err, ErrInitFailed)
+		require.ErrorContains(t, err, "401")
+		require.NotContains(t, err.Error(), "sdk-key")
+		require.Less(t, time.Since(began), time.Second)
+		defer func() { require.NoError(t, client.Close()) }()
+		require.False(t, client.BoolVariation(t.Context(), "a", user, false))
+		require.Equal(t, core.DataSourceInitializing, client.DataSourceStatus().Status().State)
+		require.Equal(t, http.StatusUnauthorized, client.DataSourceStatus().Status().LastError.HTTPStatus)
+		time.Sleep(6 * time.Minute)
+		require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+		require.Equal(t, core.DataSourceValid, client.DataSourceStatus().Status().State)
+	})
+}
+
+func TestNew_ServiceHangs_ReturnsAfterStartWaitWithAClientThatWorksLater(t *testing.T) {
+	inService(t, func(t *testing.T, service *mockservice.Service) {
+		service.Next(mockservice.StreamPath, mockservice.Hang)
+		config := serviceConfig(service)
+		config.StartWait = 3 * time.Second
+		began := time.Now()
+		client, err := New(t.Context(), config)
+		require.ErrorIs(t, err, ErrInitTimeout)
+		require.Equal(t, 3*time.Second, time.Since(began))
+		defer func() { require.NoError(t, client.Close()) }()
+		value, detail := client.BoolVariationDetail(t.Context(), "a", user, true)
+		require.True(t, value)
+		require.Equal(t, ldreason.EvalErrorClientNotReady, detail.Reason.GetErrorKind())
+		time.Sleep(30 * time.Minute)
+		require.False(t, client.BoolVariation(t.Context(), "unknown", user, false))
+		require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+	})
+}
+
+// What lies, breaks off or makes no sense costs nothing but the update.
+func TestClient_ServiceMisbehaves_KeepsTheLastGoodData(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"a page for people":  mockservice.Text("text/html", "<html>log in</html>"),
+		"half a stream":      mockservice.Break("text/event-stream", "event: put\ndata: {\"path\":\"/\",\"data\":{\"fl"),
+		"no JSON":            mockservice.Text("text/event-stream", "event: put\ndata: {{{\n\n"),
+		"flags are a number": mockservice.Text("text/event-stream", "event: put\ndata: {\"path\":\"/\",\"data\":{\"flags\":5}}\n\n"),
+		"server error":       mockservice.Status(http.StatusInternalServerError),
+		"hanging":            mockservice.Hang,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inService(t, func(t *testing.T, service *mockservice.Service) {
+				client := newServiceClient(t, serviceConfig(service))
+				service.Next(mockservice.StreamPath, handler, handler)
+				service.Disconnect()
+				time.Sleep(30 * time.Second)
+				require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+				time.Sleep(30 * time.Minute)
+				require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+				require.Equal(t, core.DataSourceValid, client.DataSourceStatus().Status().State)
+			})
+		})
+	}
+}
+
+// A process that starts while the service is away answers from the database that another process has left.
+func TestClient_ServiceIsAway_AnswersFromTheStore(t *testing.T) {
+	inService(t, func(t *testing.T, service *mockservice.Service) {
+		db := &memorystore.Database{}
+		config := serviceConfig(service)
+		config.Store = memorystore.New(db, nil)
+		first, err := New(t.Context(), config)
+		require.NoError(t, err)
+		require.NoError(t, first.Close())
+
+		refused := mockservice.Status(http.StatusBadGateway)
+		service.Next(mockservice.StreamPath, refused, refused, refused, refused, refused)
+		config.Store, config.StartWait = memorystore.New(db, nil), time.Second
+		second, err := New(t.Context(), config)
+		require.ErrorIs(t, err, ErrInitTimeout)
+		defer func() { require.NoError(t, second.Close()) }()
+		require.True(t, second.BoolVariation(t.Context(), "a", user, false))
+	})
+}
+
+// A store that has lost everything gets everything from the service again.
+func TestClient_StoreIsWiped_IsFilledFromTheServiceAgain(t *testing.T) {
+	inService(t, func(t *testing.T, service *mockservice.Service) {
+		db := &memorystore.Database{}
+		config := serviceConfig(service)
+		config.Store, config.Cache = memorystore.New(db, nil), caching.Options{Mode: caching.TTL(time.Second)}
+		client := newServiceClient(t, config)
+		synctest.Wait()
+		db.Wipe()
+		time.Sleep(5 * time.Minute)
+		require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+		require.Equal(t, core.DataStoreStatus{Available: true}, client.DataStoreStatus().Status())
+		_, found, err := memorystore.New(db, nil).Get(t.Context(), core.Flags, "a")
+		require.NoError(t, err)
+		require.True(t, found, "the database was not filled again")
+	})
+}
+
+func TestClient_EnvironmentID_ReachesHooks(t *testing.T) {
+	inService(t, func(t *testing.T, service *mockservice.Service) {
+		service.SetEnvironmentID("env-1")
+		var calls []string
+		var seen ldvalue.OptionalString
+		config := serviceConfig(service)
+		config.DataSource = streaming.Source(streaming.Options{})
+		config.Hooks = []Hook{&scribe{name: "h", calls: &calls, after: func(e HookEvaluation, _ HookData, _ ldreason.EvaluationDetail) error {
+			seen = e.EnvironmentID
+			return nil
+		}}}
+		client := newServiceClient(t, config)
+		client.BoolVariation(t.Context(), "a", user, false)
+		require.Equal(t, "env-1", seen.StringValue())
+	})
+}
+
+// An event service that never answers delays Close by its limit and no more, and leaks nothing.
+func TestClient_Close_EventServiceHangs(t *testing.T) {
+	inService(t, func(t *testing.T, service *mockservice.Service) {
+		service.Next(mockservice.EventsPath, mockservice.Hang, mockservice.Hang, mockservice.Hang)
+		client, err := New(t.Context(), serviceConfig(service))
+		require.NoError(t, err)
+		require.NoError(t, client.Track(t.Context(), "e", user))
+		began := time.Now()
+		require.NoError(t, client.Close())
+		require.LessOrEqual(t, time.Since(began), stopLimit)
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestClient_Offline_TalksToNobody(t *testing.T) {
+	inService(t, func(t *testing.T, service *mockservice.Service) {
+		config := serviceConfig(service)
+		config.Offline = true
+		client, err := New(t.Context(), config)
+		require.NoError(t, err)
+		require.False(t, client.BoolVariation(t.Context(), "a", user, false))
+		require.NoError(t, client.Track(t.Context(), "e", user))
+		client.Flush()
+		time.Sleep(time.Hour)
+		require.NoError(t, client.Close())
+		for _, path := range []string{
+			mockservice.StreamPath, mockservice.PollPath, mockservice.EventsPath, mockservice.DiagnosticPath,
+		} {
+			require.Empty(t, service.Requests(path))
+		}
+	})
+}
+
+func TestNew_ContextEndsWhileWaiting_ReturnsTheClient(t *testing.T) {
+	inService(t, func(t *testing.T, service *mockservice.Service) {
+		service.Next(mockservice.StreamPath, mockservice.Hang)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		client, err := New(ctx, serviceConfig(service))
+		require.Equal(t, context.DeadlineExceeded, err)
+		require.NoError(t, client.Close())
+	})
+}
