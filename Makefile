@@ -3,7 +3,7 @@
 # The linter is pinned here and built by Go, so that everybody and CI use the same one.
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: run test lint bench fmt tidy-check cover
+.PHONY: run test lint bench fmt tidy-check cover contract-service
 
 ## run: the main job: flags survive the loss of their source and a kill -9 in the middle of an update
 run:
@@ -12,6 +12,11 @@ run:
 ## test: everything under the race detector, against real servers; prepares what it needs (see CONTRIBUTING.md)
 test:
 	@scripts/test.sh
+
+## contract-service: the service by which the public suite for SDKs drives the client (see contracttest/doc.go)
+contract-service:
+	@AWS_ACCESS_KEY_ID=dummy AWS_SECRET_ACCESS_KEY=dummy \
+		go run ./contracttest -address $${CONTRACT_SERVICE_ADDRESS:-127.0.0.1:8100}
 
 ## lint: vet, linter with the import rules between floors, go.mod and generated data up to date
 lint: tidy-check
