@@ -1,0 +1,245 @@
+package config_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat"
+	"github.com/cleatdev/cleat/backends"
+	"github.com/cleatdev/cleat/bigsegments"
+	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/config"
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/events"
+	"github.com/cleatdev/cleat/internal/mockservice"
+	"github.com/cleatdev/cleat/memorystore"
+)
+
+// load loads a configuration whose stores are closed with the test.
+func load(t *testing.T, opts *config.Options) cleat.Config {
+	t.Helper()
+	cfg, err := config.Load(t.Context(), "cleat.yaml", opts)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		if cfg.Store != nil {
+			require.NoError(t, cfg.Store.Close())
+		}
+		if cfg.BigSegmentStore != nil {
+			require.NoError(t, cfg.BigSegmentStore.Close())
+		}
+	})
+	return cfg
+}
+
+func TestLoad_EverySetting_ReachesTheConfig(t *testing.T) {
+	opts := options(everything, "CLEAT_STORE=memory://?cache=forever")
+	opts.Logger = slog.New(slog.DiscardHandler)
+	cfg := load(t, opts)
+	require.Equal(t, "k", cfg.SDKKey)
+	require.False(t, cfg.Offline)
+	require.False(t, cfg.Daemon)
+	require.Equal(t, core.ServiceEndpoints{Streaming: "http://s", Polling: "http://p", Events: "http://e"}, cfg.Endpoints)
+	require.NotNil(t, cfg.DataSource)
+	require.IsType(t, &memorystore.Store{}, cfg.Store)
+	require.Equal(t, caching.Options{Mode: caching.Forever()}, cfg.Cache)
+	require.Equal(t, core.DataStoreModeReadOnly, cfg.StoreMode)
+	require.IsType(t, &memorystore.BigSegments{}, cfg.BigSegmentStore)
+	require.Equal(t, bigsegments.Options{
+		CacheSize: 1, CacheTime: 2 * time.Second, StaleAfter: 3 * time.Second, StatusPollInterval: 4 * time.Second,
+		QueryTimeout: 5 * time.Second, ServeStaleFor: 6 * time.Second,
+	}, cfg.BigSegments)
+	require.NotNil(t, cfg.Events)
+	require.Equal(t, cleat.HTTPOptions{ProxyURL: "socks5://p:1", CAFile: "/ca", ConnectTimeout: time.Second}, cfg.HTTP)
+	require.Equal(t, cleat.Application{ID: "app", Version: "1.10"}, cfg.Application)
+	require.Equal(t, 10*time.Second, cfg.StartWait)
+	require.Same(t, opts.Logger, cfg.Logger)
+}
+
+func TestLoad_EndpointsBase_StandsForThoseThatAreNotGiven(t *testing.T) {
+	cfg := load(t, options("sdk_key: k\nendpoints: {base: 'http://relay', events: 'http://e'}"))
+	require.Equal(t, core.ServiceEndpoints{Streaming: "http://relay", Polling: "http://relay", Events: "http://e"}, cfg.Endpoints)
+	require.Zero(t, load(t, options("sdk_key: k")).Endpoints)
+}
+
+func TestLoad_SDKKey_ComesFromWhereItIs(t *testing.T) {
+	readFile := func(content string, err error) *config.Options {
+		opts := options("", "CLEAT_SDK_KEY_FILE=/key", "MY_KEY= k2 ")
+		inner := opts.ReadFile
+		opts.ReadFile = func(name string) ([]byte, error) {
+			if name == "/key" {
+				return []byte(content), err
+			}
+			return inner(name)
+		}
+		return opts
+	}
+	require.Equal(t, "k1", load(t, readFile("k1\r\n", nil)).SDKKey)
+	require.Equal(t, "k2", load(t, options("sdk_key_env: MY_KEY", "MY_KEY=k1", "MY_KEY= k2\n")).SDKKey)
+
+	failure := errors.New("broken")
+	_, err := config.Load(t.Context(), "cleat.yaml", readFile("", failure))
+	require.ErrorIs(t, err, failure)
+	require.ErrorContains(t, err, "config: CLEAT_SDK_KEY_FILE: sdk_key_file: the file cannot be read: broken")
+	_, err = config.Load(t.Context(), "cleat.yaml", readFile(" \n", nil))
+	require.ErrorContains(t, err, "config: CLEAT_SDK_KEY_FILE: sdk_key_file: what it names is empty or does not exist")
+	_, err = config.Load(t.Context(), "cleat.yaml", readFile("a\nb", nil))
+	require.ErrorContains(t, err, "sdk_key_file: what it names contains characters that no SDK key has")
+	_, err = config.Load(t.Context(), "cleat.yaml", options("sdk_key_env: MY_KEY"))
+	require.ErrorContains(t, err, "config: cleat.yaml:1: sdk_key_env: what it names is empty or does not exist")
+	require.ErrorIs(t, err, core.ErrInvalid)
+}
+
+func TestLoad_Events_AreSwitchedOff(t *testing.T) {
+	for file, want := range map[string]bool{
+		"sdk_key: k":                                              true,
+		"sdk_key: k\nevents: {enabled: true}":                     true,
+		"sdk_key: k\nevents: {enabled: false, gzip: true}":        false,
+		"mode: daemon\nstore: memory://\nevents: {gzip: true}":    false,
+		"mode: daemon\nstore: memory://\nsdk_key: k":              true,
+		"mode: file\nfile: {paths: [x]}\nevents: {capacity: 100}": false,
+	} {
+		cfg := load(t, options(file))
+		processor, err := cfg.Events(core.ClientSettings{
+			SDKKey: cfg.SDKKey, Logger: slog.New(slog.DiscardHandler), HTTPClient: mockservice.New(t).Client(),
+			Endpoints: core.ServiceEndpoints{Events: mockservice.URL},
+		})
+		require.NoError(t, err)
+		_, off := processor.(events.Discarding)
+		require.Equal(t, want, !off, file)
+		require.NoError(t, processor.Close(t.Context()))
+	}
+}
+
+func TestLoad_OfflineMode_TouchesNeitherStoresNorKeys(t *testing.T) {
+	cfg := load(t, options("sdk_key_file: /no/such/file\nstore: redis://h?no_such_parameter=x\nstore_mode: read-only\n"+
+		"big_segments: {store: same}", "CLEAT_MODE=offline"))
+	require.True(t, cfg.Offline)
+	require.Nil(t, cfg.Store)
+	require.Nil(t, cfg.BigSegmentStore)
+	client, err := cleat.New(t.Context(), cfg)
+	require.NoError(t, err)
+	require.NoError(t, client.Close())
+}
+
+// stores is a registry with the scheme test, of which the host decides what opening leads to.
+type stores struct {
+	*backends.Registry
+	failure error
+	closed  []string
+}
+
+func newStores() *stores {
+	s := &stores{Registry: backends.New(), failure: errors.New("no such database")}
+	fail := func(u *backends.URL) error {
+		if u.Host() == "bad" {
+			return s.failure
+		}
+		return nil
+	}
+	s.Register("test", backends.Scheme{
+		OpenStore: func(ctx context.Context, u *backends.URL) (core.FeatureStoreCore, error) {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			if err := fail(u); err != nil {
+				return nil, err
+			}
+			store := memorystore.New(nil, nil)
+			return &recorded{store, func() { s.closed = append(s.closed, "store") }}, nil
+		},
+		OpenBigSegments: func(_ context.Context, u *backends.URL) (core.BigSegmentStore, error) {
+			if err := fail(u); err != nil {
+				return nil, err
+			}
+			store := memorystore.NewBigSegments(nil, nil)
+			return &recordedSegments{store, func() { s.closed = append(s.closed, "big segments") }}, nil
+		},
+	})
+	return s
+}
+
+type recorded struct {
+	core.FeatureStoreCore
+	closed func()
+}
+
+func (r *recorded) Close() error { r.closed(); return r.FeatureStoreCore.Close() }
+
+type recordedSegments struct {
+	core.BigSegmentStore
+	closed func()
+}
+
+func (r *recordedSegments) Close() error { r.closed(); return r.BigSegmentStore.Close() }
+
+func TestLoad_StoreThatCannotBeOpened_ClosesTheOther(t *testing.T) {
+	for file, want := range map[string]struct {
+		message string
+		closed  []string
+	}{
+		"sdk_key: k\nstore: test://good\nbig_segments: {store: 'test://bad'}": {
+			"config: cleat.yaml:3: big_segments.store: backends: opening test://bad: no such database", []string{"store"},
+		},
+		"sdk_key: k\nstore: test://bad\nbig_segments: {store: 'test://good'}": {
+			"config: cleat.yaml:2: store: backends: opening test://bad: no such database", []string{"big segments"},
+		},
+		"sdk_key: k\nstore: test://bad\nbig_segments: {store: same}": {
+			"config: cleat.yaml:2: store: backends: opening test://bad: no such database\n" +
+				"config: cleat.yaml:3: big_segments.store: backends: opening test://bad: no such database", nil,
+		},
+	} {
+		stores := newStores()
+		opts := options(file)
+		opts.Registry = stores.Registry
+		cfg, err := config.Load(t.Context(), "cleat.yaml", opts)
+		require.EqualError(t, err, want.message)
+		require.ErrorIs(t, err, stores.failure)
+		require.Nil(t, cfg.Store)
+		require.Nil(t, cfg.BigSegmentStore)
+		require.Equal(t, want.closed, stores.closed)
+	}
+}
+
+func TestLoad_EndedContext_IsReturnedAsItIs(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	stores := newStores()
+	opts := options("sdk_key: k\nstore: test://good\nbig_segments: {store: same}")
+	opts.Registry = stores.Registry
+	_, err := config.Load(ctx, "cleat.yaml", opts)
+	require.Equal(t, context.Canceled, err)
+	require.Equal(t, []string{"big segments"}, stores.closed)
+}
+
+func TestSettings_Open_NamesTheSettingOnly(t *testing.T) {
+	s := config.Settings{Mode: config.ModeDaemon, Store: config.NewURL("memory://?cash=1")}
+	_, err := s.Open(t.Context(), nil)
+	require.ErrorIs(t, err, core.ErrInvalid)
+	require.ErrorContains(t, err, "config: store: backends: memory://: cleat: invalid argument: parameter cash: it is unknown")
+}
+
+func TestSettings_Open_TakesChangedSettings(t *testing.T) {
+	s := read(t, everything)
+	s.Mode, s.Polling, s.PayloadFilter = config.ModeDaemon, config.Polling{}, ""
+	s.Store = config.NewURL("sqlite://" + filepath.Join(t.TempDir(), "flags.db"))
+	cfg, err := s.Open(t.Context(), nil)
+	require.NoError(t, err)
+	require.True(t, cfg.Daemon)
+	require.Nil(t, cfg.DataSource)
+	require.NoError(t, cfg.Store.Close())
+	require.NoError(t, cfg.BigSegmentStore.Close())
+}
+
+func TestLoad_PathOfAMissingFile_IsNamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "missing.yaml")
+	_, err := config.Load(t.Context(), path, &config.Options{Env: []string{}})
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorContains(t, err, path)
+}
