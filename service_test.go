@@ -80,9 +80,11 @@ func TestClient_ByDefault_StreamsFlagsAndDeliversEvents(t *testing.T) {
 		config.Wrapper = Wrapper{Name: "frame"}
 		client, err := New(t.Context(), config)
 		require.NoError(t, err)
+		defer client.Close() //nolint:errcheck // in the good case it is closed below
 		require.True(t, client.BoolVariation(t.Context(), "a", user, false))
 		require.NoError(t, client.Identify(t.Context(), user))
 		require.NoError(t, client.Track(t.Context(), "bought", user))
+		synctest.Wait() // until the stream is there for more
 		service.Send("patch", `{"path":"/flags/a","data":{"key":"a","version":2,"on":false,"offVariation":1,"variations":[true,false]}}`)
 		synctest.Wait()
 		require.False(t, client.BoolVariation(t.Context(), "a", user, true))

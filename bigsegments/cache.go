@@ -27,8 +27,8 @@ type cache struct {
 func newCache(options *Options) (*cache, error) {
 	entries, err := otter.New(&otter.Options[string, cached]{
 		MaximumSize: options.CacheSize,
-		// On the goroutine that uses the cache. On another one, it may come in the way of a read, which then is not counted, so
-		// that what was used last is not what stays, and it may outlive Close.
+		// On the goroutine that uses the cache: on another one, it would make room a moment too late, come in the way of reads,
+		// which then are not counted, and may outlive Close.
 		Executor: func(maintain func()) { maintain() },
 	})
 	if err != nil {
@@ -48,7 +48,7 @@ func (c *cache) isUsable(entry *cached) bool { return c.clock.now() < entry.used
 func (c *cache) put(contextKey string, membership core.BigSegmentMembership) cached {
 	freshUntil := c.clock.now() + c.options.CacheTime
 	entry := cached{membership: membership, freshUntil: freshUntil, usedUntil: freshUntil + c.options.ServeStaleFor}
-	c.set(contextKey, entry)
+	c.entries.Set(contextKey, entry)
 	return entry
 }
 
@@ -57,14 +57,8 @@ const damagedLifetime = 5 * time.Second
 
 func (c *cache) putDamaged(contextKey string) cached {
 	entry := cached{damaged: true, freshUntil: c.clock.now() + damagedLifetime}
-	c.set(contextKey, entry)
-	return entry
-}
-
-// set makes room at once if there is too little, instead of a moment later.
-func (c *cache) set(contextKey string, entry cached) {
 	c.entries.Set(contextKey, entry)
-	c.entries.CleanUp()
+	return entry
 }
 
 func (c *cache) clear() { c.entries.InvalidateAll() }

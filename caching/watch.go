@@ -23,8 +23,8 @@ func (w *CachingStoreWrapper) startWatching() {
 	w.run.start(func() {
 		err := watcher.Watch(w.run.ctx, w.unseen.add)
 		if w.run.ctx.Err() == nil && !errors.Is(err, core.ErrClosed) {
-			w.opts.Logger.Warn("caching: the data store cannot be watched; changes by others show when cached items expire",
-				"error", err)
+			w.opts.Logger.Info("caching: the data store is not watched; changes by others show when cached items expire",
+				"reason", err)
 		}
 	})
 	w.run.start(w.followChanges)

@@ -102,8 +102,9 @@ type BigSegmentWriter interface {
 	// ApplyPatch applies the patch and moves the cursor to its Version if the cursor equals its PreviousVersion, and
 	// reports whether it did. The comparison, the changes and the move are one atomic step where the database can do
 	// that. Where it cannot, the cursor moves last, so that a patch that was interrupted is applied again, which changes
-	// nothing that was done before. Several patches of one version are passed one by one, each but the first with
-	// PreviousVersion equal to Version.
+	// nothing that was done before. Several patches of one version are passed one by one, each but the last with the
+	// old cursor as both PreviousVersion and Version (the empty one at the beginning), so that the cursor moves with the last
+	// and none is lost to a process that dies in between.
 	ApplyPatch(ctx context.Context, patch BigSegmentPatch) (applied bool, err error)
 
 	// SetLastUpToDate records that the store's data is complete as of the given time, which [BigSegmentStore.Metadata]

@@ -50,7 +50,8 @@ const (
 	DataSourceValid DataSourceState = "valid"
 	// DataSourceInterrupted means that it does not, but is trying.
 	DataSourceInterrupted DataSourceState = "interrupted"
-	// DataSourceOff is final: the client was closed, or met an error that cannot heal, such as a rejected SDK key.
+	// DataSourceOff is final: the client was closed, or met an error that cannot heal, such as a file that cannot be read
+	// and is not to be read again. A rejected SDK key is none: it may be accepted later, so it is tried now and then.
 	DataSourceOff DataSourceState = "off"
 )
 
@@ -112,8 +113,8 @@ type DataSourceStatusProvider interface {
 
 // BigSegmentStoreStatus says whether big segments can be relied on.
 type BigSegmentStoreStatus struct {
-	// Available is false if the last query failed. Every big segment then counts as not containing the context, and the
-	// evaluation reason says STORE_ERROR.
+	// Available is false if the last query failed. A membership that is not known any more then counts as empty, and
+	// the evaluation reason says STORE_ERROR.
 	Available bool
 	// Stale is true if the store works but has not been brought up to date within the configured time. What is known is
 	// then used, and the evaluation reason says STALE.

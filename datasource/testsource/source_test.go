@@ -1,4 +1,4 @@
-package testdata_test
+package testsource_test
 
 import (
 	"context"
@@ -13,14 +13,14 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cleatdev/cleat/core"
-	"github.com/cleatdev/cleat/datasource/testdata"
+	"github.com/cleatdev/cleat/datasource/testsource"
 	"github.com/cleatdev/cleat/internal/mockservice"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // start attaches a sink to the source, and returns once it has been given everything there is.
-func start(t *testing.T, source *testdata.Source, sink *mockservice.Sink) core.UpdateProcessor {
+func start(t *testing.T, source *testsource.Source, sink *mockservice.Sink) core.UpdateProcessor {
 	t.Helper()
 	processor, err := source.Factory()(core.ClientSettings{}, sink)
 	require.NoError(t, err)
@@ -47,7 +47,7 @@ func requireVersion(t *testing.T, sink *mockservice.Sink, name string, version i
 
 func TestSource_Start_DeliversEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source, sink := testdata.New(), mockservice.NewSink()
+		source, sink := testsource.New(), mockservice.NewSink()
 		source.Update(source.Flag("a"))
 		source.UsePreconfiguredSegment(ldbuilders.NewSegmentBuilder("s").Version(7).Build())
 		source.Update(source.Flag("gone"))
@@ -64,7 +64,7 @@ func TestSource_Start_DeliversEverything(t *testing.T) {
 
 func TestSource_Update_ReachesAllClientsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := testdata.New()
+		source := testsource.New()
 		sinks := []*mockservice.Sink{mockservice.NewSink(), mockservice.NewSink(), mockservice.NewSink()}
 		processors := make([]core.UpdateProcessor, len(sinks))
 		for i, sink := range sinks {
@@ -84,7 +84,7 @@ func TestSource_Update_ReachesAllClientsAtOnce(t *testing.T) {
 
 func TestSource_Versions_IncreaseOverDeletions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source, sink := testdata.New(), mockservice.NewSink()
+		source, sink := testsource.New(), mockservice.NewSink()
 		processor := start(t, source, sink)
 		source.Update(source.Flag("a"))
 		source.DeleteFlag("a")
@@ -108,7 +108,7 @@ func TestSource_Versions_IncreaseOverDeletions(t *testing.T) {
 
 func TestSource_UpdateStatus_ReachesAllClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source, early, late := testdata.New(), mockservice.NewSink(), mockservice.NewSink()
+		source, early, late := testsource.New(), mockservice.NewSink(), mockservice.NewSink()
 		processor := start(t, source, early)
 		info := core.DataSourceErrorInfo{Kind: core.DataSourceErrorNetwork, Message: "no cable"}
 		source.UpdateStatus(core.DataSourceInterrupted, info)
@@ -128,7 +128,7 @@ func TestSource_UpdateStatus_ReachesAllClients(t *testing.T) {
 
 func TestSource_StoreTurnsStale_EverythingIsDeliveredAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source, sink := testdata.New(), mockservice.NewSink()
+		source, sink := testsource.New(), mockservice.NewSink()
 		source.Update(source.Flag("a"))
 		processor := start(t, source, sink)
 		sink.Refuse(errors.New("the database is gone"))
@@ -147,7 +147,7 @@ func TestSource_StoreTurnsStale_EverythingIsDeliveredAgain(t *testing.T) {
 func TestSource_StoreRefuses(t *testing.T) {
 	refusal := errors.New("the database is gone")
 	synctest.Test(t, func(t *testing.T) {
-		source, sink := testdata.New(), mockservice.NewSink()
+		source, sink := testsource.New(), mockservice.NewSink()
 		sink.Refuse(refusal)
 		processor := start(t, source, sink)
 		require.False(t, processor.Initialized())
@@ -161,7 +161,7 @@ func TestSource_StoreRefuses(t *testing.T) {
 		stop(t, processor, sink)
 	})
 	synctest.Test(t, func(t *testing.T) {
-		source, sink := testdata.New(), mockservice.NewSink()
+		source, sink := testsource.New(), mockservice.NewSink()
 		sink.DoNotMonitor()
 		processor := start(t, source, sink)
 		sink.Refuse(refusal)
@@ -176,7 +176,7 @@ func TestSource_StoreRefuses(t *testing.T) {
 }
 
 func TestSource_Concurrent(t *testing.T) {
-	source := testdata.New()
+	source := testsource.New()
 	var group sync.WaitGroup
 	for i := range 8 {
 		group.Go(func() {

@@ -1,8 +1,8 @@
-// Package testdata is a data source that an application's tests program: they say what flags there are, and change them
+// Package testsource is a data source that an application's tests program: they say what flags there are, and change them
 // while clients run.
 //
-//	flags := testdata.New()
-//	flags.Update(flags.Flag("new-checkout").VariationForAll(testdata.True))
+//	flags := testsource.New()
+//	flags.Update(flags.Flag("new-checkout").VariationForAll(testsource.True))
 //	client, err := cleat.New(ctx, cleat.Config{DataSource: flags.Factory()})
 //	…
 //	flags.Update(flags.Flag("new-checkout").On(false))
@@ -22,4 +22,4 @@
 // # Interruptions
 //
 // [Source.UpdateStatus] makes clients see a data source that is interrupted, or has gone.
-package testdata
+package testsource

@@ -1,4 +1,4 @@
-package testdata_test
+package testsource_test
 
 import (
 	"testing"
@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat"
-	"github.com/cleatdev/cleat/datasource/testdata"
+	"github.com/cleatdev/cleat/datasource/testsource"
 )
 
 const (
@@ -18,7 +18,7 @@ const (
 	blue
 )
 
-func newClient(t *testing.T, source *testdata.Source) *cleat.Client {
+func newClient(t *testing.T, source *testsource.Source) *cleat.Client {
 	t.Helper()
 	client, err := cleat.New(t.Context(), cleat.Config{DataSource: source.Factory()})
 	require.NoError(t, err)
@@ -27,21 +27,21 @@ func newClient(t *testing.T, source *testdata.Source) *cleat.Client {
 }
 
 func TestFlagBuilder_Evaluations(t *testing.T) {
-	source := testdata.New()
+	source := testsource.New()
 	client := newClient(t, source)
 	user := func(key string) ldcontext.Context { return ldcontext.New(key) }
 	in := func(country string) ldcontext.Context {
 		return ldcontext.NewBuilder("somebody").SetString("country", country).Build()
 	}
 	org := ldcontext.NewWithKind("org", "acme")
-	colors := func() *testdata.FlagBuilder {
+	colors := func() *testsource.FlagBuilder {
 		return source.Flag("color").
 			Variations(ldvalue.String("red"), ldvalue.String("green"), ldvalue.String("blue")).
 			FallthroughVariation(red).
 			OffVariation(blue)
 	}
 	for name, test := range map[string]struct {
-		flag *testdata.FlagBuilder
+		flag *testsource.FlagBuilder
 		want map[string]ldcontext.Context
 	}{
 		"fallthrough":      {colors(), map[string]ldcontext.Context{"red": user("ann")}},
@@ -49,18 +49,18 @@ func TestFlagBuilder_Evaluations(t *testing.T) {
 		"no off variation": {colors().On(false).NoOffVariation(), map[string]ldcontext.Context{"default": user("ann")}},
 		"targets": {colors().Target("", "ann", blue).Target(ldcontext.DefaultKind, "ann", green).Target("org", "acme", blue),
 			map[string]ldcontext.Context{"green": user("ann"), "red": user("bob"), "blue": org}},
-		"and": {colors().Rule(green, testdata.Match("country", ldvalue.String("ch"), ldvalue.String("at")), testdata.Not(testdata.Match("key", ldvalue.String("ann")))),
+		"and": {colors().Rule(green, testsource.Match("country", ldvalue.String("ch"), ldvalue.String("at")), testsource.Not(testsource.Match("key", ldvalue.String("ann")))),
 			map[string]ldcontext.Context{"green": in("at"), "red": in("de")}},
-		"or": {colors().Rule(green, testdata.Match("country", ldvalue.String("ch"))).Rule(green, testdata.Match("country", ldvalue.String("at"))),
+		"or": {colors().Rule(green, testsource.Match("country", ldvalue.String("ch"))).Rule(green, testsource.Match("country", ldvalue.String("at"))),
 			map[string]ldcontext.Context{"green": in("at"), "red": in("de")}},
-		"rule of another kind": {colors().Rule(green, testdata.MatchKind("org", "key", ldvalue.String("acme"))),
+		"rule of another kind": {colors().Rule(green, testsource.MatchKind("org", "key", ldvalue.String("acme"))),
 			map[string]ldcontext.Context{"green": org, "red": user("acme")}},
-		"segment": {colors().Rule(green, testdata.InSegment("s")), map[string]ldcontext.Context{"green": user("member"), "red": user("ann")}},
-		"variation for all": {colors().On(false).Target("", "ann", blue).Rule(green, testdata.Match("key", ldvalue.String("ann"))).VariationForAll(green),
+		"segment": {colors().Rule(green, testsource.InSegment("s")), map[string]ldcontext.Context{"green": user("member"), "red": user("ann")}},
+		"variation for all": {colors().On(false).Target("", "ann", blue).Rule(green, testsource.Match("key", ldvalue.String("ann"))).VariationForAll(green),
 			map[string]ldcontext.Context{"green": user("ann")}},
 		"value for all":     {colors().On(false).ValueForAll(ldvalue.String("black")), map[string]ldcontext.Context{"black": user("ann")}},
 		"unknown variation": {colors().FallthroughVariation(9), map[string]ldcontext.Context{"default": user("ann")}},
-		"cleared": {colors().Target("", "ann", blue).Rule(green, testdata.Match("key", ldvalue.String("bob"))).ClearRules().ClearTargets(),
+		"cleared": {colors().Target("", "ann", blue).Rule(green, testsource.Match("key", ldvalue.String("bob"))).ClearRules().ClearTargets(),
 			map[string]ldcontext.Context{"red": user("ann")}},
 	} {
 		source.UsePreconfiguredSegment(ldbuilders.NewSegmentBuilder("s").Included("member").Build())
@@ -73,7 +73,7 @@ func TestFlagBuilder_Evaluations(t *testing.T) {
 }
 
 func TestFlagBuilder_BooleanByDefault(t *testing.T) {
-	source := testdata.New()
+	source := testsource.New()
 	client := newClient(t, source)
 	evaluate := func(unknown bool) bool {
 		return client.BoolVariation(t.Context(), "a", ldcontext.New("ann"), unknown)
@@ -83,14 +83,14 @@ func TestFlagBuilder_BooleanByDefault(t *testing.T) {
 	require.True(t, evaluate(false))
 	source.Update(source.Flag("a").On(false))
 	require.False(t, evaluate(true))
-	source.Update(source.Flag("a").VariationForAll(testdata.False))
+	source.Update(source.Flag("a").VariationForAll(testsource.False))
 	require.False(t, evaluate(true))
 	source.DeleteFlag("a")
 	require.True(t, evaluate(true))
 }
 
 func TestSource_Flag_BeginsWithTheLastUpdate(t *testing.T) {
-	source := testdata.New()
+	source := testsource.New()
 	client := newClient(t, source)
 	evaluate := func() string {
 		return client.StringVariation(t.Context(), "a", ldcontext.New("ann"), "default")

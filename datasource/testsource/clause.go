@@ -1,4 +1,4 @@
-package testdata
+package testsource
 
 import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldattr"

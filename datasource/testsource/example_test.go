@@ -1,4 +1,4 @@
-package testdata_test
+package testsource_test
 
 import (
 	"context"
@@ -9,13 +9,13 @@ import (
 
 	"github.com/cleatdev/cleat"
 	"github.com/cleatdev/cleat/core"
-	"github.com/cleatdev/cleat/datasource/testdata"
+	"github.com/cleatdev/cleat/datasource/testsource"
 )
 
 func ExampleSource() {
 	ctx := context.Background()
-	flags := testdata.New()
-	flags.Update(flags.Flag("new-checkout").VariationForAll(testdata.False))
+	flags := testsource.New()
+	flags.Update(flags.Flag("new-checkout").VariationForAll(testsource.False))
 
 	client, err := cleat.New(ctx, cleat.Config{DataSource: flags.Factory()})
 	if err != nil {
@@ -25,7 +25,7 @@ func ExampleSource() {
 	defer func() { _ = client.Close() }()
 
 	fmt.Println(client.BoolVariation(ctx, "new-checkout", ldcontext.New("ann"), true))
-	flags.Update(flags.Flag("new-checkout").Target(ldcontext.DefaultKind, "ann", testdata.True))
+	flags.Update(flags.Flag("new-checkout").Target(ldcontext.DefaultKind, "ann", testsource.True))
 	fmt.Println(client.BoolVariation(ctx, "new-checkout", ldcontext.New("ann"), false))
 	// Output:
 	// false
@@ -35,13 +35,13 @@ func ExampleSource() {
 func ExampleFlagBuilder_Rule() {
 	const plain, festive = 0, 1
 	ctx := context.Background()
-	flags := testdata.New()
+	flags := testsource.New()
 	flags.Update(flags.Flag("banner").
 		Variations(ldvalue.String("plain"), ldvalue.String("festive")).
 		FallthroughVariation(plain).
 		Rule(festive,
-			testdata.Match("country", ldvalue.String("ch"), ldvalue.String("at")),
-			testdata.Not(testdata.Match("plan", ldvalue.String("free")))))
+			testsource.Match("country", ldvalue.String("ch"), ldvalue.String("at")),
+			testsource.Not(testsource.Match("plan", ldvalue.String("free")))))
 
 	client, err := cleat.New(ctx, cleat.Config{DataSource: flags.Factory()})
 	if err != nil {
@@ -61,7 +61,7 @@ func ExampleFlagBuilder_Rule() {
 
 func ExampleSource_UpdateStatus() {
 	ctx := context.Background()
-	flags := testdata.New()
+	flags := testsource.New()
 	client, err := cleat.New(ctx, cleat.Config{DataSource: flags.Factory()})
 	if err != nil {
 		fmt.Println(err)
