@@ -15,7 +15,7 @@ type dynamoTarget struct {
 }
 
 func dynamoScheme() Scheme {
-	return scheme([]string{"consistency", "endpoint", "region"}, dynamoOptions,
+	return scheme([]string{"consistency", "endpoint", "region", "watch_interval"}, dynamoOptions,
 		func(ctx context.Context, t dynamoTarget) (*dynamostore.Store, error) {
 			return dynamostore.Open(ctx, t.table, t.options)
 		},
@@ -31,12 +31,13 @@ func dynamoOptions(u *URL) (dynamoTarget, error) {
 			"neither user nor path", core.ErrInvalid)
 	}
 	opts := &dynamostore.Options{
-		Prefix:       u.Text(paramPrefix),
-		Region:       u.Text("region"),
-		Endpoint:     u.Text("endpoint"),
-		ReadTimeout:  u.Duration(paramReadTimeout),
-		WriteTimeout: u.Duration(paramWriteTimeout),
-		InitTimeout:  u.Duration(paramInitTimeout),
+		Prefix:        u.Text(paramPrefix),
+		Region:        u.Text("region"),
+		Endpoint:      u.Text("endpoint"),
+		ReadTimeout:   u.Duration(paramReadTimeout),
+		WriteTimeout:  u.Duration(paramWriteTimeout),
+		InitTimeout:   u.Duration(paramInitTimeout),
+		WatchInterval: u.Duration("watch_interval"),
 	}
 	switch consistency := u.Text("consistency"); consistency {
 	case "", "strong":

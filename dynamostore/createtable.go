@@ -17,7 +17,7 @@ const DefaultTableTimeout = 2 * time.Minute
 
 // TableOptions configures [CreateTable]. The zero value of each field means its default, and so does a nil *TableOptions.
 type TableOptions struct {
-	// Stream gives the table a stream of the keys that change.
+	// Stream gives the table a stream of the keys that change, which Store.Watch follows.
 	Stream bool
 	// Timeout ends the waiting for the table to become usable; 0 means 2 min.
 	Timeout time.Duration

@@ -26,6 +26,10 @@ const (
 	codeCancelled       = "TransactionCanceledException"
 	codeThroughput      = "ProvisionedThroughputExceededException"
 	codeThrottling      = "ThrottlingException"
+	codeRequestLimit    = "RequestLimitExceeded"
+	codeLimitExceeded   = "LimitExceededException"
+
+	codeUnknownOperation = "UnknownOperationException"
 )
 
 // errUnprocessed is the error of a batch that the server has processed in part.
@@ -112,7 +116,7 @@ func classify(op operation, code string) (advice string, sentinel error) {
 		return "the table has a local secondary index, which limits a namespace to 10 GB", core.ErrTooLarge
 	case codeValidation:
 		return "", core.ErrInvalid
-	case codeThroughput, codeThrottling, "RequestLimitExceeded":
+	case codeThroughput, codeThrottling, codeRequestLimit:
 		return "the service is throttling: raise the capacity of the table", core.ErrUnavailable
 	}
 	switch {
@@ -145,9 +149,18 @@ func isUnauthenticated(code string) bool {
 // isTransient reports whether the code says that the same request may succeed a moment later.
 func isTransient(code string) bool {
 	switch code {
-	case codeThroughput, codeThrottling, "RequestLimitExceeded", "Throttling",
-		"LimitExceededException", "InternalServerError", "InternalFailure", "ServiceUnavailable", "RequestTimeout",
+	case codeThroughput, codeThrottling, codeRequestLimit, "Throttling",
+		codeLimitExceeded, "InternalServerError", "InternalFailure", "ServiceUnavailable", "RequestTimeout",
 		codeConflict, codeReplicaConflict, codeInProgress:
+		return true
+	}
+	return false
+}
+
+// isThrottling reports whether the service refused a request because there were too many.
+func isThrottling(err error) bool {
+	switch codeOf(err) {
+	case codeThroughput, codeThrottling, codeRequestLimit, codeLimitExceeded:
 		return true
 	}
 	return false

@@ -51,8 +51,18 @@ func clientFor(t testing.TB, endpoint string, wrap func(http.RoundTripper) http.
 // freshTable makes a table that nobody else uses.
 func freshTable(t testing.TB) string {
 	t.Helper()
+	return freshTableWith(t, nil)
+}
+
+func freshStreamingTable(t testing.TB) string {
+	t.Helper()
+	return freshTableWith(t, &TableOptions{Stream: true})
+}
+
+func freshTableWith(t testing.TB, opts *TableOptions) string {
+	t.Helper()
 	client, table := bareClient(t), "test-"+rand.Text()
-	require.NoError(t, CreateTable(t.Context(), client, table, nil))
+	require.NoError(t, CreateTable(t.Context(), client, table, opts))
 	t.Cleanup(func() {
 		_, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &table})
 		require.NoError(t, err)
@@ -61,11 +71,11 @@ func freshTable(t testing.TB) string {
 }
 
 // recreate empties a table.
-func recreate(t testing.TB, client *dynamodb.Client, table string) {
+func recreate(t testing.TB, client *dynamodb.Client, table string, opts *TableOptions) {
 	t.Helper()
 	_, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &table})
 	require.NoError(t, err)
-	require.NoError(t, CreateTable(context.Background(), client, table, nil))
+	require.NoError(t, CreateTable(context.Background(), client, table, opts))
 }
 
 // forOpen adds what a store with a client of its own needs to find the shared server.

@@ -10,6 +10,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/cleatdev/cleat/core"
@@ -44,7 +45,11 @@ func openSession(ctx context.Context, table string, opts *Options) (*session, er
 			o.BaseEndpoint = aws.String(options.Endpoint)
 		}
 	})
-	return makeSession(client, table, options, release), nil
+	s := makeSession(client, table, options, release)
+	s.streams = dynamodbstreams.NewFromConfig(loaded, func(o *dynamodbstreams.Options) {
+		openStreams(o, options, client.Options())
+	})
+	return s, nil
 }
 
 func loadOptions(options Options) []func(*config.LoadOptions) error {

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 
 	"github.com/cleatdev/cleat/core"
 )
@@ -21,6 +22,9 @@ const (
 	DefaultInitTimeout     = 60 * time.Second
 	DefaultInitConcurrency = 16
 	DefaultInitRetries     = 10
+
+	// DefaultWatchIntervalElsewhere is for an endpoint outside AWS, such as DynamoDB Local.
+	DefaultWatchIntervalElsewhere = 50 * time.Millisecond
 )
 
 // Options configures a [Store] or a [BigSegments]. The zero value of each field means its default, and so does a nil
@@ -46,8 +50,20 @@ type Options struct {
 	InitConcurrency int
 	// InitRetries is how often an Init sends the same batch again without any progress before it gives up; 0 means 10.
 	InitRetries int
-	// Logger gets what the AWS SDK reports and concerns no caller, if the client is the store's own; nil means
-	// slog.Default().
+	// WatchInterval is how long Store.Watch waits between two questions for what is new in a shard of the table's stream, and
+	// so bounds how late a change is seen; while there is more to read, it waits half as long, and longer while the service
+	// is throttling. 0 means 50 ms at an endpoint outside AWS. At an endpoint of AWS, where questions are limited and paid
+	// for, 0 means that the table is not watched; 1 s is a good choice for one that is to be. The package documentation
+	// says how to choose it.
+	WatchInterval time.Duration
+	// Streams is the client with which Store.Watch reads the table's stream. It stays open, and its retryer is not used. nil
+	// means one with the region, credentials, HTTP client and endpoint of the table's client, or, if that is at an endpoint
+	// of AWS, at the endpoint for streams that belongs to the region. (Open also finds one in the environment and the shared
+	// configuration, as AWS_ENDPOINT_URL_DYNAMODB_STREAMS.) It is needed if the table's client has an endpoint resolver of its
+	// own, or if streams are to be reached through a VPC endpoint without private DNS.
+	Streams *dynamodbstreams.Client
+	// Logger gets what concerns no caller: that a Watch was interrupted, and, if the client is the store's own, what the AWS
+	// SDK reports. nil means slog.Default().
 	Logger *slog.Logger
 
 	// The following are for Open and OpenBigSegments only.
@@ -87,6 +103,7 @@ func (o *Options) validate() error {
 		{"ReadAllTimeout", o.ReadAllTimeout},
 		{"WriteTimeout", o.WriteTimeout},
 		{"InitTimeout", o.InitTimeout},
+		{"WatchInterval", o.WatchInterval},
 	} {
 		if d.value < 0 {
 			refuse("%s %v is negative", d.name, d.value)

@@ -20,6 +20,7 @@ func TestOptions_Invalid(t *testing.T) {
 		"ReadAllTimeout -1ns":            {ReadAllTimeout: -1},
 		"WriteTimeout -1ns":              {WriteTimeout: -1},
 		"InitTimeout -1ns":               {InitTimeout: -1},
+		"WatchInterval -1ns":             {WatchInterval: -1},
 		"InitConcurrency -1 is negative": {InitConcurrency: -1},
 		"InitRetries -1 is negative":     {InitRetries: -1},
 		"Endpoint must be a URL":         {Endpoint: "localhost:8000"},

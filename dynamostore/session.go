@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 
 	"github.com/cleatdev/cleat/core"
 )
@@ -20,7 +21,8 @@ type session struct {
 	table   string
 	options Options
 	client  *dynamodb.Client
-	release func() // lets go of what was made for the client; nil if the client is the caller's
+	streams *dynamodbstreams.Client // nil if the client is the caller's
+	release func()                  // lets go of what was made for the client; nil if the client is the caller's
 
 	checked atomic.Bool // whether the table has the right keys is not asked any more
 

@@ -14,6 +14,7 @@ import (
 var (
 	_ core.FeatureStoreCore      = (*Store)(nil)
 	_ core.AvailabilityChecker   = (*Store)(nil)
+	_ core.Watcher               = (*Store)(nil)
 	_ core.ChangeSetApplier      = (*Store)(nil)
 	_ core.DiagnosticDescription = (*Store)(nil)
 )

@@ -105,7 +105,7 @@ func TestStore_MissingTable_IsUnavailableUntilItIsThere(t *testing.T) {
 	}
 	require.NoError(t, CreateTable(t.Context(), client, table, nil))
 	require.NoError(t, store.CheckAvailability(t.Context()))
-	recreate(t, client, table)
+	recreate(t, client, table, nil)
 	_, err := client.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &table})
 	require.NoError(t, err)
 	require.ErrorIs(t, store.CheckAvailability(t.Context()), core.ErrUnavailable)
