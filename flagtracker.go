@@ -16,7 +16,22 @@ type flagTracker struct {
 
 var _ core.FlagTracker = (*flagTracker)(nil)
 
+// anyFlag is announced when it is not known whether anything has changed: value listeners look again, and nobody else
+// hears of it.
+var anyFlag = core.FlagChange{}
+
 func (t *flagTracker) AddFlagChangeListener(listener func(core.FlagChange)) (remove func()) {
+	if listener == nil {
+		return t.add(nil)
+	}
+	return t.add(func(change core.FlagChange) {
+		if change != anyFlag {
+			listener(change)
+		}
+	})
+}
+
+func (t *flagTracker) add(listener func(core.FlagChange)) (remove func()) {
 	remove = t.client.sink.changes.Add(listener)
 	t.client.sink.learnSoon(t.client.lifetime)
 	return remove
@@ -46,8 +61,8 @@ func (t *flagTracker) AddFlagValueChangeListener(
 		current = change.NewValue
 		return change, !change.OldValue.Equal(change.NewValue)
 	}
-	remove = t.AddFlagChangeListener(func(change core.FlagChange) {
-		if change.Key != key {
+	remove = t.add(func(change core.FlagChange) {
+		if change.Key != key && change != anyFlag {
 			return
 		}
 		if change, changed := update(); changed {

@@ -43,6 +43,8 @@ func (s *updateSink) learn(ctx context.Context) bool {
 		graph.setAll(kind, items)
 	}
 	s.graph, s.learned = graph, true
+	// Who evaluated a flag before may have seen another one than the graph begins with, and would not be told of that.
+	s.changes.Publish(anyFlag)
 	return true
 }
 

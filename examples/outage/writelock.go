@@ -6,7 +6,7 @@ import (
 	"errors"
 	"net/url"
 
-	"modernc.org/sqlite" //nolint:depguard // looks at the lock from outside, as any other program would
+	"modernc.org/sqlite" // looks at the lock from outside, as any other program would
 )
 
 // sqliteBusy is SQLite's result code SQLITE_BUSY: another connection holds the lock.

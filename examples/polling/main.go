@@ -1,0 +1,56 @@
+// Command polling asks the flag service once for everything, prints the values that a front end may know as JSON for it
+// to start with, and ends. It is for networks in which no connection can stay open; a client that lives longer polls
+// again at intervals.
+//
+//	CLEAT_SDK_KEY=sdk-… go run ./examples/polling
+//	CLEAT_SDK_KEY=sdk-… go run ./examples/polling -relay https://relay.example.com
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"log"
+	"os"
+	"time"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
+
+	"github.com/cleatdev/cleat"
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/datasource/polling"
+)
+
+func main() {
+	relay := flag.String("relay", "", "base URI of a relay; empty means the public flag service")
+	flag.Parse()
+	if err := run(context.Background(), log.New(os.Stdout, "", 0), os.Getenv("CLEAT_SDK_KEY"), *relay); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, out *log.Logger, sdkKey, relay string) (err error) {
+	client, err := cleat.New(ctx, cleat.Config{
+		SDKKey:     sdkKey,
+		Endpoints:  core.ServiceEndpoints{Polling: relay, Events: relay},
+		DataSource: polling.Source(polling.Options{Interval: time.Minute}),
+		StartWait:  20 * time.Second, // longer than by default, because there is nothing to do without flags
+	})
+	if client == nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, client.Close()) }()
+	if err != nil {
+		return err
+	}
+
+	visitor := ldcontext.NewBuilder("ana").SetString("country", "DE").Build()
+	state := client.AllFlagsState(ctx, visitor, cleat.ClientSideOnly())
+	text, err := json.MarshalIndent(state, "", "  ")
+	if err != nil {
+		return err
+	}
+	out.Printf("%s", text)
+	return nil
+}
