@@ -58,7 +58,8 @@ func (c *Client) AllFlagsState(
 		return FlagsState{}
 	}
 	now := ldtime.UnixMillisFromTime(time.Now())
-	state := FlagsState{valid: true, flags: make(map[string]FlagState, len(items))}
+	state := newFlagsState(len(items))
+	recorder := newDirectPrerequisites()
 	for key, item := range items {
 		flag, err := item.Flag()
 		if err != nil {
@@ -66,10 +67,28 @@ func (c *Client) AllFlagsState(
 			continue
 		}
 		if !o.clientSideOnly || flag.ClientSideAvailability.UsingEnvironmentID {
-			state.flags[key] = c.flagState(ctx, flag, &evalContext, o, now)
+			state.add(key, c.flagState(ctx, flag, &evalContext, o, now, recorder))
 		}
 	}
 	return state
+}
+
+// directPrerequisites gathers the keys of a flag's own prerequisites, and not those of its prerequisites. One serves for
+// many flags, one after the other, because a recorder for each would cost an allocation.
+type directPrerequisites struct {
+	of     string // the flag's key
+	keys   []string
+	record evaluation.PrerequisiteFlagEventRecorder
+}
+
+func newDirectPrerequisites() *directPrerequisites {
+	p := &directPrerequisites{}
+	p.record = func(event evaluation.PrerequisiteFlagEvent) {
+		if event.TargetFlagKey == p.of {
+			p.keys = append(p.keys, event.PrerequisiteFlag.Key)
+		}
+	}
+	return p
 }
 
 // allFlags returns the flags that can be decoded.
@@ -84,19 +103,15 @@ func (c *Client) allFlags(ctx context.Context) (items map[string]*core.Item, err
 
 func (c *Client) flagState(
 	ctx context.Context, flag *ldmodel.FeatureFlag, evalContext *ldcontext.Context, o flagsStateOptions,
-	now ldtime.UnixMillisecondTime,
+	now ldtime.UnixMillisecondTime, prerequisites *directPrerequisites,
 ) FlagState {
-	var prerequisites []string
-	result := c.evaluateFlag(ctx, flag, evalContext, func(event evaluation.PrerequisiteFlagEvent) {
-		if event.TargetFlagKey == flag.Key { // not a prerequisite of a prerequisite
-			prerequisites = append(prerequisites, event.PrerequisiteFlag.Key)
-		}
-	})
+	prerequisites.of, prerequisites.keys = flag.Key, nil
+	result := c.evaluateFlag(ctx, flag, evalContext, prerequisites.record)
 	state := FlagState{
 		Value:                result.Detail.Value,
 		Variation:            result.Detail.VariationIndex,
 		Version:              flag.Version,
-		Prerequisites:        prerequisites,
+		Prerequisites:        prerequisites.keys,
 		TrackEvents:          flag.TrackEvents || result.IsExperiment,
 		TrackReason:          result.IsExperiment,
 		DebugEventsUntilDate: flag.DebugEventsUntilDate,

@@ -1,7 +1,6 @@
 package cleat
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/launchdarkly/go-jsonstream/v3/jwriter"
@@ -14,7 +13,21 @@ import (
 // LaunchDarkly's SDKs for front ends take their first flags. The zero value is the state that is not valid.
 type FlagsState struct {
 	valid bool
-	flags map[string]FlagState
+	keys  []string
+	flags []FlagState    // in the order of keys
+	index map[string]int // of each key; a map of FlagState would allocate each of them by itself
+}
+
+// newFlagsState returns a valid state with room for that many flags.
+func newFlagsState(size int) FlagsState {
+	return FlagsState{
+		valid: true, keys: make([]string, 0, size), flags: make([]FlagState, 0, size), index: make(map[string]int, size),
+	}
+}
+
+func (s *FlagsState) add(key string, flag FlagState) {
+	s.index[key] = len(s.keys)
+	s.keys, s.flags = append(s.keys, key), append(s.flags, flag)
 }
 
 // FlagState is what [FlagsState] says of one flag.
@@ -44,18 +57,24 @@ func (s FlagsState) Valid() bool { return s.valid }
 
 // Flag returns what is known of the flag with the key, and whether there is one.
 func (s FlagsState) Flag(key string) (state FlagState, found bool) {
-	state, found = s.flags[key]
-	return state, found
+	i, found := s.index[key]
+	if !found {
+		return FlagState{}, false
+	}
+	return s.flags[i], true
 }
 
 // Value returns the value of the flag with the key; null if there is none.
-func (s FlagsState) Value(key string) ldvalue.Value { return s.flags[key].Value }
+func (s FlagsState) Value(key string) ldvalue.Value {
+	flag, _ := s.Flag(key)
+	return flag.Value
+}
 
 // Values returns all values by key, in a map that belongs to the caller.
 func (s FlagsState) Values() map[string]ldvalue.Value {
 	values := make(map[string]ldvalue.Value, len(s.flags))
-	for key, flag := range s.flags {
-		values[key] = flag.Value
+	for i, key := range s.keys {
+		values[key] = s.flags[i].Value
 	}
 	return values
 }
@@ -64,14 +83,14 @@ func (s FlagsState) Values() map[string]ldvalue.Value {
 // whether the state is valid in "$valid". Flags are in the order of their keys.
 func (s FlagsState) MarshalJSON() ([]byte, error) {
 	w := jwriter.NewWriter()
-	keys := slices.Sorted(maps.Keys(s.flags))
+	keys := slices.Sorted(slices.Values(s.keys))
 	object := w.Object()
 	for _, key := range keys {
-		s.flags[key].Value.WriteToJSONWriter(object.Name(key))
+		s.Value(key).WriteToJSONWriter(object.Name(key))
 	}
 	details := object.Name("$flagsState").Object()
 	for _, key := range keys {
-		s.flags[key].write(details.Name(key))
+		s.flags[s.index[key]].write(details.Name(key))
 	}
 	details.End()
 	object.Name("$valid").Bool(s.valid)

@@ -231,20 +231,3 @@ func TestClient_BoolVariation_AllocatesNothing(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkClient_BoolVariation(b *testing.B) {
-	data := items(b, "simple", onFlag("simple", 1, "true"))
-	inMemory, _ := newTestClient(b, data)
-	cached, _ := newTestClientWith(b, data, Config{Store: memorystore.New(nil, nil), Cache: caching.Options{Mode: caching.Forever()}})
-	for name, client := range map[string]*Client{"memory": inMemory, "cached": cached} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			ctx := b.Context()
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					client.BoolVariation(ctx, "simple", user, false)
-				}
-			})
-		})
-	}
-}
