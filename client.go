@@ -197,7 +197,8 @@ func (c *Client) BigSegmentStoreStatus() core.BigSegmentStoreStatusProvider {
 	return c.bigSegments
 }
 
-// FlagTracker tells of changes to flags.
+// FlagTracker tells of changes to flags. Where others change the store, a listener hears of what they change from when the
+// client has read the store once, which it begins to do when the first listener is added; a value listener misses nothing.
 func (c *Client) FlagTracker() core.FlagTracker { return c.tracker }
 
 // SecureModeHash returns the hash by which the flag service recognises that a front end may ask for flags of the

@@ -117,15 +117,20 @@ func (w *CachingStoreWrapper) checkAvailable() error {
 	return err
 }
 
-// rewrite brings the database up to date from memory, which holds everything. Newer versions that others have written of
-// items that memory knows stay; what memory does not know is removed, as by any Init.
+// rewrite brings the database up to date from memory, which holds everything. If the last Init of this process is in the
+// database already, newer versions that others have written since of items that memory knows stay; otherwise it is done
+// now, which compares no versions. What memory does not know is removed, as by any Init.
 func (w *CachingStoreWrapper) rewrite() bool {
 	if err := w.writers.Acquire(w.run.ctx, allWriters); err != nil {
 		return false
 	}
 	defer w.writers.Release(allWriters)
-	data := w.epoch.Load().items()
+	e := w.epoch.Load()
+	data := e.items()
 	for i := range data {
+		if c := e.cache(data[i].Kind); c != nil && c.sealed {
+			continue
+		}
 		newer, err := w.readAll(w.run.ctx, data[i].Kind)
 		if err != nil && !errors.Is(err, core.ErrCorrupt) { // what is damaged is about to be replaced
 			return false
@@ -142,7 +147,6 @@ func (w *CachingStoreWrapper) rewrite() bool {
 	if _, only := core.ItemErrors(err); err != nil && !only {
 		return false
 	}
-	e := w.epoch.Load()
 	w.replaceAll(data, err)
 	for _, c := range e.all() {
 		if !w.writePinned(c) {
