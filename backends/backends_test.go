@@ -91,7 +91,7 @@ func TestOpen_BadURLs_AreRefusedWithAdvice(t *testing.T) {
 	for url, want := range map[string]string{
 		"":                                              "the URL has no scheme",
 		"/var/lib/flags.db":                             "the URL has no scheme",
-		"mysql://x":                                     `unknown scheme "mysql"; known are consul, consuls, dynamodb, memory, redis, rediss, sqlite`,
+		"mysql://x":                                     `unknown scheme "mysql"; known are consul, consuls, dynamodb, memory, redis, redis+cluster, redis+sentinel, rediss, rediss+cluster, rediss+sentinel, sqlite`,
 		"memory://host":                                 "memory:// has neither host nor path",
 		"memory://?cash=off":                            "parameter cash: it is unknown; known are cache, capacity, init_timeout, max_stale, prefix",
 		"memory://?pool_size=3":                         "parameter pool_size: it is unknown",
@@ -168,7 +168,8 @@ func TestRegistry_Register_OwnScheme(t *testing.T) {
 			return memorystore.New(nil, &memorystore.Options{Prefix: u.Text("prefix")}), nil
 		},
 	})
-	require.Equal(t, []string{"consul", "consuls", "dynamodb", "memory", "redis", "rediss", "sharded", "sqlite"}, registry.Schemes())
+	require.Contains(t, registry.Schemes(), "sharded")
+	require.Len(t, registry.Schemes(), len(backends.New().Schemes())+1)
 	b, err := registry.Open(t.Context(), "sharded://x?shard=3&cache=off")
 	require.NoError(t, err)
 	require.NoError(t, b.Store.Close())

@@ -2,6 +2,8 @@
 //
 //	redis://user@host:6379/0?prefix=app&password_file=/run/secrets/redis
 //	rediss://host:6380?ca_file=/etc/ssl/redis-ca.pem
+//	redis+sentinel://host1:26379,host2:26379/mymaster/0?password_file=/run/secrets/redis
+//	redis+cluster://host1:6379,host2:6379?prefix={app}
 //	consul://agent:8500?token_file=/run/secrets/consul
 //	consuls://agent:8501?ca_file=/etc/ssl/consul-ca.pem&consistency=stale
 //	dynamodb://flags-table?region=eu-central-1
@@ -20,6 +22,18 @@
 //
 // and some understand more, which an error about an unknown parameter lists. Durations are written as
 // [time.ParseDuration] reads them.
+//
+// # Redis
+//
+// redis:// is a single server, redis+sentinel:// the primary that the listed Sentinels know by the name in the path, and
+// redis+cluster:// a Redis Cluster of which the URL lists one node or more; rediss://, rediss+sentinel:// and
+// rediss+cluster:// are the same with TLS, for which there are ca_file, cert_file and key_file. A Cluster gives the stronger
+// guarantees under a prefix with a hash tag, such as {app}; see package redisstore. All take
+//
+//   - client_name, conn_max_lifetime, dial_timeout, min_idle_conns, pool_size, pool_timeout, protocol: as the driver does
+//   - db: the database number, which may also be in the path; not for a Cluster
+//   - password_file, password_env: the password of the servers that hold the data
+//   - sentinel_username, sentinel_password, sentinel_password_file, sentinel_password_env: for Sentinels that want one
 //
 // # Secrets
 //

@@ -34,9 +34,15 @@ func New() *Registry {
 		"consuls":  consulScheme(),
 		"dynamodb": dynamoScheme(),
 		"memory":   memoryScheme(),
-		"redis":    redisScheme(),
-		"rediss":   redisScheme(),
-		"sqlite":   sqliteScheme(),
+		"redis":    redisScheme(""),
+		"rediss":   redisScheme(""),
+
+		"redis+cluster":   redisScheme("+cluster"),
+		"rediss+cluster":  redisScheme("+cluster"),
+		"redis+sentinel":  redisScheme("+sentinel"),
+		"rediss+sentinel": redisScheme("+sentinel"),
+
+		"sqlite": sqliteScheme(),
 	}}
 }
 

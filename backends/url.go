@@ -42,7 +42,8 @@ func commonParameters() []string {
 
 // parseURL does not pass on the error of package url, which quotes the URL with whatever secret is in it.
 func parseURL(rawURL string) (*URL, error) {
-	parsed, err := url.Parse(rawURL)
+	first, hosts := cutHosts(rawURL)
+	parsed, err := url.Parse(first)
 	if err != nil {
 		return nil, fmt.Errorf("backends: %w: the text is no URL (it is not shown, because it may contain a password); "+
 			"special characters in a password are written as %%XX", core.ErrInvalid)
@@ -54,6 +55,7 @@ func parseURL(rawURL string) (*URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("backends: %w: the parameters of the %s URL are malformed", core.ErrInvalid, parsed.Scheme)
 	}
+	parsed.Host = hosts(parsed.Host)
 	u := &URL{parsed: parsed, parameters: parameters}
 	for name, values := range parameters {
 		if len(values) > 1 {
@@ -61,6 +63,25 @@ func parseURL(rawURL string) (*URL, error) {
 		}
 	}
 	return u, nil
+}
+
+// cutHosts takes all hosts but the first out of a URL, since package url knows of one only, and returns what puts them back.
+func cutHosts(rawURL string) (withFirst string, putBack func(first string) string) {
+	putBack = func(first string) string { return first }
+	scheme, rest, found := strings.Cut(rawURL, "://")
+	if !found {
+		return rawURL, putBack
+	}
+	end := len(rest)
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		end = i
+	}
+	hosts := strings.LastIndex(rest[:end], "@") + 1
+	first, others, several := strings.Cut(rest[hosts:end], ",")
+	if !several {
+		return rawURL, putBack
+	}
+	return scheme + "://" + rest[:hosts] + first + rest[end:], func(first string) string { return first + "," + others }
 }
 
 // String returns scheme, host and path, and neither user, password nor parameters.
@@ -71,7 +92,7 @@ func (u *URL) String() string {
 // Scheme returns the scheme in lower case.
 func (u *URL) Scheme() string { return strings.ToLower(u.parsed.Scheme) }
 
-// Host returns host and port.
+// Host returns host and port, or several of them, separated by commas.
 func (u *URL) Host() string { return u.parsed.Host }
 
 // Path returns the path with its leading slash.

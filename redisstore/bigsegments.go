@@ -62,13 +62,18 @@ func (b *BigSegments) Metadata(ctx context.Context) (core.BigSegmentMetadata, er
 		})
 }
 
-// Membership implements [core.BigSegmentStore] with one transaction in one round trip.
+// Membership implements [core.BigSegmentStore] with one transaction in one round trip. On a Redis Cluster under a prefix
+// without a hash tag it is two commands at once, between which a patch may fall.
 func (b *BigSegments) Membership(ctx context.Context, contextHash string) (core.BigSegmentMembership, error) {
 	include, exclude := b.session.keys.include(contextHash), b.session.keys.exclude(contextHash)
 	return call(ctx, b.session, b.session.reading(include+" and "+exclude),
 		func(ctx context.Context, client redis.UniversalClient) (core.BigSegmentMembership, error) {
 			var included, excluded *redis.StringSliceCmd
-			commands, err := client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+			together := client.TxPipelined
+			if b.session.spread {
+				together = client.Pipelined
+			}
+			commands, err := together(ctx, func(pipe redis.Pipeliner) error {
 				included, excluded = pipe.SMembers(ctx, include), pipe.SMembers(ctx, exclude)
 				return nil
 			})
@@ -91,6 +96,10 @@ func (b *BigSegments) Cursor(ctx context.Context) (string, error) {
 // ApplyPatch implements [core.BigSegmentWriter] with one script, which is one atomic step, for each 100,000 context hashes;
 // the last one moves the cursor. It also writes the lock key, so that a Relay Proxy which is about to apply a patch itself
 // starts again. A set of the wrong type is an error wrapping [core.ErrCorrupt].
+//
+// On a Redis Cluster under a prefix without a hash tag, the sets are changed by many commands at once, and then the cursor is
+// moved. Stores of this package keep each other out by the lock key meanwhile; one that waits for it in vain until its
+// time-out returns an error wrapping [core.ErrConflict]. If a writer dies, others wait for a little longer than its time-out.
 func (b *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch) (bool, error) {
 	if patch.SegmentRef == "" {
 		return false, fmt.Errorf("redisstore: %w: a patch has no segment reference", core.ErrInvalid)
@@ -102,6 +111,9 @@ func (b *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch
 	added := len(sets)
 	sets = appendNames(sets, names.include, patch.Included.Remove)
 	sets = appendNames(sets, names.exclude, patch.Excluded.Remove)
+	if b.session.spread {
+		return b.applySpread(ctx, patch, sets, added)
+	}
 	for len(sets) > maxPatchHashes {
 		applied, err := b.patchSets(ctx, patch, patch.PreviousVersion, sets[:maxPatchHashes], min(added, maxPatchHashes))
 		if err != nil || !applied {

@@ -1,9 +1,32 @@
 // Package redisstore keeps flags, segments and big segment memberships in Redis, in the layout that LaunchDarkly's SDKs and
 // Relay Proxy use, so that all of them can share a database.
 //
-// [Store] is a [core.FeatureStoreCore]; package caching makes a feature store of it. [BigSegments] is a
-// [core.BigSegmentStore] and [core.BigSegmentWriter]. Each is made on a client of the caller's (New, NewBigSegments) or from
-// a URL (Open, OpenBigSegments).
+// [Store] is a [core.FeatureStoreCore], and so is [ClusterStore]; package caching makes a feature store of them. [BigSegments]
+// is a [core.BigSegmentStore] and [core.BigSegmentWriter]. Each is made on a client of the caller's (New, NewCluster,
+// NewBigSegments) or from a URL (Open, OpenCluster, OpenBigSegments).
+//
+// # Servers
+//
+// A store works on a single server (redis://), on the primary that Sentinels name (redis+sentinel://), and on a Redis Cluster
+// (redis+cluster://), each also with TLS (rediss://, rediss+sentinel://, rediss+cluster://; Sentinels then speak TLS too). A
+// rediss:// URL is TLS from the first byte: a server that does not speak it gets no password.
+//
+// A URL lists Sentinels or nodes to begin with; one that can be reached suffices, and the names of keys do not depend on
+// them. When a primary is lost, calls return ErrUnavailable until another server has taken its place, which is then used.
+// While an old primary still takes itself for one, or is a replica already, they may return ErrReadOnly.
+//
+// A Cluster puts keys into slots by their names. If the prefix has a hash tag, as "{flags}" or "app:{flags}" have, all keys of
+// a store are in one slot, and everything is as on a single server; see [Options.HasHashTag]. If it has none, each kind is in
+// a slot of its own, and no step is atomic that concerns two: [ClusterStore] is the type for that, and [Open] and [New]
+// refuse such a prefix. A prefix is never given a hash tag that its owner did not write.
+//
+// A redis:// URL that leads to a node of a Cluster gives errors that say to use redis+cluster://.
+//
+// # Credentials
+//
+// [Options].Credentials is asked for user and password whenever a connection is made, for tokens that expire, such as those
+// by which AWS IAM users log in to ElastiCache: it then returns the user's name and a token that is signed for the moment, and
+// conn_max_lifetime in the URL ends connections before the service does, which for ElastiCache is after 12 hours.
 //
 // # Layout
 //
@@ -11,14 +34,16 @@
 //
 //	P:features, P:segments, P:<kind>  hash     item key → item JSON; the version is in the JSON only
 //	P:$inited                         string   exists once an Init has completed; its value is empty
-//	P:$init:<id>:<kind>               hash     items of an Init that is under way; they expire
+//	P:$init:<id>:<kind>[:<n>]         hash     items of an Init that is under way; they expire
 //	P:big_segments_synchronized_on    string   when the big segments were last complete, in Unix milliseconds
 //	P:big_segment_include:<hash>      set      references of the segments that include the context
 //	P:big_segment_exclude:<hash>      set      references of the segments that exclude the context
 //	P:big_segments_cursor             string   version of the last patch that was applied
-//	P:big_segments_lock               string   written with every patch, for writers that watch it
+//	P:big_segments_lock               string   written with every patch, for writers that watch it; see below for Clusters
+//	P:$changes                        channel  what cleat wrote, as "<kind>:<item key>"; it is no key and keeps nothing
 //
-// The prefix is used as it is. With Options.NoPrefix the colon is left out too: "features", "$inited".
+// The prefix is used as it is, also with braces in it. On a Cluster without a hash tag, n is a number that puts staged items
+// into the slot of their kind. With Options.NoPrefix the colon is left out too: "features", "$inited".
 //
 // # Init
 //
@@ -29,7 +54,10 @@
 // process wrote before it is replaced, what one writes after it stays. Two Inits at once do not disturb each other; the one
 // whose script runs last stays. An Init needs memory for both sets, and one that the server has no room for changes nothing.
 //
-// On a Redis Cluster, all keys have to be in one slot, for which the prefix must carry a hash tag, such as "{flags}".
+// On a Cluster under a prefix without a hash tag, everything is staged first. Then kind by kind, in the order of the
+// collections, one script puts the staged items of a kind into place and keeps the stored ones that are not among them; what
+// is left over goes when all is in place, unless somebody has changed it meanwhile; the mark comes last. Readers see the old
+// items of a kind or the new ones, never none. A failure is a [*core.PartialInitError], and the mark is then as it was.
 //
 // # Upserts
 //
@@ -38,6 +66,38 @@
 // smaller; whether an item stays is decided here, by [core.ParseItem], and never by the server's own JSON decoder, which
 // takes some damaged items for valid and some valid ones for damaged. A damaged item whose version looks greater takes a
 // second round trip. If the server has lost its scripts, the operation sends them again by itself.
+//
+// # Live changes
+//
+// [core.Watcher] tells of changes by anybody, whatever SDK or tool they use, and of keys that expire, are evicted or flushed.
+// It keeps a connection of its own to each primary, made as the store's client makes them, and uses what the server allows:
+//
+//   - client tracking (Redis 6 or later), by which the server tells of every write to P:features, P:segments, P:$inited and
+//     the hash of every other kind that the store was asked about. It tells which kind was written and not which item.
+//   - otherwise keyspace notifications, if they are switched on; the server's configuration is never changed.
+//   - in any case the channel P:$changes, on which cleat's own writers tell the item, or nothing but the kind of more than 100
+//     items that are written at once. Nothing else tells of writes by others if the server allows neither of the above.
+//
+// A write by cleat is therefore reported with its key and one by others with its kind. With client tracking, a write by others
+// that the server handles in the same instant as one by cleat cannot be told from it. So the kind is reported after a write by
+// cleat too, but later and seldom: within a minute, or within five seconds if others wrote to the kind in the last ten minutes.
+//
+// Every 3 seconds the connection has to show that it still carries something, within the ReadTimeout. One that is lost is
+// made again, after pauses that grow to 5 seconds, and followed by the report that anything may have changed. Which servers
+// are to be watched is looked up when one is lost and every 5 seconds: of a Cluster by asking for its slots, of Sentinels by
+// connecting to the primary that they name.
+//
+// It costs a connection per process and primary, and the server a comparison of every key that is written, by anybody, with
+// the few names above. A write by cleat has a PUBLISH in its script; on a Cluster, that message goes to all nodes. Which means
+// are in use is logged, at level Info if client tracking or the channel is not among them, and at Debug otherwise. What is told
+// does not depend on the database number: writes under the same prefix in another one are reported as well.
+//
+// For live changes, a user of an access control list needs besides what writing needs:
+//
+//	&P:$changes +client|tracking +subscribe +publish
+//
+// A user who may not publish can still write; its writes are then told as those of others are. To fall back to keyspace
+// notifications takes &__keyspace@<db>__:P:*. If nothing is allowed, Watch returns an error wrapping ErrUnavailable.
 //
 // # Errors
 //
@@ -55,8 +115,26 @@
 // A write whose connection breaks before the answer has come is not repeated, because it may have happened. No error
 // contains a password or a URL.
 //
-// A user of an access control list needs the keys P:* and the commands EVAL, EVALSHA, EXEC, EXISTS, GET, HGET, HGETALL, HLEN, HSET,
-// MULTI, PERSIST, PEXPIRE, RENAME, SADD, SCARD, SET, SMEMBERS, SREM, TYPE and UNLINK.
+// # Big segments on a Cluster
+//
+// Under a prefix without a hash tag, the sets of contexts are spread over all nodes. A membership is read by two commands at
+// once, in the time of one round trip. A patch changes the sets by many commands and then moves the cursor, so that one that
+// was interrupted is applied again. Stores of this package keep each other out meanwhile by a value in P:big_segments_lock that
+// expires; other programs' writers must not be used beside them.
+//
+// # Permissions
+//
+// On a server with an access control list, this is enough for everything, with P for the prefix:
+//
+//	resetkeys ~P:* resetchannels &P:$changes -@all +client|tracking +eval +evalsha +exec +exists +get +hdel +hexists +hget
+//	+hgetall +hkeys +hlen +hset +multi +persist +pexpire +publish +rename +sadd +scard +set +smembers +srem +subscribe +type
+//	+unlink
+//
+// and on a Cluster also +cluster|slots and +asking, for database numbers but 0 +select. A client of the caller's may need more, as
+// +command for a Cluster whose DisableRoutingPolicies is not set. A user of Sentinels needs +sentinel|get-master-addr-by-name,
+// +sentinel|sentinels, +subscribe, +ping and the channels of the Sentinels.
+//
+// A user who may read only needs ~P:* +exists +get +hget +hgetall +smembers +multi +exec, and gets ErrReadOnly from writes.
 //
 // # Concurrency
 //

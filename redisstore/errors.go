@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -39,7 +40,10 @@ func translate(op operation, err error) error {
 func classify(op operation, err error) (advice string, sentinel error) {
 	var reply redis.Error
 	if !errors.As(err, &reply) {
-		return "", core.ErrUnavailable
+		return adviseConnection(err), core.ErrUnavailable
+	}
+	if errors.Is(err, redis.Nil) { // Where that means anything else, it does not come here.
+		return "the Sentinels know no primary of that name", core.ErrUnavailable
 	}
 	code, _, _ := strings.Cut(reply.Error(), " ")
 	switch code {
@@ -60,12 +64,41 @@ func classify(op operation, err error) (advice string, sentinel error) {
 		return "raise the server's maxmemory or free memory", core.ErrUnavailable
 	case "MISCONF":
 		return "the server cannot save to disk: see its log", core.ErrUnavailable
-	case "CROSSSLOT":
-		return "on a Redis Cluster the prefix needs a hash tag, such as {flags}", core.ErrUnavailable
+	case "MOVED", "ASK", "CROSSSLOT":
+		return "the server is a node of a Redis Cluster; use a redis+cluster:// URL or a redis.ClusterClient", core.ErrUnavailable
 	default:
 		return "", core.ErrUnavailable
 	}
 }
+
+// adviseConnection says what may be wrong with how the server is connected to.
+func adviseConnection(err error) string {
+	var notTLS tls.RecordHeaderError
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &notTLS):
+		return "the server does not speak TLS at this port; nothing secret was sent"
+	case errors.As(err, &untrusted):
+		return "see that Options.TLS trusts the authority of the server's certificate and that the names are the same"
+	}
+	return ""
+}
+
+// credentialsError is an error of Options.Credentials.
+type credentialsError struct {
+	cause    error
+	password string
+}
+
+func (e *credentialsError) Error() string {
+	text := e.cause.Error()
+	if e.password != "" {
+		text = strings.ReplaceAll(text, e.password, "…")
+	}
+	return "Options.Credentials failed: " + text
+}
+
+func (e *credentialsError) Unwrap() error { return e.cause }
 
 // printable returns an error's text without the arguments that a server repeats when it does not know a command: that
 // command may be AUTH.

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -147,57 +145,9 @@ func TestStore_TooFewReplicas_IsReadOnly(t *testing.T) {
 func TestStore_ReadOnlyUser_IsReadOnly(t *testing.T) {
 	server := containers.StartRedis(t)
 	admin := clientFor(t, server.URL)
-	require.NoError(t, admin.Do(t.Context(), "ACL", "SETUSER", "reader", "on", ">pw", "~*", "+@read", "+@connection").Err())
+	require.NoError(t, admin.Do(t.Context(), "ACL", "SETUSER", "reader", "on", ">pw", "~launchdarkly:*",
+		"+exists", "+get", "+hget", "+hgetall", "+smembers", "+multi", "+exec").Err())
 	requireReadOnly(t, clientFor(t, "redis://reader:pw@"+server.Address))
-}
-
-// The commands that the package documentation lists are enough for everything.
-func TestStore_DocumentedPermissions_AreEnough(t *testing.T) {
-	ctx, server, prefix := t.Context(), containers.StartRedis(t), "flags"
-	admin := clientFor(t, server.URL)
-	rules := []any{"ACL", "SETUSER", "app", "on", ">pw", "~" + prefix + ":*"}
-	for command := range strings.FieldsSeq(documentedCommands(t)) {
-		rules = append(rules, "+"+strings.ToLower(command))
-	}
-	require.NoError(t, admin.Do(ctx, rules...).Err())
-	url := "redis://app:pw@" + server.Address
-	store, err := Open(ctx, url, &Options{Prefix: prefix, MaxItemSize: 1000})
-	require.NoError(t, err)
-	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(10, 1, 100)}))
-	require.ErrorIs(t, store.Init(ctx, []core.SerializedCollection{flags(10, 2, 2000)}), core.ErrTooLarge)
-	_, err = store.Upsert(ctx, core.Segments, "k", item("k", 1))
-	require.NoError(t, err)
-	_, _, err = store.Get(ctx, core.Flags, "k")
-	require.NoError(t, err)
-	items, err := store.GetAll(ctx, core.Flags)
-	require.NoError(t, err)
-	require.Len(t, items, 10)
-	require.NoError(t, store.CheckAvailability(ctx))
-	require.NoError(t, store.Close())
-
-	segments, err := OpenBigSegments(ctx, url, &Options{Prefix: prefix})
-	require.NoError(t, err)
-	_, err = segments.ApplyPatch(ctx, core.BigSegmentPatch{SegmentRef: "s.g1", Version: "1", Included: core.BigSegmentChanges{
-		Add: []string{"a"}, Remove: []string{"b"},
-	}})
-	require.NoError(t, err)
-	_, err = segments.Membership(ctx, "a")
-	require.NoError(t, err)
-	require.NoError(t, segments.SetLastUpToDate(ctx, 1))
-	_, err = segments.Metadata(ctx)
-	require.NoError(t, err)
-	require.NoError(t, segments.Close())
-}
-
-// documentedCommands reads the list of commands from the package documentation.
-func documentedCommands(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile("doc.go")
-	require.NoError(t, err)
-	_, after, found := strings.Cut(strings.ReplaceAll(string(text), "\n//", ""), "and the commands ")
-	require.True(t, found)
-	list, _, _ := strings.Cut(after, ".")
-	return strings.NewReplacer(",", " ", " and ", " ").Replace(list)
 }
 
 // A server that was stopped and started again is used again, and was unavailable in between.

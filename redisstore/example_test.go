@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -51,6 +52,53 @@ func ExampleNew() {
 	// Output:
 	// <nil>
 	// redisstore: reading launchdarkly:features: cleat: store is closed
+}
+
+// Sentinels are listed with the name by which they know the primary.
+func ExampleOpen_sentinel() {
+	store, err := redisstore.Open(context.Background(), "redis+sentinel://host1:26379,host2:26379/mymaster", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(store.Close())
+	// Output: <nil>
+}
+
+// On a Redis Cluster, everything is atomic under a prefix with a hash tag. OpenCluster takes the others too.
+func ExampleOpenCluster() {
+	ctx, url := context.Background(), "redis+cluster://host1:6379,host2:6379"
+	atomic, err := redisstore.Open(ctx, url, &redisstore.Options{Prefix: "{production}"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(atomic.Close())
+	spread, err := redisstore.OpenCluster(ctx, url, &redisstore.Options{Prefix: "production"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(spread.Close())
+	_, err = redisstore.Open(ctx, url, &redisstore.Options{Prefix: "production"})
+	fmt.Println(errors.Is(err, core.ErrInvalid))
+	// Output:
+	// <nil>
+	// <nil>
+	// true
+}
+
+// A client of a Cluster that the program has anyway can be shared, and stays open.
+func ExampleNewCluster() {
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"localhost:6379"}, ContextTimeoutEnabled: true})
+	defer client.Close() //nolint:errcheck // an example
+	store, err := redisstore.NewCluster(context.Background(), client, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(store.Close())
+	// Output: <nil>
 }
 
 // Big segments are kept beside the flags, by a store of their own.

@@ -16,10 +16,21 @@ func (k keys) items(kind core.DataKind) string { return k.name(string(kind)) }
 
 func (k keys) inited() string { return k.name("$inited") }
 
+// oneSlot reports whether all keys are in one slot of a Redis Cluster.
+func (k keys) oneSlot() bool {
+	_, tagged := hashTag(k.prefix)
+	return tagged
+}
+
 // staged is where an Init collects the items of a kind. No kind's name has a '$' or a ':', so that it collides with
 // nothing else, and id is different for every Init.
 func (k keys) staged(id string, kind core.DataKind) string {
 	return k.name("$init:" + id + ":" + string(kind))
+}
+
+// stagedInSlot is where an Init collects items if the keys are spread over the slots of a Cluster: in that of the kind.
+func (k keys) stagedInSlot(id string, kind core.DataKind) string {
+	return inSlotOf(k.items(kind), k.staged(id, kind)+":")
 }
 
 func (k keys) synchronizedOn() string { return k.name("big_segments_synchronized_on") }

@@ -3,12 +3,14 @@ package redisstore
 import (
 	"testing"
 
+	"github.com/redis/go-redis/v9/logging"
 	"go.uber.org/goleak"
 
 	"github.com/cleatdev/cleat/conformance/containers"
 )
 
 func TestMain(m *testing.M) {
+	logging.Disable() // The driver tells the standard error of every Sentinel that it asks.
 	// Links of the fault-injecting proxy stay blocked when it drops their data.
 	options := []goleak.Option{
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),

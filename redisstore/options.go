@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -38,12 +39,23 @@ type Options struct {
 	// MaxItemSize is how many bytes the JSON of an item may have; 0 means 512 MB, which is what a Redis server accepts
 	// unless its proto-max-bulk-len says otherwise. A BigSegments does not use it.
 	MaxItemSize int
-	// TLS replaces the TLS configuration of a rediss:// URL, for example to trust a private certificate authority. It is
-	// for Open and OpenBigSegments only. Nil means the system's authorities, the URL's host name and TLS 1.2 or later.
+	// TLS replaces the TLS configuration of a rediss:// URL, for example to trust a private certificate authority or to
+	// present a client certificate. It is for Open, OpenCluster and OpenBigSegments only. Nil means the system's authorities,
+	// the name of the host that is connected to, and TLS 1.2 or later. With Sentinels and Clusters, ServerName must be left
+	// empty unless one name is in the certificates of all servers.
 	TLS *tls.Config
+	// Credentials returns the user name, which may be empty, and the password for a new connection, instead of those of the
+	// URL, which must then have none. It is called for every connection to a server that holds data, by several goroutines at
+	// once; it has to return when ctx ends. Connections that are open stay as they are. An error of it is one that wraps
+	// [core.ErrUnavailable]. It is for Open, OpenCluster and OpenBigSegments only.
+	Credentials func(ctx context.Context) (username, password string, err error)
 	// Logger gets what goes wrong and concerns no caller; nil means slog.Default().
 	Logger *slog.Logger
 }
+
+// HasHashTag reports whether the prefix has a hash tag, as "{flags}" and "app:{flags}" have: a part in braces that is not
+// empty. All keys of a store are then in one slot of a Redis Cluster, where Init and change sets are atomic. o may be nil.
+func (o *Options) HasHashTag() bool { return o != nil && keys{o.Prefix}.oneSlot() }
 
 // validate returns an error that names every option that cannot be used.
 func (o *Options) validate() error {

@@ -48,7 +48,12 @@ func TestNew_UnusableClient_IsRefused(t *testing.T) {
 		require.ErrorIs(t, err, core.ErrInvalid)
 		require.ErrorContains(t, err, "client is nil")
 	}
-	_, err := New(t.Context(), unconnected(t), &Options{TLS: &tls.Config{MinVersion: tls.VersionTLS12}})
+	ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": "localhost:1", "b": "localhost:2"}})
+	t.Cleanup(func() { require.NoError(t, ring.Close()) })
+	_, err := New(t.Context(), ring, nil)
+	require.ErrorIs(t, err, core.ErrInvalid)
+	require.ErrorContains(t, err, `a prefix with a hash tag, such as "{launchdarkly}"`)
+	_, err = New(t.Context(), unconnected(t), &Options{TLS: &tls.Config{MinVersion: tls.VersionTLS12}})
 	require.ErrorIs(t, err, core.ErrInvalid)
 	_, err = Open(t.Context(), "redis://localhost", &Options{TLS: &tls.Config{MinVersion: tls.VersionTLS12}})
 	require.ErrorIs(t, err, core.ErrInvalid)

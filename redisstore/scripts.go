@@ -14,12 +14,24 @@ var (
 	upsertSource string
 	//go:embed swap.lua
 	swapSource string
+	//go:embed merge.lua
+	mergeSource string
+	//go:embed remove.lua
+	removeSource string
 	//go:embed patch.lua
 	patchSource string
+	//go:embed lock.lua
+	lockSource string
+	//go:embed cursor.lua
+	cursorSource string
 
 	upsertScript = newScript(upsertSource)
 	swapScript   = newScript(swapSource)
+	mergeScript  = newScript(mergeSource)
+	removeScript = newScript(removeSource)
 	patchScript  = newScript(patchSource)
+	lockScript   = newScript(lockSource)
+	cursorScript = newScript(cursorSource)
 )
 
 // script is a script and the digest by which a server knows it once it has run there.

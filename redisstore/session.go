@@ -34,6 +34,9 @@ type session struct {
 	logger  *slog.Logger
 	client  redis.UniversalClient
 	owned   bool
+	spread  bool // over the slots of a Cluster, so that no command or script may name two keys
+
+	kinds kindSet // what the store was asked about, for watching
 
 	closing context.Context // ends when Close begins
 	cancel  context.CancelFunc
@@ -63,18 +66,32 @@ func newSession(ctx context.Context, client redis.UniversalClient, opts *Options
 	if err != nil {
 		return nil, err
 	}
-	if options.TLS != nil {
-		return nil, fmt.Errorf("redisstore: %w: Options.TLS is for Open; the client given has its own", core.ErrInvalid)
-	}
-	if isNil(client) {
-		return nil, fmt.Errorf("redisstore: %w: the client is nil", core.ErrInvalid)
+	if err := checkClient(client, &options); err != nil {
+		return nil, fmt.Errorf("redisstore: %w: %w", core.ErrInvalid, err)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s := newEmptySession(options)
-	s.client = client
+	s.use(client)
 	return s, nil
+}
+
+// checkClient returns an error unless a client of the caller's can be used with the options.
+func checkClient(client redis.UniversalClient, o *Options) error {
+	switch {
+	case isNil(client):
+		return errors.New("the client is nil")
+	case o.TLS != nil:
+		return errors.New("Options.TLS is for Open; the client given has its own")
+	case o.Credentials != nil:
+		return errors.New("Options.Credentials is for Open; the client given has its own")
+	}
+	if _, ring := client.(*redis.Ring); ring && !(keys{o.Prefix}).oneSlot() {
+		return fmt.Errorf("a redis.Ring needs a prefix with a hash tag, such as %q, which keeps all keys on one server",
+			"{"+o.Prefix+"}")
+	}
+	return nil
 }
 
 func openSession(ctx context.Context, url string, opts *Options) (*session, error) {
@@ -94,8 +111,14 @@ func openSession(ctx context.Context, url string, opts *Options) (*session, erro
 		s.cancel()
 		return nil, err
 	}
-	s.client, s.owned = client, true
+	s.use(client)
+	s.owned = true
 	return s, nil
+}
+
+func (s *session) use(client redis.UniversalClient) {
+	_, cluster := client.(*redis.ClusterClient)
+	s.client, s.spread = client, cluster && !s.keys.oneSlot()
 }
 
 func newEmptySession(options Options) *session {
@@ -234,10 +257,19 @@ func (s *session) explain(ctx, bounded context.Context, op operation, err error)
 		return errClosed(op)
 	case errors.As(err, &own):
 		return own.err
-	case bounded.Err() != nil:
+	}
+	s.noteTopology(err)
+	if bounded.Err() != nil {
 		return translate(op, fmt.Errorf("no answer within %v: %w", op.timeout, err))
 	}
 	return translate(op, err)
+}
+
+// noteTopology has the driver ask a Cluster who is who when a node could not be reached, instead of at its next turn.
+func (s *session) noteTopology(err error) {
+	if cluster, ok := s.client.(*redis.ClusterClient); ok && !refused(err) {
+		cluster.ReloadState(s.closing)
+	}
 }
 
 // ownError marks an error made here, which needs no translation.

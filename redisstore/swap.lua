@@ -41,4 +41,6 @@ for i = 1, tonumber(ARGV[1]) do
     redis.call('RENAME', staged, live)
   end
 end
+-- Those who watch the store read everything again. A user who may not publish can still write.
+redis.pcall('PUBLISH', string.sub(KEYS[1], 1, -#'$inited' - 1) .. '$changes', ':')
 return 1

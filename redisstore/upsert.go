@@ -16,10 +16,10 @@ const maxUpsertAttempts = 16
 
 // Upsert implements [core.FeatureStoreCore]. Comparing and writing is one script and one round trip; a second one is needed
 // only to overwrite an item that is damaged, or one that does not say its version where items do.
-func (s *Store) Upsert(
+func (s *base) Upsert(
 	ctx context.Context, kind core.DataKind, key string, item core.SerializedItem,
 ) (core.UpsertResult, error) {
-	results, err := s.ApplyChangeSet(ctx, []core.KindAndKeyedItem{{Kind: kind, Key: key, Item: item}})
+	results, err := s.applyChangeSet(ctx, []core.KindAndKeyedItem{{Kind: kind, Key: key, Item: item}})
 	if err != nil {
 		return core.UpsertResult{}, err
 	}
@@ -29,6 +29,11 @@ func (s *Store) Upsert(
 // ApplyChangeSet implements [core.ChangeSetApplier] with one script for all items. Of several changes to one item, the one
 // with the greatest version counts, and the results of the others show it.
 func (s *Store) ApplyChangeSet(ctx context.Context, changes []core.KindAndKeyedItem) ([]core.UpsertResult, error) {
+	return s.applyChangeSet(ctx, changes)
+}
+
+// applyChangeSet needs all keys in one slot.
+func (s *base) applyChangeSet(ctx context.Context, changes []core.KindAndKeyedItem) ([]core.UpsertResult, error) {
 	for _, change := range changes {
 		if err := s.validate(change.Kind, change.Key, change.Item); err != nil {
 			return nil, err
@@ -45,10 +50,11 @@ func (s *Store) ApplyChangeSet(ctx context.Context, changes []core.KindAndKeyedI
 	return set.results(changes), nil
 }
 
-func (s *Store) validate(kind core.DataKind, key string, item core.SerializedItem) error {
+func (s *base) validate(kind core.DataKind, key string, item core.SerializedItem) error {
 	if err := core.ValidateKey(kind, key); err != nil {
 		return fmt.Errorf("redisstore: %w", err)
 	}
+	s.session.kinds.note(kind)
 	if len(item.Data) == 0 {
 		return fmt.Errorf("redisstore: %w: item %.100q of kind %q has no JSON", core.ErrInvalid, key, string(kind))
 	}
@@ -58,7 +64,7 @@ func (s *Store) validate(kind core.DataKind, key string, item core.SerializedIte
 	return nil
 }
 
-func (s *Store) tooLarge(kind core.DataKind, key string, item core.SerializedItem) error {
+func (s *base) tooLarge(kind core.DataKind, key string, item core.SerializedItem) error {
 	reason := fmt.Errorf("%w: the limit is %d bytes", core.ErrTooLarge, s.session.options.MaxItemSize)
 	return fmt.Errorf("redisstore: %w", &core.ItemError{Kind: kind, Key: key, Size: len(item.Data), Err: reason})
 }

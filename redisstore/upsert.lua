@@ -58,10 +58,21 @@ if undecided then
   answer[1] = 0
   return answer
 end
+-- tell lets those who watch the store know what was written. A user who may not publish can still write.
+local function tell(hash, field)
+  local kind = string.match(hash, '^.*:()') or 1 -- where it begins
+  redis.pcall('PUBLISH', string.sub(hash, 1, kind - 1) .. '$changes', string.sub(hash, kind) .. ':' .. field)
+end
+
+-- Of many items it is told only to which kinds they belong.
+local singly, written = #ARGV <= 5 * 100, {}
 for i = 1, #ARGV, 5 do
   if answer[(i - 1) / 5 + 2] == 1 then
-    local reply = redis.pcall('HSET', KEYS[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + 3])
+    local hash = KEYS[tonumber(ARGV[i])]
+    local reply = redis.pcall('HSET', hash, ARGV[i + 1], ARGV[i + 3])
     if type(reply) == 'table' then return reply end
+    if singly then tell(hash, ARGV[i + 1]) else written[hash] = true end
   end
 end
+for hash in pairs(written) do tell(hash, '') end
 return answer

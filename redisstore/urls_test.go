@@ -36,6 +36,16 @@ func TestOpen_UnusableURL_IsRefusedWithoutSecrets(t *testing.T) {
 		"redis://u:p@localhost?hunter2=1":          "known are client_name, conn_max_idle_time",
 		"redis://u:p@localhost?pool_size=hunter2":  "unusable value for the parameter pool_size",
 		"redis://u:p@localhost?pool_size=1;hunter": "cannot be parsed",
+		"redis+ring://u:hunter2@localhost":         "must begin with redis://",
+		"redis://u:hunter2@a:1,b:2":                "lists several hosts",
+		"redis+cluster://u:hunter2@a,b/1":          "no numbered databases",
+		"redis+cluster://u:hunter2@a,,b":           "a host that cannot be read",
+		"redis+cluster://u:p@a,hunter2:x":          "a host that cannot be read",
+		"redis+cluster://u:hun,ter2/@a":            "cannot be parsed",
+		"redis+cluster://u:p@a?db=hunter2":         "known are client_name, conn_max_idle_time, conn_max_lifetime, dial_timeout",
+		"redis+sentinel://u:hunter2@a,b":           "by which name the Sentinels know the primary",
+		"redis+sentinel://u:hunter2@a,b/my/hunter": "the name of a primary and a database number",
+		"redis+sentinel://u:p@a/my?hunter2=1":      "sentinel_password, sentinel_username",
 	} {
 		_, err := Open(t.Context(), url, nil)
 		require.ErrorIs(t, err, core.ErrInvalid, url)
@@ -58,6 +68,32 @@ func TestOpen_URL_ConfiguresTheClient(t *testing.T) {
 	require.Equal(t, "example.com", options.TLSConfig.ServerName)
 	require.GreaterOrEqual(t, options.TLSConfig.MinVersion, uint16(tls.VersionTLS12))
 	require.True(t, options.ContextTimeoutEnabled)
+	require.NoError(t, store.Close())
+}
+
+// What the URL lists and says of several servers reaches the driver, defaults included.
+func TestOpen_URLOfSeveralServers_ConfiguresTheClient(t *testing.T) {
+	sentinels, err := parseURL("REDISS+sentinel://u:p%40ss@a,[::1]:1,b:2/my%20master/3?sentinel_username=su&sentinel_password=s%2Fp&pool_size=7")
+	require.NoError(t, err)
+	require.NoError(t, sentinels.configure(t.Context(), &Options{ReadTimeout: time.Second}))
+	failover := sentinels.universal().Failover()
+	require.Equal(t, []string{"a:26379", "[::1]:1", "b:2"}, failover.SentinelAddrs)
+	require.Equal(t, "my master", failover.MasterName)
+	require.Equal(t, []string{"u", "p@ss", "su", "s/p"},
+		[]string{failover.Username, failover.Password, failover.SentinelUsername, failover.SentinelPassword})
+	require.Equal(t, []int{3, 7, 1}, []int{failover.DB, failover.PoolSize, failover.MaxRetries})
+	require.NotNil(t, failover.TLSConfig)
+	require.Empty(t, failover.TLSConfig.ServerName, "each server has its own name")
+
+	store, err := OpenCluster(t.Context(), "redis+cluster://u:p@a:1,b?dial_timeout=9s", nil)
+	require.NoError(t, err)
+	options := store.session.client.(*redis.ClusterClient).Options()
+	require.Equal(t, []string{"a:1", "b:6379"}, options.Addrs)
+	require.Equal(t, "u", options.Username)
+	require.Equal(t, "p", options.Password)
+	require.Equal(t, 9*time.Second, options.DialTimeout)
+	require.True(t, options.ContextTimeoutEnabled)
+	require.Nil(t, options.TLSConfig)
 	require.NoError(t, store.Close())
 }
 

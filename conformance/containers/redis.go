@@ -2,6 +2,7 @@ package containers
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -58,6 +59,7 @@ type RedisServer struct {
 	// Address is the host and port in it.
 	Address string
 
+	tls       *tls.Config // for TLS only: how to ask it whether it is there
 	container testcontainers.Container
 }
 
@@ -70,6 +72,13 @@ func StartRedis(t testing.TB, args ...string) *RedisServer {
 		t.Fatalf("containers: no free port: %v", err)
 	}
 	server, err := startRedis(port, args)
+	ownRedis(t, server.remove, err)
+	return server
+}
+
+// ownRedis ends the test if its servers did not start, and sees that they are removed if they did.
+func ownRedis(t testing.TB, remove func(context.Context) error, err error) {
+	t.Helper()
 	switch {
 	case err != nil && os.Getenv(redisURLVariable) != "":
 		t.Skipf("containers: the test needs a Redis server of its own besides %s: %v", redisURLVariable, err)
@@ -79,11 +88,10 @@ func StartRedis(t testing.TB, args ...string) *RedisServer {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 		defer cancel()
-		if err := server.remove(ctx); err != nil {
+		if err := remove(ctx); err != nil {
 			t.Errorf("containers: removing redis: %v", err)
 		}
 	})
-	return server
 }
 
 // Stop stops the server. What it held in memory is lost.
@@ -100,7 +108,7 @@ func (s *RedisServer) Start(t testing.TB) {
 	t.Helper()
 	err := s.container.Start(context.Background())
 	if err == nil {
-		err = pingRedis(s.URL, startingPatience)
+		err = awaitRedis(s.Address, s.tls, startingPatience)
 	}
 	if err != nil {
 		t.Fatalf("containers: starting redis again: %v", err)
@@ -113,6 +121,16 @@ func (s *RedisServer) remove(ctx context.Context) error {
 
 // startRedis starts a container that listens on a port of the loopback interface, any if port is 0.
 func startRedis(port int, args []string) (*RedisServer, error) {
+	ctr, err := launchRedis(args,
+		testcontainers.WithExposedPorts(redisPort), testcontainers.WithHostConfigModifier(bindLoopback(port)))
+	if err != nil {
+		return nil, err
+	}
+	return describeRedis(ctr, nil)
+}
+
+// launchRedis starts a container and waits until the server in it says that it is ready.
+func launchRedis(args []string, customizers ...testcontainers.ContainerCustomizer) (*testcontainers.DockerContainer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	if err := checkDocker(ctx); err != nil {
@@ -123,33 +141,38 @@ func startRedis(port int, args []string) (*RedisServer, error) {
 		image = defaultRedisImage
 	}
 	command := append([]string{"redis-server", "--save", "", "--appendonly", "no", "--protected-mode", "no"}, args...)
-	ctr, err := testcontainers.Run(ctx, image,
+	customizers = append([]testcontainers.ContainerCustomizer{
 		testcontainers.WithCmd(command...),
-		testcontainers.WithExposedPorts(redisPort),
-		testcontainers.WithHostConfigModifier(bindLoopback(port)),
-		testcontainers.WithWaitStrategyAndDeadline(startTimeout, wait.ForLog("Ready to accept connections")))
+		testcontainers.WithWaitStrategyAndDeadline(startTimeout, wait.ForLog("Ready to accept connections")),
+	}, customizers...)
+	ctr, err := testcontainers.Run(ctx, image, customizers...)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("starting image %s: %w", image, err), terminate(ctr))
 	}
-	server, err := describeRedis(ctx, ctr)
+	return ctr, nil
+}
+
+// describeRedis waits until the server in a container answers, and removes the container if it does not.
+func describeRedis(ctr *testcontainers.DockerContainer, config *tls.Config) (*RedisServer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	host, err := ctr.Host(ctx)
 	if err != nil {
 		return nil, errors.Join(err, terminate(ctr))
 	}
-	return server, nil
-}
-
-func describeRedis(ctx context.Context, ctr testcontainers.Container) (*RedisServer, error) {
-	host, err := ctr.Host(ctx)
-	if err != nil {
-		return nil, err
-	}
 	mapped, err := ctr.MappedPort(ctx, redisPort)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, terminate(ctr))
 	}
 	address := net.JoinHostPort(host, mapped.Port())
-	server := &RedisServer{URL: "redis://" + address, Address: address, container: ctr}
-	return server, pingRedis(server.URL, startingPatience)
+	if err := awaitRedis(address, config, startingPatience); err != nil {
+		return nil, errors.Join(err, terminate(ctr))
+	}
+	scheme := "redis://"
+	if config != nil {
+		scheme = "rediss://"
+	}
+	return &RedisServer{URL: scheme + address, Address: address, tls: config, container: ctr}, nil
 }
 
 func terminate(ctr *testcontainers.DockerContainer) error {

@@ -1,0 +1,74 @@
+package containers
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/testcontainers/testcontainers-go"
+)
+
+// startRedisMember starts a server that shares the machine's network, because it announces its address to others.
+func startRedisMember(port int, args []string, customizers ...testcontainers.ContainerCustomizer) (*RedisServer, error) {
+	if os.Getenv("DOCKER_HOST") != "" {
+		return nil, errors.New("several Redis servers need a Docker daemon on this machine")
+	}
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	args = append([]string{"--bind", "127.0.0.1", "--port", strconv.Itoa(port)}, args...)
+	customizers = append(customizers,
+		testcontainers.WithHostConfigModifier(func(config *container.HostConfig) { config.NetworkMode = "host" }))
+	ctr, err := launchRedis(args, customizers...)
+	if err != nil {
+		return nil, err
+	}
+	server := &RedisServer{URL: "redis://" + address, Address: address, container: ctr}
+	if err := awaitRedis(address, nil, startingPatience); err != nil {
+		return nil, errors.Join(err, terminate(ctr))
+	}
+	return server, nil
+}
+
+// startAll starts n servers at once, and removes those that did start if one does not.
+func startAll(n int, start func(i int) (*RedisServer, error)) ([]*RedisServer, error) {
+	servers, errs := make([]*RedisServer, n), make([]error, n)
+	var starting sync.WaitGroup
+	for i := range n {
+		starting.Go(func() { servers[i], errs[i] = start(i) })
+	}
+	starting.Wait()
+	if err := errors.Join(errs...); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		defer cancel()
+		return nil, errors.Join(err, removeAll(ctx, servers))
+	}
+	return servers, nil
+}
+
+// removeAll removes servers at once, among which may be nil.
+func removeAll(ctx context.Context, servers []*RedisServer) error {
+	errs := make([]error, len(servers))
+	var removing sync.WaitGroup
+	for i, server := range servers {
+		if server != nil {
+			removing.Go(func() { errs[i] = server.remove(ctx) })
+		}
+	}
+	removing.Wait()
+	return errors.Join(errs...)
+}
+
+// freePorts returns n ports that nobody listens on.
+func freePorts(n int) ([]int, error) {
+	ports := make([]int, n)
+	for i := range ports {
+		var err error
+		if ports[i], err = freePort(); err != nil {
+			return nil, err
+		}
+	}
+	return ports, nil
+}

@@ -1,0 +1,240 @@
+package redisstore
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/conformance/containers"
+	"github.com/cleatdev/cleat/core"
+)
+
+// openCluster opens a store of its own on the shared Cluster.
+func openCluster(t testing.TB, opts Options) *ClusterStore {
+	t.Helper()
+	store, err := OpenCluster(t.Context(), containers.RedisCluster(t), &opts)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	return store
+}
+
+// oneNode is a URL with the first node of another one.
+func oneNode(url string) string {
+	first, _, _ := strings.Cut(url, ",")
+	return first
+}
+
+// Keys are the same whether a URL lists one node or all, with and without a hash tag, and nothing but them is left.
+func TestOpenCluster_AnyNumberOfNodes_SameKeys(t *testing.T) {
+	ctx, client, all := t.Context(), clusterClient(t), containers.RedisCluster(t)
+	for _, prefix := range []string{freshPrefix(), "{" + freshPrefix() + "}", "a{" + freshPrefix()} {
+		for _, url := range []string{oneNode(all), all} {
+			store, err := OpenCluster(ctx, url, &Options{Prefix: prefix})
+			require.NoError(t, err)
+			require.NoError(t, store.Init(ctx, []core.SerializedCollection{
+				{Kind: core.Segments, Items: []core.KeyedSerializedItem{{Key: "s", Item: item("s", 1)}}}, flags(2, 1, 60),
+			}))
+			_, err = store.Upsert(ctx, core.Flags, "flag-00000", item("flag-00000", 2))
+			require.NoError(t, err)
+			require.NoError(t, store.Close())
+			require.Equal(t, string(item("s", 1).Data), client.HGet(ctx, prefix+":segments", "s").Val())
+			require.Equal(t, string(item("flag-00000", 2).Data), client.HGet(ctx, prefix+":features", "flag-00000").Val())
+			require.EqualValues(t, 1, client.Exists(ctx, prefix+":$inited").Val())
+			require.Len(t, clusterKeys(t, client, prefix), 3)
+			require.EqualValues(t, -1, client.TTL(ctx, prefix+":features").Val().Nanoseconds())
+		}
+	}
+}
+
+// clusterKeys lists all keys that begin with a prefix.
+func clusterKeys(t *testing.T, client *redis.ClusterClient, prefix string) (keys []string) {
+	t.Helper()
+	found := make(chan []string, 100)
+	require.NoError(t, client.ForEachMaster(context.Background(), func(ctx context.Context, node *redis.Client) error {
+		keys, err := node.Keys(ctx, strings.NewReplacer("[", `\[`).Replace(prefix)+"*").Result()
+		found <- keys
+		return err
+	}))
+	close(found)
+	for some := range found {
+		keys = append(keys, some...)
+	}
+	return keys
+}
+
+// Where change sets cannot be atomic, there is no type that promises them; where they can, there is.
+func TestOpen_ClusterWithoutHashTag_IsRefusedWithAdvice(t *testing.T) {
+	ctx, url := t.Context(), containers.RedisCluster(t)
+	_, openErr := Open(ctx, url, &Options{Prefix: "app"})
+	_, newErr := New(ctx, clusterClient(t), &Options{Prefix: "app"})
+	for _, err := range []error{openErr, newErr} {
+		require.ErrorIs(t, err, core.ErrInvalid)
+		require.ErrorContains(t, err, "use OpenCluster or NewCluster")
+		require.ErrorContains(t, err, `"{app}"`)
+	}
+	_, err := OpenCluster(ctx, containers.Redis(t), nil)
+	require.ErrorIs(t, err, core.ErrInvalid)
+	require.ErrorContains(t, err, "redis+cluster://")
+
+	tagged, err := Open(ctx, url, &Options{Prefix: "{app}" + freshPrefix()})
+	require.NoError(t, err)
+	results, err := tagged.ApplyChangeSet(ctx, []core.KindAndKeyedItem{
+		{Kind: core.Flags, Key: "f", Item: item("f", 1)}, {Kind: core.Segments, Key: "s", Item: item("s", 1)},
+	})
+	require.NoError(t, err)
+	require.Len(t, results, 2)
+	require.NoError(t, tagged.Close())
+	spread := openCluster(t, Options{Prefix: freshPrefix()})
+	require.NotImplements(t, (*core.ChangeSetApplier)(nil), spread)
+
+	callers, err := NewCluster(ctx, clusterClient(t), &Options{Prefix: freshPrefix()})
+	require.NoError(t, err)
+	require.NoError(t, callers.Init(ctx, nil))
+	require.NoError(t, callers.Close())
+	_, err = NewCluster(ctx, nil, nil)
+	require.ErrorIs(t, err, core.ErrInvalid)
+}
+
+// A redis:// URL of a Cluster's node is an error that says what to write instead.
+func TestOpen_SingleServerURLOfClusterNode_SaysWhatToUse(t *testing.T) {
+	ctx := t.Context()
+	url := "redis" + strings.TrimPrefix(oneNode(containers.RedisCluster(t)), "redis+cluster")
+	asked := 0
+	for _, prefix := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+		store, err := Open(ctx, url, &Options{Prefix: prefix})
+		require.NoError(t, err)
+		_, _, getErr := store.Get(ctx, core.Flags, "k")
+		_, upsertErr := store.Upsert(ctx, core.Segments, "k", item("k", 1))
+		for _, err := range []error{getErr, upsertErr, store.Init(ctx, []core.SerializedCollection{flags(3, 1, 60)})} {
+			if err != nil {
+				require.ErrorIs(t, err, core.ErrUnavailable)
+				require.ErrorContains(t, err, "use a redis+cluster:// URL")
+				var cause redis.Error
+				require.ErrorAs(t, err, &cause)
+				asked++
+			}
+		}
+		require.NoError(t, store.Close())
+	}
+	require.Greater(t, asked, 8, "every Init names keys of several nodes")
+}
+
+// An upsert is one round trip to one node, once the Cluster is known.
+func TestClusterStore_Upsert_IsOneRoundTrip(t *testing.T) {
+	ctx, client := t.Context(), clusterClient(t)
+	store, err := NewCluster(ctx, client, &Options{Prefix: freshPrefix()})
+	require.NoError(t, err)
+	_, err = store.Upsert(ctx, core.Flags, "k", item("k", 1))
+	require.NoError(t, err)
+	counting := &countingHook{}
+	client.AddHook(counting)
+	result, err := store.Upsert(ctx, core.Flags, "k", item("k", 2))
+	require.NoError(t, err)
+	require.True(t, result.Written)
+	require.Equal(t, []string{"evalsha"}, counting.commands)
+	require.NoError(t, store.Close())
+}
+
+// A membership is read from both nodes at once.
+func TestBigSegments_Cluster_MembershipIsOneExchange(t *testing.T) {
+	ctx, client := t.Context(), clusterClient(t)
+	segments, err := NewBigSegments(ctx, client, &Options{Prefix: freshPrefix()})
+	require.NoError(t, err)
+	applied, err := segments.ApplyPatch(ctx, core.BigSegmentPatch{
+		SegmentRef: "s.g1", Version: "1", Included: core.BigSegmentChanges{Add: []string{"h"}},
+	})
+	require.NoError(t, err)
+	require.True(t, applied)
+	counting := &countingHook{}
+	client.AddHook(counting)
+	membership, err := segments.Membership(ctx, "h")
+	require.NoError(t, err)
+	require.True(t, membership.Equal(core.NewBigSegmentMembership([]string{"s.g1"}, nil)))
+	require.Equal(t, []string{"pipeline"}, counting.commands)
+	require.NoError(t, segments.Close())
+}
+
+// While a slot moves from one node to another, what is there and what is not yet there is read and written.
+func TestClusterStore_SlotMoves_IsFollowed(t *testing.T) {
+	ctx := t.Context()
+	servers := containers.StartRedisCluster(t, false)
+	prefix := freshPrefix()
+	slot := int(slotOf(prefix + ":features"))
+	source := servers.PrimaryOf(t, servers.Primaries[0], slot)
+	destination := servers.Primaries[0]
+	if destination == source {
+		destination = servers.Primaries[1]
+	}
+	store, err := OpenCluster(ctx, oneNode(servers.URL), &Options{Prefix: prefix})
+	require.NoError(t, err)
+	require.NoError(t, store.Init(ctx, nil)) // the Cluster is known now
+	from, to := clientFor(t, source.URL), clientFor(t, destination.URL)
+	fromID, toID := from.Do(ctx, "CLUSTER", "MYID").Val(), to.Do(ctx, "CLUSTER", "MYID").Val()
+	require.NoError(t, to.Do(ctx, "CLUSTER", "SETSLOT", slot, "IMPORTING", fromID).Err())
+	require.NoError(t, from.Do(ctx, "CLUSTER", "SETSLOT", slot, "MIGRATING", toID).Err())
+	upsert := func(version int) {
+		t.Helper()
+		result, err := store.Upsert(ctx, core.Flags, "k", item("k", version))
+		require.NoError(t, err)
+		require.True(t, result.Written)
+		_, found, err := store.Get(ctx, core.Flags, "k")
+		require.NoError(t, err)
+		require.True(t, found)
+	}
+	upsert(1) // asked of the destination, since the source has no such key
+	require.Zero(t, from.Do(ctx, "CLUSTER", "COUNTKEYSINSLOT", slot).Val())
+	for _, client := range []*redis.Client{to, from} {
+		require.NoError(t, client.Do(ctx, "CLUSTER", "SETSLOT", slot, "NODE", toID).Err())
+	}
+	upsert(2) // moved
+	require.EqualValues(t, 1, to.Do(ctx, "CLUSTER", "COUNTKEYSINSLOT", slot).Val())
+	require.NoError(t, store.Close())
+}
+
+// When a primary dies, what it has is unavailable, what others have is not, and its replica is used when it has taken over.
+func TestClusterStore_PrimaryDies_ReplicaIsUsed(t *testing.T) {
+	ctx := t.Context()
+	servers := containers.StartRedisCluster(t, true)
+	prefix := freshPrefix()
+	slot := int(slotOf(prefix + ":features"))
+	lost := servers.PrimaryOf(t, servers.Primaries[0], slot)
+	store, err := OpenCluster(ctx, servers.URL, &Options{Prefix: prefix, ReadTimeout: time.Second, WriteTimeout: time.Second})
+	require.NoError(t, err)
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(3, 1, 60)}))
+	replicated := clientFor(t, lost.URL)
+	require.NoError(t, replicated.Do(ctx, "WAIT", 1, 5000).Err())
+	lost.Stop(t)
+	begin := time.Now()
+	_, err = store.Upsert(ctx, core.Flags, "flag-00000", item("flag-00000", 2))
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.Less(t, time.Since(begin), soon)
+	require.Eventually(t, func() bool {
+		_, err := store.Upsert(ctx, core.Flags, "flag-00000", item("flag-00000", 2))
+		return err == nil
+	}, 30*time.Second, 50*time.Millisecond)
+	items, err := store.GetAll(ctx, core.Flags)
+	require.NoError(t, err)
+	require.Equal(t, map[int]int{1: 2, 2: 1}, versions(t, items))
+	require.NoError(t, store.Close())
+}
+
+// Nodes that never answer cost the time-out and no more, and Close leaves nothing behind.
+func TestClusterStore_MuteNode_TimesOut(t *testing.T) {
+	url := "redis+cluster" + strings.TrimPrefix(muteServer(t), "redis")
+	const timeout = 100 * time.Millisecond
+	store, err := OpenCluster(t.Context(), url, &Options{ReadTimeout: timeout, WriteTimeout: timeout, InitTimeout: timeout})
+	require.NoError(t, err)
+	begin := time.Now()
+	require.ErrorIs(t, store.CheckAvailability(t.Context()), core.ErrUnavailable)
+	_, err = store.Upsert(t.Context(), core.Flags, "k", item("k", 1))
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	var partial *core.PartialInitError
+	require.ErrorAs(t, store.Init(t.Context(), nil), &partial)
+	require.NoError(t, store.Close())
+	require.ErrorIs(t, store.Init(t.Context(), nil), core.ErrClosed)
+	require.Less(t, time.Since(begin), soon)
+}

@@ -1,0 +1,57 @@
+-- Puts the staged items of one kind in the place of the stored ones, or changes nothing.
+--
+-- KEYS  the hash, and where its items are staged
+-- ARGV  how many items are staged; 1 if stored items that are not staged stay for now, or 0 if they go; then the fields of
+--       stored items that stay in any case
+--
+-- Answers 0 if what was staged is not there any more, {err} for a hash that is none, or a list of each item that stayed for
+-- now: its field and the SHA-1 of its data.
+
+local live, staged = KEYS[1], KEYS[2]
+local kind = redis.call('TYPE', live).ok
+if kind ~= 'none' and kind ~= 'hash' then
+  return redis.error_reply('WRONGTYPE ' .. live .. ' is a ' .. kind .. ' instead of a hash')
+end
+local count = redis.pcall('HLEN', staged)
+if type(count) == 'table' then return count end
+if count ~= tonumber(ARGV[1]) then return 0 end
+-- From here on nothing may be refused half way, so permissions are asked for in advance where the server can tell.
+if redis.acl_check_cmd then
+  for _, command in ipairs({{'UNLINK', live}, {'PERSIST', staged}, {'RENAME', staged, live}}) do
+    if not redis.acl_check_cmd(unpack(command)) then
+      return redis.error_reply('NOPERM this user may not run ' .. command[1] .. ' on ' .. live)
+    end
+  end
+end
+
+-- The first write is refused if the server takes none at all: a replica, or one that is out of memory.
+local staying = {}
+if ARGV[2] == '1' then
+  local fields = redis.call('HKEYS', live)
+  for i = 1, #fields do
+    if redis.call('HEXISTS', staged, fields[i]) == 0 then
+      local stored = redis.call('HGET', live, fields[i])
+      local reply = redis.pcall('HSET', staged, fields[i], stored)
+      if type(reply) == 'table' then return reply end
+      staying[#staying + 1] = fields[i]
+      staying[#staying + 1] = redis.sha1hex(stored)
+    end
+  end
+end
+for i = 3, #ARGV do
+  local stored = redis.call('HGET', live, ARGV[i])
+  if stored then
+    local reply = redis.pcall('HSET', staged, ARGV[i], stored)
+    if type(reply) == 'table' then return reply end
+  end
+end
+local reply = redis.pcall('UNLINK', live)
+if type(reply) == 'table' then return reply end
+if redis.call('EXISTS', staged) == 1 then
+  redis.call('PERSIST', staged)
+  redis.call('RENAME', staged, live)
+end
+-- Those who watch the store read the kind again. A user who may not publish can still write.
+local name = string.match(live, '^.*:()') or 1 -- where the kind's begins
+redis.pcall('PUBLISH', string.sub(live, 1, name - 1) .. '$changes', string.sub(live, name) .. ':')
+return staying

@@ -1,0 +1,98 @@
+package redisstore
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/conformance/containers"
+	"github.com/cleatdev/cleat/core"
+)
+
+// documentedRule reads the rule for users from the package documentation.
+func documentedRule(t testing.TB, prefix string) []any {
+	t.Helper()
+	text, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	_, rule, found := strings.Cut(strings.ReplaceAll(string(text), "\n//", "\n"), "\tresetkeys ")
+	require.True(t, found)
+	rule, _, _ = strings.Cut(rule, "\n\n")
+	words := []any{}
+	for word := range strings.FieldsSeq("resetkeys " + rule) {
+		words = append(words, strings.NewReplacer("~P:", "~"+prefix+":", "&P:", "&"+prefix+":").Replace(word))
+	}
+	return words
+}
+
+// addUser gives a server a user to whom the documented rule and more applies.
+func addUser(t testing.TB, admin redis.UniversalClient, name, prefix string, more ...any) {
+	t.Helper()
+	command := append([]any{"ACL", "SETUSER", name, "on", ">hunter2"}, documentedRule(t, prefix)...)
+	require.NoError(t, admin.Do(t.Context(), append(command, more...)...).Err())
+}
+
+// useEverything calls every method of a store and a big segment store.
+func useEverything(t *testing.T, store core.FeatureStoreCore, segments *BigSegments) {
+	t.Helper()
+	ctx := t.Context()
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{collectionOf(core.Segments, 1, "old"), flags(10, 1, 100)}))
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{collectionOf(core.Segments, 1, "new"), flags(9, 1, 100)}))
+	require.ErrorIs(t, store.Init(ctx, []core.SerializedCollection{flags(10, 2, 2000)}), core.ErrTooLarge)
+	_, err := store.Upsert(ctx, core.Segments, "k", item("k", 1))
+	require.NoError(t, err)
+	_, _, err = store.Get(ctx, core.Flags, "k")
+	require.NoError(t, err)
+	items, err := store.GetAll(ctx, core.Flags)
+	require.NoError(t, err)
+	require.Len(t, items, 9)
+	require.NoError(t, store.(core.AvailabilityChecker).CheckAvailability(ctx))
+	watching, stop := context.WithCancel(ctx)
+	require.ErrorIs(t, store.(core.Watcher).Watch(watching, func(core.Change) { stop() }), context.Canceled)
+
+	applied, err := segments.ApplyPatch(ctx, core.BigSegmentPatch{
+		SegmentRef: "s.g1", Version: "1", Included: core.BigSegmentChanges{Add: []string{"a"}, Remove: []string{"b"}},
+	})
+	require.NoError(t, err)
+	require.True(t, applied)
+	_, err = segments.Membership(ctx, "a")
+	require.NoError(t, err)
+	require.NoError(t, segments.SetLastUpToDate(ctx, 1))
+	_, err = segments.Metadata(ctx)
+	require.NoError(t, err)
+}
+
+// The permissions that the package documentation names are enough for everything on a single server.
+func TestStore_DocumentedPermissions_AreEnough(t *testing.T) {
+	server, opts := containers.StartRedis(t), Options{Prefix: "flags", MaxItemSize: 1000}
+	addUser(t, clientFor(t, server.URL), "app", opts.Prefix)
+	url := "redis://app:hunter2@" + server.Address
+	segments, err := OpenBigSegments(t.Context(), url, &opts)
+	require.NoError(t, err)
+	useEverything(t, openAt(t, url, opts), segments)
+	require.NoError(t, segments.Close())
+}
+
+// With what it says of Clusters, they are enough there too, with and without a hash tag.
+func TestClusterStore_DocumentedPermissions_AreEnough(t *testing.T) {
+	ctx, all := t.Context(), containers.RedisCluster(t)
+	for _, prefix := range []string{freshPrefix(), "{" + freshPrefix() + "}"} {
+		user := strings.Trim(prefix, "{}")
+		for address := range strings.SplitSeq(strings.TrimPrefix(all, "redis+cluster://"), ",") {
+			admin := clientFor(t, "redis://"+address)
+			addUser(t, admin, user, prefix, "+cluster|slots", "+asking")
+			t.Cleanup(func() { admin.Do(context.Background(), "ACL", "DELUSER", user) })
+		}
+		url, opts := strings.Replace(all, "://", "://"+user+":hunter2@", 1), Options{Prefix: prefix, MaxItemSize: 1000}
+		store, err := OpenCluster(ctx, url, &opts)
+		require.NoError(t, err)
+		segments, err := OpenBigSegments(ctx, url, &opts)
+		require.NoError(t, err)
+		useEverything(t, store, segments)
+		require.NoError(t, store.Close())
+		require.NoError(t, segments.Close())
+	}
+}

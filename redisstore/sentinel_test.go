@@ -1,0 +1,146 @@
+package redisstore
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/cleatdev/cleat/conformance/containers"
+	"github.com/cleatdev/cleat/core"
+)
+
+// sentinelClient is the driver alone, on the primary that the Sentinels of a URL name.
+func sentinelClient(t testing.TB, url string) *redis.Client {
+	t.Helper()
+	hosts, name, _ := strings.Cut(strings.TrimPrefix(url, "redis+sentinel://"), "/")
+	client := redis.NewFailoverClient(&redis.FailoverOptions{SentinelAddrs: strings.Split(hosts, ","), MasterName: name})
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	return client
+}
+
+// openAt opens a store that is closed at the end of the test.
+func openAt(t testing.TB, url string, opts Options) *Store {
+	t.Helper()
+	store, err := Open(t.Context(), url, &opts)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	return store
+}
+
+// Keys are the same however many Sentinels a URL lists, and whether one of them is there or not.
+func TestOpen_AnyNumberOfSentinels_SameKeys(t *testing.T) {
+	ctx, all, prefix := t.Context(), containers.RedisSentinel(t), freshPrefix()
+	client := sentinelClient(t, all)
+	hosts, name, _ := strings.Cut(strings.TrimPrefix(all, "redis+sentinel://"), "/")
+	sentinels := strings.Split(hosts, ",")
+	for version, listed := range [][]string{sentinels[:1], sentinels[:2], sentinels, {"127.0.0.1:1", sentinels[2]}} {
+		store := openAt(t, "redis+sentinel://"+strings.Join(listed, ",")+"/"+name+"/0", Options{Prefix: prefix})
+		require.NoError(t, store.Init(ctx, nil))
+		_, err := store.Upsert(ctx, core.Flags, "k", item("k", version+1))
+		require.NoError(t, err)
+		require.Equal(t, string(item("k", version+1).Data), client.HGet(ctx, prefix+":features", "k").Val())
+		require.ElementsMatch(t, []string{prefix + ":features", prefix + ":$inited"}, client.Keys(ctx, prefix+"*").Val())
+	}
+}
+
+// When the primary dies, the store is unavailable until another server has taken its place, which is then used.
+func TestStore_SentinelPrimaryDies_SuccessorIsUsed(t *testing.T) {
+	ctx, servers := t.Context(), containers.StartRedisSentinel(t)
+	before := goleak.IgnoreCurrent()
+	store, err := Open(ctx, servers.URL, nil)
+	require.NoError(t, err)
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(3, 1, 60)}))
+	require.NoError(t, clientFor(t, servers.Primary.URL).Do(ctx, "WAIT", 1, 5000).Err())
+	servers.Primary.Stop(t)
+	begin := time.Now()
+	for range 3 {
+		require.ErrorIs(t, store.CheckAvailability(ctx), core.ErrUnavailable)
+		_, err := store.Upsert(ctx, core.Flags, "flag-00000", item("flag-00000", 2))
+		require.ErrorIs(t, err, core.ErrUnavailable)
+	}
+	require.Less(t, time.Since(begin), soon)
+	require.Eventually(t, func() bool {
+		_, err := store.Upsert(ctx, core.Flags, "flag-00000", item("flag-00000", 2))
+		return err == nil
+	}, 30*time.Second, 20*time.Millisecond)
+	items, err := store.GetAll(ctx, core.Flags)
+	require.NoError(t, err)
+	require.Equal(t, map[int]int{1: 2, 2: 1}, versions(t, items))
+	initialized, err := store.Initialized(ctx)
+	require.NoError(t, err)
+	require.True(t, initialized)
+	require.NoError(t, store.Close())
+	goleak.VerifyNone(t, before)
+}
+
+// A primary that was made a replica says so, or cuts the connection, and its successor is used.
+func TestStore_SentinelPrimaryIsReplaced_IsReadOnlyForAMoment(t *testing.T) {
+	ctx, servers := t.Context(), containers.StartRedisSentinel(t)
+	store := openAt(t, servers.URL, Options{})
+	_, err := store.Upsert(ctx, core.Flags, "k", item("k", 1))
+	require.NoError(t, err)
+	sentinel := redis.NewSentinelClient(&redis.Options{Addr: servers.Sentinels[0].Address})
+	t.Cleanup(func() { require.NoError(t, sentinel.Close()) })
+	require.NoError(t, sentinel.Failover(ctx, servers.Name).Err())
+	version := 1
+	require.Eventually(t, func() bool {
+		version++
+		_, err := store.Upsert(ctx, core.Flags, "k", item("k", version))
+		if err != nil && !errors.Is(err, core.ErrReadOnly) {
+			require.ErrorIs(t, err, core.ErrUnavailable)
+		}
+		return err == nil && servers.ReportedPrimary(t, servers.Sentinels[0]) == servers.Replica.Address
+	}, 30*time.Second, 10*time.Millisecond)
+	successor := clientFor(t, servers.Replica.URL)
+	require.Eventually(t, func() bool {
+		version++
+		_, err := store.Upsert(ctx, core.Flags, "k", item("k", version))
+		return err == nil && successor.HGet(ctx, "launchdarkly:features", "k").Val() == string(item("k", version).Data)
+	}, 30*time.Second, 10*time.Millisecond)
+
+	// One who holds on to the old primary learns that it is no longer one.
+	old := clientFor(t, servers.Primary.URL)
+	require.Eventually(t, func() bool {
+		return strings.Contains(old.Info(ctx, "replication").Val(), "role:slave")
+	}, 30*time.Second, 50*time.Millisecond)
+	direct, err := New(ctx, old, nil)
+	require.NoError(t, err)
+	_, err = direct.Upsert(ctx, core.Flags, "other", item("other", 1))
+	require.ErrorIs(t, err, core.ErrReadOnly)
+	require.NoError(t, direct.Close())
+}
+
+// Sentinels may have a password of their own. Neither a wrong one nor an unknown name is repeated.
+func TestOpen_SentinelRefuses_SaysWhyWithoutSecrets(t *testing.T) {
+	ctx, servers := t.Context(), containers.StartRedisSentinel(t, "requirepass hunter2")
+	require.NoError(t, openAt(t, servers.URL+"?sentinel_password=hunter2", Options{}).CheckAvailability(ctx))
+	for url, want := range map[string]string{
+		servers.URL + "?sentinel_password=hunter3": "check the user name and the password",
+		servers.URL: "check the user name and the password",
+		servers.URL + "-not?sentinel_password=hunter2":                   "know no primary of that name",
+		"redis+sentinel://u:hunter2@127.0.0.1:1,127.0.0.1:2/mymaster":    "refused",
+		"rediss+sentinel://u:hunter2@" + servers.Primary.Address + "/my": "", // which may be an answer in plain text or none
+	} {
+		err := openAt(t, url, Options{}).CheckAvailability(ctx)
+		require.ErrorIs(t, err, core.ErrUnavailable, url)
+		require.ErrorContains(t, err, want, url)
+		require.NotContains(t, err.Error(), "hunter", url)
+	}
+}
+
+// Sentinels that never answer cost the time-out and no more, and Close ends what waits for them.
+func TestStore_MuteSentinel_TimesOut(t *testing.T) {
+	url := "redis+sentinel" + strings.TrimPrefix(muteServer(t), "redis") + "/mymaster"
+	store := openAt(t, url, Options{ReadTimeout: 100 * time.Millisecond, WriteTimeout: 100 * time.Millisecond})
+	begin := time.Now()
+	require.ErrorIs(t, store.CheckAvailability(t.Context()), core.ErrUnavailable)
+	_, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 1))
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.NoError(t, store.Close())
+	require.Less(t, time.Since(begin), soon)
+}

@@ -1,0 +1,52 @@
+package redisstore
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/conformance/containers"
+	"github.com/cleatdev/cleat/core"
+)
+
+// clusterClient is the driver alone, on the shared Cluster, of which it is told one node.
+func clusterClient(t testing.TB) *redis.ClusterClient {
+	t.Helper()
+	return clusterClientFor(t, containers.RedisCluster(t))
+}
+
+func clusterClientFor(t testing.TB, url string) *redis.ClusterClient {
+	t.Helper()
+	addresses := strings.Split(strings.TrimPrefix(url, "redis+cluster://"), ",")
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addresses[:1]})
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	return client
+}
+
+// Whatever braces a prefix has, our idea of slots is the server's, and what is staged is in the slot of its kind and under
+// the prefix.
+func TestKeys_Slots_AreTheServers(t *testing.T) {
+	client := clusterClient(t)
+	for prefix, oneSlot := range map[string]bool{
+		"launchdarkly": false, "": false, "a b/ü": false, "{app}": true, "x{app}y": true, "{a}{b}": true, "a{{b}": true,
+		"a{b": false, "a}b": false, "a}b{c": false, "{}": false, "{}{a}": false, "a}b{c}": true,
+	} {
+		k := keys{prefix}
+		require.Equal(t, oneSlot, k.oneSlot(), prefix)
+		require.Equal(t, oneSlot, (&Options{Prefix: prefix}).HasHashTag(), prefix)
+		slots := map[uint16]bool{}
+		for _, kind := range append(core.BuiltInKinds(), "other") {
+			live, staged := k.items(kind), k.stagedInSlot("ID", kind)
+			for _, key := range []string{live, staged, k.inited()} {
+				require.EqualValues(t, client.ClusterKeySlot(t.Context(), key).Val(), slotOf(key), key)
+			}
+			require.Equal(t, slotOf(live), slotOf(staged), staged)
+			require.True(t, strings.HasPrefix(staged, k.staged("ID", kind)), staged)
+			slots[slotOf(live)] = true
+		}
+		require.Equal(t, oneSlot, len(slots) == 1, prefix)
+	}
+	require.False(t, (*Options)(nil).HasHashTag())
+}

@@ -1,0 +1,185 @@
+package redisstore
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/conformance"
+	"github.com/cleatdev/cleat/conformance/containers"
+	"github.com/cleatdev/cleat/core"
+)
+
+// authority is a private certificate authority.
+type authority struct {
+	own  tls.Certificate
+	pool *x509.CertPool
+}
+
+func newAuthority(t testing.TB) *authority {
+	t.Helper()
+	a := &authority{pool: x509.NewCertPool()}
+	a.own = a.issue(t, &x509.Certificate{
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign, Subject: pkix.Name{CommonName: "authority"},
+	})
+	a.pool.AddCert(a.own.Leaf)
+	return a
+}
+
+// issue makes a certificate that the authority signed, or that of the authority itself.
+func (a *authority) issue(t testing.TB, template *x509.Certificate) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template.SerialNumber = big.NewInt(time.Now().UnixNano())
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	parent, signer := a.own.Leaf, a.own.PrivateKey
+	if parent == nil {
+		parent, signer = template, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	require.NoError(t, err)
+	leaf, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+}
+
+// client is the configuration of a client that trusts the authority, with a certificate of another one's, or none.
+func (a *authority) client(t testing.TB, certifier *authority) *tls.Config {
+	t.Helper()
+	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: a.pool}
+	if certifier != nil {
+		config.Certificates = []tls.Certificate{
+			certifier.issue(t, &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}),
+		}
+	}
+	return config
+}
+
+// startTLS starts a server that speaks nothing but TLS, asks for a client certificate, and has a user "app" with the password
+// "hunter2" to whom the documented permissions under a prefix apply.
+func startTLS(t *testing.T, a *authority, prefix string) *containers.RedisServer {
+	t.Helper()
+	certificate := a.issue(t, &x509.Certificate{
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
+	require.NoError(t, err)
+	inPEM := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
+	server := containers.StartRedisTLS(t, containers.RedisTLS{
+		Certificate: inPEM("CERTIFICATE", certificate.Certificate[0]), Key: inPEM("PRIVATE KEY", key),
+		Authority: inPEM("CERTIFICATE", a.own.Certificate[0]), Client: a.client(t, a),
+	})
+	admin := openAt(t, server.URL, Options{TLS: a.client(t, a)}).session.client
+	addUser(t, admin, "app", prefix)
+	return server
+}
+
+// Both sides are verified, the user is limited to what is documented, and what is wrong is said without the password.
+func TestOpen_TLSAndUser_BothSidesAreVerified(t *testing.T) {
+	a, other := newAuthority(t), newAuthority(t)
+	server := startTLS(t, a, "app")
+	with := func(user string) string { return strings.Replace(server.URL, "://", "://"+user+"@", 1) }
+	for name, test := range map[string]struct {
+		url     string
+		options Options
+		want    string
+	}{
+		"right":                       {with("app:hunter2"), Options{TLS: a.client(t, a)}, ""},
+		"no client certificate":       {with("app:hunter2"), Options{TLS: a.client(t, nil)}, "certificate required"},
+		"another authority's client":  {with("app:hunter2"), Options{TLS: a.client(t, other)}, "unknown certificate authority"},
+		"server of another authority": {with("app:hunter2"), Options{TLS: other.client(t, a)}, "see that Options.TLS trusts"},
+		"the system's authorities":    {with("app:hunter2"), Options{}, "see that Options.TLS trusts"},
+		"wrong password":              {with("app:hunter3"), Options{TLS: a.client(t, a)}, "check the user name and the password"},
+		"unknown user":                {with("ape:hunter2"), Options{TLS: a.client(t, a)}, "check the user name and the password"},
+		"no TLS":                      {"redis://app:hunter2@" + server.Address, Options{}, "redisstore: writing app:features"},
+	} {
+		test.options.Prefix = "app"
+		_, err := openAt(t, test.url, test.options).Upsert(t.Context(), core.Flags, name, item(name, 1))
+		if test.want == "" {
+			require.NoError(t, err, name)
+			continue
+		}
+		require.ErrorIs(t, err, core.ErrUnavailable, name)
+		require.ErrorContains(t, err, test.want, name)
+		require.NotContains(t, err.Error(), "hunter", name)
+	}
+	foreign := openAt(t, with("app:hunter2"), Options{TLS: a.client(t, a), Prefix: "app2"})
+	_, err := foreign.Upsert(t.Context(), core.Flags, "k", item("k", 1))
+	require.ErrorIs(t, err, core.ErrReadOnly)
+	require.ErrorContains(t, err, "grant the user the commands and keys")
+	require.ErrorIs(t, foreign.Init(t.Context(), nil), core.ErrReadOnly)
+	require.ErrorIs(t, foreign.CheckAvailability(t.Context()), core.ErrUnavailable)
+}
+
+// A rediss:// URL never gets so far as to send a password to a server that speaks no TLS.
+func TestOpen_TLSToPlainServer_SendsNoPassword(t *testing.T) {
+	for _, scheme := range []string{"rediss", "rediss+cluster", "rediss+sentinel"} {
+		listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		received := make(chan []byte, 100)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for {
+				conn, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				data := make([]byte, 4096)
+				n, _ := conn.Read(data)
+				_, _ = conn.Write([]byte("-ERR Protocol error\r\n"))
+				received <- data[:n]
+				n, _ = conn.Read(data)
+				received <- data[:n]
+				_ = conn.Close()
+			}
+		}()
+		store, err := Open(t.Context(), scheme+"://user:hunter2@"+listener.Addr().String()+"/"+
+			map[bool]string{true: "mymaster?sentinel_password=hunter2"}[scheme == "rediss+sentinel"], &Options{Prefix: "{p}"})
+		require.NoError(t, err)
+		err = store.CheckAvailability(t.Context())
+		require.ErrorIs(t, err, core.ErrUnavailable)
+		require.ErrorContains(t, err, "does not speak TLS", scheme)
+		require.NotContains(t, err.Error(), "hunter")
+		require.NoError(t, store.Close())
+		require.NoError(t, listener.Close())
+		<-done
+		close(received)
+		first := <-received
+		require.NotEmpty(t, first)
+		require.EqualValues(t, 22, first[0], "the first byte of a TLS handshake")
+		for data := range received {
+			require.NotContains(t, string(data), "hunter2")
+			require.NotContains(t, string(data), "AUTH")
+		}
+		require.NotContains(t, string(first), "hunter2")
+	}
+}
+
+// The suite passes for a user with the documented permissions over TLS.
+func TestConformance_TLSAndUser_FeatureStore(t *testing.T) {
+	h := tlsHarness(t)
+	t.Run("FeatureStore", func(t *testing.T) { conformance.RunFeatureStore(t, h) })
+	t.Run("BigSegments", func(t *testing.T) { conformance.RunBigSegments(t, bigSegmentsOf(h)) })
+}
+
+func tlsHarness(t *testing.T) conformance.Harness {
+	a := newAuthority(t)
+	server := startTLS(t, a, "suite*") // which the suite puts prefixes of its own behind
+	url, config := strings.Replace(server.URL, "://", "://app:hunter2@", 1), a.client(t, a)
+	admin := openAt(t, server.URL, Options{TLS: config}).session.client
+	options := func(prefix string) *Options { return &Options{Prefix: "suite" + prefix, TLS: config} }
+	return harnessOf(admin, openerFor(url), bigOpenerFor(url), options, capabilitiesInOneSlot())
+}
