@@ -145,6 +145,11 @@ func TestOpen_SecretsNeverAppearInErrors(t *testing.T) {
 		"redis://host?pool_size=many&password_file=" + file,
 		"redis://host?pool_size=many&password_env=CLEAT_TEST_SECRET",
 		"redis://:" + secret + "@127.0.0.1:1?capacity=x",
+		"redis://user:12/" + secret + "@host",
+		"redis://user:12?" + secret + "@host",
+		"redis://user:12#" + secret + "@host",
+		"redis+cluster://user:1,2/" + secret + "@one,two",
+		"redis://host?" + secret + "$=1",
 	} {
 		_, err := backends.Open(t.Context(), url)
 		require.Error(t, err, url)

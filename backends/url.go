@@ -12,6 +12,7 @@ import (
 
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storeurl"
 )
 
 // URL is a parsed URL with its parameters. A parameter that is absent has the zero value; one whose value cannot be read
@@ -40,22 +41,15 @@ func commonParameters() []string {
 	}
 }
 
-// parseURL does not pass on the error of package url, which quotes the URL with whatever secret is in it.
 func parseURL(rawURL string) (*URL, error) {
-	first, hosts := cutHosts(rawURL)
-	parsed, err := url.Parse(first)
+	parsed, err := storeurl.Parse(rawURL)
 	if err != nil {
-		return nil, fmt.Errorf("backends: %w: the text is no URL (it is not shown, because it may contain a password); "+
-			"special characters in a password are written as %%XX", core.ErrInvalid)
-	}
-	if parsed.Scheme == "" {
-		return nil, fmt.Errorf("backends: %w: the URL has no scheme, such as redis:// or sqlite://", core.ErrInvalid)
+		return nil, fmt.Errorf("backends: %w: %w", core.ErrInvalid, err)
 	}
 	parameters, err := url.ParseQuery(parsed.RawQuery)
 	if err != nil {
 		return nil, fmt.Errorf("backends: %w: the parameters of the %s URL are malformed", core.ErrInvalid, parsed.Scheme)
 	}
-	parsed.Host = hosts(parsed.Host)
 	u := &URL{parsed: parsed, parameters: parameters}
 	for name, values := range parameters {
 		if len(values) > 1 {
@@ -63,25 +57,6 @@ func parseURL(rawURL string) (*URL, error) {
 		}
 	}
 	return u, nil
-}
-
-// cutHosts takes all hosts but the first out of a URL, since package url knows of one only, and returns what puts them back.
-func cutHosts(rawURL string) (withFirst string, putBack func(first string) string) {
-	putBack = func(first string) string { return first }
-	scheme, rest, found := strings.Cut(rawURL, "://")
-	if !found {
-		return rawURL, putBack
-	}
-	end := len(rest)
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		end = i
-	}
-	hosts := strings.LastIndex(rest[:end], "@") + 1
-	first, others, several := strings.Cut(rest[hosts:end], ",")
-	if !several {
-		return rawURL, putBack
-	}
-	return scheme + "://" + rest[:hosts] + first + rest[end:], func(first string) string { return first + "," + others }
 }
 
 // String returns scheme, host and path, and neither user, password nor parameters.

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldattr"
+
+	"github.com/cleatdev/cleat/internal/storeurl"
 )
 
 var (
@@ -31,8 +33,8 @@ func isAttribute(text string) bool { return ldattr.NewRef(text).Err() == nil }
 
 // parseURL parses a URL that has a host or a path, and a password in its place if it has one.
 func parseURL(text string) (*url.URL, bool) {
-	u, err := url.Parse(text)
-	return u, err == nil && u.Scheme != "" && u.Opaque == "" && u.Fragment == "" && !isTorn(u)
+	u, err := storeurl.Parse(text)
+	return u, err == nil && u.Opaque == "" && u.Fragment == ""
 }
 
 func isStoreURL(text string, schemes []string) bool {

@@ -2,10 +2,11 @@ package config
 
 import (
 	"maps"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/cleatdev/cleat/internal/storeurl"
 )
 
 const (
@@ -73,7 +74,7 @@ func (r *reader) refuseUnknownVariables(env map[string]string) {
 func (s *Settings) variablesNamed() []string {
 	named := []string{s.SDKKeyEnv}
 	for _, store := range []URL{s.Store, s.BigSegments.Store} {
-		u, err := url.Parse(store.Reveal())
+		u, err := storeurl.Parse(store.Reveal())
 		if err != nil {
 			continue
 		}

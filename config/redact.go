@@ -2,9 +2,10 @@ package config
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/cleatdev/cleat/internal/storeurl"
 )
 
 // harmlessParameters are those of package backends whose values say where something is and not what it is, besides those
@@ -13,7 +14,8 @@ func harmlessParameters() []string {
 	return []string{
 		"busy_timeout", "cache", "capacity", "client_name", "conn_max_lifetime", "consistency", "datacenter", "db",
 		"dial_timeout", "init_timeout", "max_stale", "min_idle_conns", "namespace", "partition", "pool_size",
-		"pool_timeout", "prefix", "protocol", "read_only", "read_timeout", "region", "watch", "write_timeout",
+		"pool_timeout", "prefix", "protocol", "read_only", "read_timeout", "region", "sentinel_username", "watch",
+		"watch_interval", "write_timeout",
 	}
 }
 
@@ -26,8 +28,8 @@ func redactURL(text string) string {
 	if text == "" || text == SameStore {
 		return text
 	}
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme == "" || u.Opaque != "" || isTorn(u) {
+	u, err := storeurl.Parse(text)
+	if err != nil || u.Opaque != "" {
 		return redacted
 	}
 	shown := u.Scheme + "://"
@@ -69,19 +71,3 @@ func redactParameter(value string) string {
 	}
 	return redactURL(text)
 }
-
-// isTorn reports whether the text looks as if a password with one of the characters / ? # had torn it apart, so that a
-// part of the password is where a path or a parameter should be: redis://user:12/34@host.
-func isTorn(u *url.URL) bool {
-	if u.Host != "" && strings.Contains(u.EscapedPath()+u.EscapedFragment(), "@") {
-		return true
-	}
-	for parameter := range strings.SplitSeq(u.RawQuery, "&") {
-		if name, _, _ := strings.Cut(parameter, "="); name != "" && !parameterName.MatchString(name) {
-			return true
-		}
-	}
-	return false
-}
-
-var parameterName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)

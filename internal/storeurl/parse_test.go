@@ -1,0 +1,47 @@
+package storeurl_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/internal/storeurl"
+)
+
+func TestParse_Hosts_AreKept(t *testing.T) {
+	for text, want := range map[string]string{
+		"redis://h":                           "h",
+		"redis+cluster://a:1,b:2/?prefix=x":   "a:1,b:2",
+		"redis+cluster://u:p@a:1,b":           "a:1,b",
+		"redis+cluster://u:p,q@a,b:2?x=1":     "a,b:2",
+		"redis+sentinel://[::1]:1,[::2]/m":    "[::1]:1,[::2]",
+		"sqlite:///var/lib/a@b,c.db?cache=1s": "",
+	} {
+		u, err := storeurl.Parse(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, u.Host, text)
+	}
+	u, err := storeurl.Parse("redis+cluster://u:p%2Cq@a:1,b:2/0?prefix=a,b")
+	require.NoError(t, err)
+	password, _ := u.User.Password()
+	require.Equal(t, "p,q", password)
+	require.Equal(t, "/0", u.Path)
+	require.Equal(t, "a,b", u.Query().Get("prefix"))
+}
+
+func TestParse_WhatIsNoStore_IsAnErrorThatShowsNothing(t *testing.T) {
+	for text, want := range map[string]error{
+		"redis://u:s3cr3t%zz@h":        storeurl.ErrMalformed,
+		"redis://s3cr3t:port:port":     storeurl.ErrMalformed,
+		"/s3cr3t":                      storeurl.ErrNoScheme,
+		"redis://u:12/s3cr3t@h":        storeurl.ErrTorn,
+		"redis://u:12?s3cr3t@h":        storeurl.ErrTorn,
+		"redis://u:12#s3cr3t@h":        storeurl.ErrTorn,
+		"redis+cluster://u:1/s3@a:1,b": storeurl.ErrTorn,
+		"redis://h?s3cr3t$=1":          storeurl.ErrTorn,
+	} {
+		_, err := storeurl.Parse(text)
+		require.ErrorIs(t, err, want, text)
+		require.NotContains(t, err.Error(), "s3")
+	}
+}
