@@ -69,6 +69,7 @@ func TestStore_Faults_AreUnavailableAndHeal(t *testing.T) {
 		"latency":            `{"type":"latency","stream":"downstream","attributes":{"latency":5000}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := startProxy(t)
 			opts := Options{Prefix: freshPrefix(), ReadTimeout: timeout, WriteTimeout: timeout, InitTimeout: timeout}
 			for owner, store := range storesThrough(t, p, opts) {

@@ -3,6 +3,7 @@ package containers
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
@@ -61,14 +62,29 @@ func removeAll(ctx context.Context, servers []*RedisServer) error {
 	return errors.Join(errs...)
 }
 
-// freePorts returns n ports that nobody listens on.
+// memberPorts are the ports that this process has given to servers. Unlike with a single server, whose port is taken as soon
+// as it is known, several servers know each other's ports before any of them has started.
+var memberPorts sync.Map
+
+// freePorts returns n ports that nobody listens on, and that nobody is given for an outgoing connection meanwhile.
 func freePorts(n int) ([]int, error) {
-	ports := make([]int, n)
-	for i := range ports {
-		var err error
-		if ports[i], err = freePort(); err != nil {
+	const lowest, count, attempts = 20_000, 12_000, 1000
+	ports := make([]int, 0, n)
+	for range attempts {
+		port := lowest + rand.IntN(count) //nolint:gosec // it is no secret
+		if _, taken := memberPorts.LoadOrStore(port, true); taken {
+			continue
+		}
+		listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			continue
+		}
+		if err := listener.Close(); err != nil {
 			return nil, err
 		}
+		if ports = append(ports, port); len(ports) == n {
+			return ports, nil
+		}
 	}
-	return ports, nil
+	return nil, errors.New("no free ports")
 }
