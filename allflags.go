@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
-	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
 	"github.com/launchdarkly/go-sdk-common/v3/ldtime"
 	evaluation "github.com/launchdarkly/go-server-sdk-evaluation/v3"
 	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
@@ -60,6 +59,9 @@ func (c *Client) AllFlagsState(
 	now := ldtime.UnixMillisFromTime(time.Now())
 	state := newFlagsState(len(items))
 	recorder := newDirectPrerequisites()
+	engine := c.evaluators.borrow(ctx)
+	defer c.evaluators.giveBack(engine)
+	var result evaluation.Result
 	for key, item := range items {
 		flag, err := item.Flag()
 		if err != nil {
@@ -67,7 +69,9 @@ func (c *Client) AllFlagsState(
 			continue
 		}
 		if !o.clientSideOnly || flag.ClientSideAvailability.UsingEnvironmentID {
-			state.add(key, c.flagState(ctx, flag, &evalContext, o, now, recorder))
+			recorder.of, recorder.keys = flag.Key, nil
+			c.evaluateFlag(engine, flag, &evalContext, recorder.record, &result)
+			o.describe(state.add(key), flag, &result, recorder.keys, now)
 		}
 	}
 	return state
@@ -101,27 +105,20 @@ func (c *Client) allFlags(ctx context.Context) (items map[string]*core.Item, err
 	return items, err
 }
 
-func (c *Client) flagState(
-	ctx context.Context, flag *ldmodel.FeatureFlag, evalContext *ldcontext.Context, o flagsStateOptions,
-	now ldtime.UnixMillisecondTime, prerequisites *directPrerequisites,
-) FlagState {
-	prerequisites.of, prerequisites.keys = flag.Key, nil
-	result := c.evaluateFlag(ctx, flag, evalContext, prerequisites.record)
-	state := FlagState{
-		Value:                result.Detail.Value,
-		Variation:            result.Detail.VariationIndex,
-		Version:              flag.Version,
-		Prerequisites:        prerequisites.keys,
-		TrackEvents:          flag.TrackEvents || result.IsExperiment,
-		TrackReason:          result.IsExperiment,
-		DebugEventsUntilDate: flag.DebugEventsUntilDate,
-	}
-	if o.withReasons || state.TrackReason {
+// describe fills in the state of a flag.
+func (o *flagsStateOptions) describe(
+	state *FlagState, flag *ldmodel.FeatureFlag, result *evaluation.Result, prerequisites []string,
+	now ldtime.UnixMillisecondTime,
+) {
+	state.Value = result.Detail.Value
+	state.Variation = result.Detail.VariationIndex
+	state.Version = flag.Version
+	state.Prerequisites = prerequisites
+	state.TrackEvents = flag.TrackEvents || result.IsExperiment
+	state.TrackReason = result.IsExperiment
+	state.DebugEventsUntilDate = flag.DebugEventsUntilDate
+	state.detailsOmitted = o.detailsOnlyForTrackedFlags && !state.TrackEvents && flag.DebugEventsUntilDate <= now
+	if (o.withReasons || state.TrackReason) && !state.detailsOmitted {
 		state.Reason = result.Detail.Reason
 	}
-	if o.detailsOnlyForTrackedFlags && !state.TrackEvents && flag.DebugEventsUntilDate <= now {
-		state.detailsOmitted = true
-		state.Reason = ldreason.EvaluationReason{}
-	}
-	return state
 }

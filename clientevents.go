@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
-	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
 	"github.com/launchdarkly/go-sdk-common/v3/ldtime"
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 	evaluation "github.com/launchdarkly/go-server-sdk-evaluation/v3"
@@ -29,10 +28,10 @@ func eventBase(evalContext *ldcontext.Context) core.EventBase {
 }
 
 // evaluation sends the events of one call: those of prerequisites, and that of the flag itself, of which the caller got
-// detail. What is evaluated for a context that is not valid, or by a client that is closed, is no event.
+// the detail in result. What is evaluated for a context that is not valid, or by a client that is closed, is no event.
 func (e *clientEvents) evaluation(
-	m method, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value,
-	result evaluated, detail ldreason.EvaluationDetail, recorded prerequisites,
+	m *method, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value,
+	result *evaluated, recorded prerequisites,
 ) {
 	if evalContext.Err() != nil {
 		return
@@ -47,7 +46,9 @@ func (e *clientEvents) evaluation(
 		describeFlag(&event, prerequisite.PrerequisiteFlag, prerequisite.PrerequisiteResult.IsExperiment)
 		e.processor.Send(event)
 	}
-	event := core.EvaluationEvent{EventBase: base, Key: key, Detail: detail, Default: defaultValue, WithReason: m.detail}
+	event := core.EvaluationEvent{
+		EventBase: base, Key: key, Detail: result.Detail, Default: defaultValue, WithReason: m.detail,
+	}
 	if result.flag != nil {
 		describeFlag(&event, result.flag, result.IsExperiment)
 	}

@@ -20,37 +20,45 @@ func failed(kind ldreason.EvalErrorKind) ldreason.EvaluationDetail {
 	return ldreason.NewEvaluationDetailForError(kind, ldvalue.Null())
 }
 
-// evaluated is the result of an evaluation together with the flag.
+// evaluated is the result of an evaluation together with the flag. It is large, so it is filled where the caller has it
+// and not passed on by value.
 type evaluated struct {
 	evaluation.Result
 	flag *ldmodel.FeatureFlag // nil if there is none
 }
 
+// fail makes it a result without a value.
+func (r *evaluated) fail(kind ldreason.EvalErrorKind) {
+	r.Result = evaluation.Result{Detail: failed(kind)}
+}
+
 // evaluateKey evaluates the flag with the key for the context. It never panics.
 func (c *Client) evaluateKey(
 	ctx context.Context, key string, evalContext *ldcontext.Context, recorder evaluation.PrerequisiteFlagEventRecorder,
-) (result evaluated) {
+	result *evaluated,
+) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			c.logPanic(key, cause)
-			result.Result = evaluation.Result{Detail: failed(ldreason.EvalErrorException)}
+			result.fail(ldreason.EvalErrorException)
 		}
 	}()
 	if problem := c.problemBefore(ctx, evalContext); problem != "" {
-		result.Detail = failed(problem)
-		return result
+		result.fail(problem)
+		return
 	}
 	flag, problem := c.flag(ctx, key)
 	if problem != "" {
-		result.Detail = failed(problem)
-		return result
+		result.fail(problem)
+		return
 	}
 	result.flag = flag
-	var err error
-	if result.Result, err = c.evaluators.evaluate(ctx, flag, evalContext, recorder); err != nil {
-		result.Result = evaluation.Result{Detail: failed(c.problemOf(ctx, key, err))}
+	e := c.evaluators.borrow(ctx) // an engine that panics is not used again
+	err := e.evaluate(flag, evalContext, recorder, &result.Result)
+	c.evaluators.giveBack(e)
+	if err != nil {
+		result.fail(c.problemOf(ctx, key, err))
 	}
-	return result
 }
 
 // problemBefore returns why nothing can be evaluated; empty if something can.
@@ -103,20 +111,19 @@ func (c *Client) problemOf(ctx context.Context, key string, err error) ldreason.
 
 // evaluateFlag evaluates a flag that has been read, with what its prerequisites contributed. It never panics.
 func (c *Client) evaluateFlag(
-	ctx context.Context, flag *ldmodel.FeatureFlag, evalContext *ldcontext.Context,
-	recorder evaluation.PrerequisiteFlagEventRecorder,
-) (result evaluation.Result) {
+	e *engine, flag *ldmodel.FeatureFlag, evalContext *ldcontext.Context,
+	recorder evaluation.PrerequisiteFlagEventRecorder, result *evaluation.Result,
+) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			c.logPanic(flag.Key, cause)
-			result = evaluation.Result{Detail: failed(ldreason.EvalErrorException)}
+			e.renew()
+			*result = evaluation.Result{Detail: failed(ldreason.EvalErrorException)}
 		}
 	}()
-	result, err := c.evaluators.evaluate(ctx, flag, evalContext, recorder)
-	if err != nil {
-		return evaluation.Result{Detail: failed(c.problemOf(ctx, flag.Key, err))}
+	if err := e.evaluate(flag, evalContext, recorder, result); err != nil {
+		*result = evaluation.Result{Detail: failed(c.problemOf(e.ctx, flag.Key, err))}
 	}
-	return result
 }
 
 func (c *Client) logPanic(key string, cause any) {

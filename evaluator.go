@@ -30,35 +30,48 @@ type engine struct {
 	logger      *slog.Logger
 	evaluator   evaluation.Evaluator
 
-	ctx context.Context //nolint:containedctx // of the one evaluation that has borrowed the engine
+	ctx context.Context //nolint:containedctx // of who has borrowed the engine
 	err error           // the first error of the store in this evaluation
 }
 
 func newEvaluators(store core.ReadOnlyStore, bigSegments *bigsegments.Manager, logger *slog.Logger) *evaluators {
 	return &evaluators{pool: sync.Pool{New: func() any {
 		e := &engine{store: store, bigSegments: bigSegments, logger: logger}
-		options := []evaluation.EvaluatorOption{evaluation.EvaluatorOptionErrorLogger(engineLogger{logger})}
-		if bigSegments != nil {
-			options = append(options, evaluation.EvaluatorOptionBigSegmentProvider(e))
-		}
-		e.evaluator = evaluation.NewEvaluatorWithOptions(e, options...)
+		e.renew()
 		return e
 	}}}
 }
 
-// evaluate returns the result for the flag. The error is one of the store, because of which the result cannot be relied
-// on. If the engine panics, it is not used again.
-func (p *evaluators) evaluate(
-	ctx context.Context, flag *ldmodel.FeatureFlag, evalContext *ldcontext.Context,
-	recorder evaluation.PrerequisiteFlagEventRecorder,
-) (evaluation.Result, error) {
+// borrow returns an engine that reads with the context.
+func (p *evaluators) borrow(ctx context.Context) *engine {
 	e := p.pool.Get().(*engine)
 	e.ctx = ctx
-	result := e.evaluator.Evaluate(flag, *evalContext, recorder)
-	err := e.err
-	e.ctx, e.err = nil, nil
+	return e
+}
+
+func (p *evaluators) giveBack(e *engine) {
+	e.ctx = nil
 	p.pool.Put(e)
-	return result, err
+}
+
+// renew makes the engine's evaluator, or replaces one that panicked.
+func (e *engine) renew() {
+	options := []evaluation.EvaluatorOption{evaluation.EvaluatorOptionErrorLogger(engineLogger{e.logger})}
+	if e.bigSegments != nil {
+		options = append(options, evaluation.EvaluatorOptionBigSegmentProvider(e))
+	}
+	e.evaluator, e.err = evaluation.NewEvaluatorWithOptions(e, options...), nil
+}
+
+// evaluate puts the result for the flag into result. The error is one of the store, because of which the result cannot be
+// relied on.
+func (e *engine) evaluate(
+	flag *ldmodel.FeatureFlag, evalContext *ldcontext.Context, recorder evaluation.PrerequisiteFlagEventRecorder,
+	result *evaluation.Result,
+) (err error) {
+	*result = e.evaluator.Evaluate(flag, *evalContext, recorder)
+	err, e.err = e.err, nil
+	return err
 }
 
 // GetFeatureFlag returns a prerequisite. One that cannot be decoded counts as missing, like one that does not exist.

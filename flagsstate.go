@@ -2,6 +2,8 @@ package cleat
 
 import (
 	"slices"
+	"strings"
+	"sync"
 
 	"github.com/launchdarkly/go-jsonstream/v3/jwriter"
 	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
@@ -14,20 +16,43 @@ import (
 type FlagsState struct {
 	valid bool
 	keys  []string
-	flags []FlagState    // in the order of keys
-	index map[string]int // of each key; a map of FlagState would allocate each of them by itself
+	flags []FlagState // in the order of keys
+	index *flagIndex
+}
+
+// flagIndex finds flags by their keys. It is made when somebody asks for one: JSON does without. (A map of FlagState would
+// allocate each of them by itself.)
+type flagIndex struct {
+	once sync.Once
+	of   map[string]int
+}
+
+// find returns where the flag with the key is.
+func (s FlagsState) find(key string) (index int, found bool) {
+	if s.index == nil {
+		return 0, false
+	}
+	s.index.once.Do(func() {
+		s.index.of = make(map[string]int, len(s.keys))
+		for i, key := range s.keys {
+			s.index.of[key] = i
+		}
+	})
+	index, found = s.index.of[key]
+	return index, found
 }
 
 // newFlagsState returns a valid state with room for that many flags.
 func newFlagsState(size int) FlagsState {
 	return FlagsState{
-		valid: true, keys: make([]string, 0, size), flags: make([]FlagState, 0, size), index: make(map[string]int, size),
+		valid: true, keys: make([]string, 0, size), flags: make([]FlagState, 0, size), index: &flagIndex{},
 	}
 }
 
-func (s *FlagsState) add(key string, flag FlagState) {
-	s.index[key] = len(s.keys)
-	s.keys, s.flags = append(s.keys, key), append(s.flags, flag)
+// add makes room for the state of a flag, to be filled in by the caller.
+func (s *FlagsState) add(key string) *FlagState {
+	s.keys, s.flags = append(s.keys, key), append(s.flags, FlagState{})
+	return &s.flags[len(s.flags)-1]
 }
 
 // FlagState is what [FlagsState] says of one flag.
@@ -57,7 +82,7 @@ func (s FlagsState) Valid() bool { return s.valid }
 
 // Flag returns what is known of the flag with the key, and whether there is one.
 func (s FlagsState) Flag(key string) (state FlagState, found bool) {
-	i, found := s.index[key]
+	i, found := s.find(key)
 	if !found {
 		return FlagState{}, false
 	}
@@ -83,14 +108,18 @@ func (s FlagsState) Values() map[string]ldvalue.Value {
 // whether the state is valid in "$valid". Flags are in the order of their keys.
 func (s FlagsState) MarshalJSON() ([]byte, error) {
 	w := jwriter.NewWriter()
-	keys := slices.Sorted(slices.Values(s.keys))
+	order := make([]int, len(s.keys))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(s.keys[a], s.keys[b]) })
 	object := w.Object()
-	for _, key := range keys {
-		s.Value(key).WriteToJSONWriter(object.Name(key))
+	for _, i := range order {
+		s.flags[i].Value.WriteToJSONWriter(object.Name(s.keys[i]))
 	}
 	details := object.Name("$flagsState").Object()
-	for _, key := range keys {
-		s.flags[s.index[key]].write(details.Name(key))
+	for _, i := range order {
+		s.flags[i].write(details.Name(s.keys[i]))
 	}
 	details.End()
 	object.Name("$valid").Bool(s.valid)

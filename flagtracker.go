@@ -75,5 +75,8 @@ func (t *flagTracker) AddFlagValueChangeListener(
 
 // currentValue evaluates a flag for the tracker, of which neither hooks nor events tell.
 func (c *Client) currentValue(key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value) ldvalue.Value {
-	return jsonVariation.conclude(c.evaluateKey(c.lifetime, key, evalContext, nil).Detail, defaultValue).Value
+	var result evaluated
+	c.evaluateKey(c.lifetime, key, evalContext, nil, &result)
+	jsonVariation.conclude(&result.Detail, defaultValue)
+	return result.Detail.Value
 }

@@ -23,32 +23,30 @@ func (c *Client) MigrationVariation(
 ) (ldmigration.Stage, *migrations.OpTracker) {
 	var result evaluated
 	defaultValue := ldvalue.String(string(defaultStage))
-	evaluate := func() (detail ldreason.EvaluationDetail) {
-		result, detail = c.evaluateStage(ctx, key, &evalContext, defaultValue)
-		return detail
+	evaluate := func() ldreason.EvaluationDetail {
+		c.evaluateStage(ctx, key, &evalContext, defaultValue, &result)
+		return result.Detail
 	}
-	var detail ldreason.EvaluationDetail
 	if len(c.hooks.all) > 0 {
-		detail = c.hooks.evaluate(ctx, c.describe(migrationVariation, key, &evalContext, defaultValue), evaluate)
+		c.hooks.evaluate(ctx, c.describe(&migrationVariation, key, &evalContext, defaultValue), evaluate)
 	} else {
-		detail = evaluate()
+		evaluate()
 	}
-	return ldmigration.Stage(detail.Value.StringValue()), newOpTracker(key, evalContext, defaultStage, result, detail)
+	return ldmigration.Stage(result.Detail.Value.StringValue()), newOpTracker(key, evalContext, defaultStage, &result)
 }
 
 func (c *Client) evaluateStage(
-	ctx context.Context, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value,
-) (evaluated, ldreason.EvaluationDetail) {
+	ctx context.Context, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value, result *evaluated,
+) {
 	var recorded prerequisites
-	result := c.evaluateKey(ctx, key, evalContext, recorded.record)
-	detail := migrationVariation.conclude(result.Detail, defaultValue)
-	if !isStage(detail.Value.StringValue()) {
-		detail = ldreason.NewEvaluationDetailForError(ldreason.EvalErrorWrongType, defaultValue)
+	c.evaluateKey(ctx, key, evalContext, recorded.record, result)
+	migrationVariation.conclude(&result.Detail, defaultValue)
+	if !isStage(result.Detail.Value.StringValue()) {
+		result.Detail = ldreason.NewEvaluationDetailForError(ldreason.EvalErrorWrongType, defaultValue)
 	}
-	if !c.events.off {
-		c.events.evaluation(migrationVariation, key, evalContext, defaultValue, result, detail, recorded)
+	if !c.events.off && !c.closed.Load() {
+		c.events.evaluation(&migrationVariation, key, evalContext, defaultValue, result, recorded)
 	}
-	return result, detail
 }
 
 func isStage(text string) bool {
@@ -57,8 +55,7 @@ func isStage(text string) bool {
 }
 
 func newOpTracker(
-	key string, evalContext ldcontext.Context, defaultStage ldmigration.Stage, result evaluated,
-	detail ldreason.EvaluationDetail,
+	key string, evalContext ldcontext.Context, defaultStage ldmigration.Stage, result *evaluated,
 ) *migrations.OpTracker {
 	var version, samplingRatio, checkRatio ldvalue.OptionalInt
 	if flag := result.flag; flag != nil {
@@ -67,7 +64,7 @@ func newOpTracker(
 			checkRatio = flag.Migration.CheckRatio
 		}
 	}
-	return migrations.NewOpTracker(key, version, evalContext, detail, defaultStage, samplingRatio, checkRatio)
+	return migrations.NewOpTracker(key, version, evalContext, result.Detail, defaultStage, samplingRatio, checkRatio)
 }
 
 // TrackMigration records the operation that the tracker has measured. What is missing or contradicts itself is logged,

@@ -28,28 +28,32 @@ var (
 	jsonVariationDetail    = method{"JSONVariationDetail", ldvalue.NullType, true}
 )
 
-// variation returns a detail whose value is of the wanted type: that of the flag, or the default value.
+// variation fills result with a detail whose value is of the wanted type: that of the flag, or the default value.
 func (c *Client) variation(
-	ctx context.Context, m method, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value,
-) ldreason.EvaluationDetail {
+	ctx context.Context, m *method, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value,
+	result *evaluated,
+) {
 	if len(c.hooks.all) > 0 {
-		return c.variationWithHooks(ctx, m, key, *evalContext, defaultValue)
+		result.Detail = c.variationWithHooks(ctx, m, key, *evalContext, defaultValue)
+		return
 	}
-	return c.evaluateAndRecord(ctx, m, key, evalContext, defaultValue)
+	c.evaluateAndRecord(ctx, m, key, evalContext, defaultValue, result)
 }
 
 // variationWithHooks is variation with what makes its arguments escape to the heap.
 func (c *Client) variationWithHooks(
-	ctx context.Context, m method, key string, evalContext ldcontext.Context, defaultValue ldvalue.Value,
+	ctx context.Context, m *method, key string, evalContext ldcontext.Context, defaultValue ldvalue.Value,
 ) ldreason.EvaluationDetail {
 	return c.hooks.evaluate(ctx, c.describe(m, key, &evalContext, defaultValue), func() ldreason.EvaluationDetail {
-		return c.evaluateAndRecord(ctx, m, key, &evalContext, defaultValue)
+		var result evaluated
+		c.evaluateAndRecord(ctx, m, key, &evalContext, defaultValue, &result)
+		return result.Detail
 	})
 }
 
 // describe tells hooks of an evaluation.
 func (c *Client) describe(
-	m method, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value,
+	m *method, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value,
 ) HookEvaluation {
 	return HookEvaluation{
 		FlagKey:       key,
@@ -62,26 +66,26 @@ func (c *Client) describe(
 
 // evaluateAndRecord evaluates a flag and records that it did.
 func (c *Client) evaluateAndRecord(
-	ctx context.Context, m method, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value,
-) ldreason.EvaluationDetail {
+	ctx context.Context, m *method, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value,
+	result *evaluated,
+) {
 	if c.events.off || c.closed.Load() {
-		result := c.evaluateKey(ctx, key, evalContext, nil)
-		return m.conclude(result.Detail, defaultValue)
+		c.evaluateKey(ctx, key, evalContext, nil, result)
+		m.conclude(&result.Detail, defaultValue)
+		return
 	}
 	var recorded prerequisites
-	result := c.evaluateKey(ctx, key, evalContext, recorded.record)
-	detail := m.conclude(result.Detail, defaultValue)
-	c.events.evaluation(m, key, evalContext, defaultValue, result, detail, recorded)
-	return detail
+	c.evaluateKey(ctx, key, evalContext, recorded.record, result)
+	m.conclude(&result.Detail, defaultValue)
+	c.events.evaluation(m, key, evalContext, defaultValue, result, recorded)
 }
 
 // conclude puts the default value in the place of one that is missing or of another type than the wanted one.
-func (m method) conclude(detail ldreason.EvaluationDetail, defaultValue ldvalue.Value) ldreason.EvaluationDetail {
+func (m *method) conclude(detail *ldreason.EvaluationDetail, defaultValue ldvalue.Value) {
 	switch {
 	case detail.IsDefaultValue():
 		detail.Value = defaultValue
 	case m.wanted != ldvalue.NullType && detail.Value.Type() != m.wanted:
-		return ldreason.NewEvaluationDetailForError(ldreason.EvalErrorWrongType, defaultValue)
+		*detail = ldreason.NewEvaluationDetailForError(ldreason.EvalErrorWrongType, defaultValue)
 	}
-	return detail
 }
