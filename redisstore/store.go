@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"unsafe"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 	"github.com/redis/go-redis/v9"
@@ -120,7 +121,7 @@ func (s *base) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSeri
 			}
 			items := make([]core.KeyedSerializedItem, 0, len(stored))
 			for key, data := range stored {
-				items = append(items, core.KeyedSerializedItem{Key: key, Item: core.SerializedItem{Data: []byte(data)}})
+				items = append(items, core.KeyedSerializedItem{Key: key, Item: core.SerializedItem{Data: sharedBytes(data)}})
 			}
 			return items, nil
 		})
@@ -152,3 +153,7 @@ func (s *base) DescribeConfiguration(core.ClientConfiguration) ldvalue.Value {
 // the server does not answer can outlive Close, which waits a second for such; it ends with its time-out or when the caller
 // closes the client.
 func (s *base) Close() error { return s.session.close() }
+
+// sharedBytes returns the bytes of a string without copying them. Whoever gets an item's data must not change it
+// ([core.SerializedItem]), and the string is the driver's only copy.
+func sharedBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
