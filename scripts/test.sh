@@ -5,4 +5,5 @@ cd "$(dirname "$0")/.."
 
 environment=$(scripts/prepare-services.sh)
 eval "$environment"
-exec go test -race -timeout 15m "$@" ./...
+go test -race -timeout 15m "$@" ./...
+exec go test -C benchmarks -short ./... # that they still work; make bench measures
