@@ -46,7 +46,9 @@ func (c *Client) AllFlagsState(
 ) FlagsState {
 	var o flagsStateOptions
 	for _, option := range options {
-		option(&o)
+		if option != nil {
+			option(&o)
+		}
 	}
 	if problem := c.problemBefore(ctx, &evalContext); problem != "" {
 		return FlagsState{}

@@ -67,10 +67,12 @@ func New(ctx context.Context, config Config) (*Client, error) {
 	c := &Client{
 		sdkKey: config.SDKKey, offline: config.Offline, daemon: config.Daemon && !config.Offline,
 		logger: config.Logger, httpClient: httpClient, hooks: newHooks(config.Hooks, config.Logger),
+		events: clientEvents{logger: config.Logger},
 	}
 	c.tracker = &flagTracker{client: c}
 	c.lifetime, c.end = context.WithCancel(context.Background())
 	if err := c.assemble(&config); err != nil {
+		c.closeEvents(0) // of a client that never was nothing is worth waiting for
 		return nil, errors.Join(err, c.Close())
 	}
 	if c.source == nil {
@@ -101,6 +103,9 @@ func (c *Client) assemble(config *Config) (err error) {
 	if c.events.processor, err = config.Events(settings); err != nil {
 		return fmt.Errorf("cleat: making the event processor: %w", err)
 	}
+	if c.events.processor == nil {
+		return fmt.Errorf("cleat: %w: Config.Events made no event processor and no error", core.ErrInvalid)
+	}
 	_, c.events.off = c.events.processor.(events.Discarding)
 	settings.StreamInits, _ = c.events.processor.(core.StreamInitRecorder)
 	if !c.offline {
@@ -111,7 +116,11 @@ func (c *Client) assemble(config *Config) (err error) {
 		return nil
 	}
 	if c.source, err = config.DataSource(settings, c.sink); err != nil {
+		c.source = nil
 		return fmt.Errorf("cleat: making the data source: %w", err)
+	}
+	if c.source == nil {
+		return fmt.Errorf("cleat: %w: Config.DataSource made no data source and no error", core.ErrInvalid)
 	}
 	return nil
 }
@@ -138,8 +147,8 @@ func (c *Client) waitForData(ctx context.Context, limit time.Duration) error {
 	var err error
 	select {
 	case <-c.sink.filled:
-	case <-c.sink.status.settled:
-		err = c.sourceError()
+	case <-c.sink.status.hopeless:
+		err = fmt.Errorf("%w: %v", ErrInitFailed, c.sink.status.reason())
 	case <-timer.C:
 		err = fmt.Errorf("%w (%v)", ErrInitTimeout, limit)
 	case <-ctx.Done():
@@ -151,15 +160,6 @@ func (c *Client) waitForData(ctx context.Context, limit time.Duration) error {
 	default:
 		return err
 	}
-}
-
-// sourceError returns why a data source that cannot deliver has not done so; nil if that is not so.
-func (c *Client) sourceError() error {
-	status := c.DataSourceStatus().Status()
-	if c.source.Initialized() || status.State != core.DataSourceOff && !refusesKey(status.LastError) {
-		return nil
-	}
-	return fmt.Errorf("%w: %v", ErrInitFailed, status.LastError)
 }
 
 // Initialized reports whether there is data to evaluate flags with: the data source has delivered, or an earlier run or
@@ -218,7 +218,7 @@ func (c *Client) Close() error {
 		c.closed.Store(true)
 		c.end()
 		c.stopSource()
-		c.closeEvents()
+		c.closeEvents(stopLimit)
 		if c.sink != nil {
 			c.sink.close()
 		}
@@ -235,14 +235,14 @@ func (c *Client) Close() error {
 	return c.closeErr
 }
 
-func (c *Client) closeEvents() {
+func (c *Client) closeEvents(limit time.Duration) {
 	if c.events.processor == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	if err := c.events.processor.Close(ctx); err != nil {
-		c.logger.Error("cleat: buffered events could not be delivered in time", "limit", stopLimit, "error", err)
+	if err := c.events.processor.Close(ctx); err != nil && limit > 0 {
+		c.logger.Error("cleat: buffered events could not be delivered in time", "limit", limit, "error", err)
 	}
 }
 

@@ -1,6 +1,9 @@
 package cleat
 
 import (
+	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
@@ -15,7 +18,18 @@ import (
 // clientEvents makes events of what the client does.
 type clientEvents struct {
 	processor core.EventProcessor
+	logger    *slog.Logger
 	off       bool // nobody wants any event
+}
+
+// send hands an event over. A processor of somebody else's may panic, which concerns nobody who evaluates a flag.
+func (e *clientEvents) send(event core.Event) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			e.logger.Error("cleat: the event processor panicked", "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+		}
+	}()
+	e.processor.Send(event)
 }
 
 // prerequisites are the evaluations of prerequisites in the course of one evaluation, in their order.
@@ -44,7 +58,7 @@ func (e *clientEvents) evaluation(
 			PrerequisiteOf: prerequisite.TargetFlagKey, WithReason: m.detail,
 		}
 		describeFlag(&event, prerequisite.PrerequisiteFlag, prerequisite.PrerequisiteResult.IsExperiment)
-		e.processor.Send(event)
+		e.send(event)
 	}
 	event := core.EvaluationEvent{
 		EventBase: base, Key: key, Detail: result.Detail, Default: defaultValue, WithReason: m.detail,
@@ -52,7 +66,7 @@ func (e *clientEvents) evaluation(
 	if result.flag != nil {
 		describeFlag(&event, result.flag, result.IsExperiment)
 	}
-	e.processor.Send(event)
+	e.send(event)
 }
 
 // describeFlag puts into an event what the flag says about its events. What is part of an experiment is always recorded

@@ -13,13 +13,14 @@ import (
 // dataSourceStatus keeps the status of the data source and tells of it.
 type dataSourceStatus struct {
 	listeners *broadcast.Broadcaster[core.DataSourceStatus]
-	// settled is closed when it is clear whether the data source can deliver: its state is not initializing any more, or
-	// the flag service has refused the SDK key.
-	settled chan struct{}
+	// hopeless is closed when it is clear that there will be no data soon: the data source has given up before it was
+	// valid, or the flag service has refused the SDK key.
+	hopeless chan struct{}
 
-	mu        sync.Mutex // guards what follows
-	current   core.DataSourceStatus
-	isSettled bool
+	mu      sync.Mutex // guards what follows
+	current core.DataSourceStatus
+	given   core.DataSourceErrorInfo // why there is no hope
+	isGiven bool                     // hopeless is closed
 }
 
 var _ core.DataSourceStatusProvider = (*dataSourceStatus)(nil)
@@ -27,7 +28,7 @@ var _ core.DataSourceStatusProvider = (*dataSourceStatus)(nil)
 func newDataSourceStatus(logger *slog.Logger) *dataSourceStatus {
 	return &dataSourceStatus{
 		listeners: broadcast.New[core.DataSourceStatus](logger),
-		settled:   make(chan struct{}),
+		hopeless:  make(chan struct{}),
 		current:   core.DataSourceStatus{State: core.DataSourceInitializing, StateSince: time.Now()},
 	}
 }
@@ -68,10 +69,6 @@ func (s *dataSourceStatus) change(state core.DataSourceState, err core.DataSourc
 		return
 	}
 	now := time.Now()
-	if !s.isSettled && (state != core.DataSourceInitializing || refusesKey(err)) {
-		s.isSettled = true
-		close(s.settled)
-	}
 	if state != s.current.State {
 		s.current.State, s.current.StateSince = state, now
 	}
@@ -81,7 +78,18 @@ func (s *dataSourceStatus) change(state core.DataSourceState, err core.DataSourc
 		}
 		s.current.LastError = err
 	}
+	if !s.isGiven && (state == core.DataSourceOff || refusesKey(err)) {
+		s.isGiven, s.given = true, s.current.LastError
+		close(s.hopeless)
+	}
 	s.listeners.Publish(s.current)
+}
+
+// reason returns why there is no hope of data, once hopeless is closed.
+func (s *dataSourceStatus) reason() core.DataSourceErrorInfo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.given
 }
 
 // refusesKey reports whether the error says that the flag service knows no such SDK key, or that it is of another kind.

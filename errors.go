@@ -8,7 +8,8 @@ var (
 	// it succeeds, evaluations use what an earlier run or another process left in the store, if anything.
 	ErrInitTimeout = errors.New("cleat: the data source has not delivered in time; it keeps trying")
 
-	// ErrInitFailed is returned when the data source has given up before it delivered anything. What is in the store is
-	// still used.
-	ErrInitFailed = errors.New("cleat: the data source has failed for good")
+	// ErrInitFailed is returned when it is clear that the data source will not deliver soon: it has given up, or the flag
+	// service has refused the SDK key. In the latter case it goes on trying, since a key may be accepted later; the client's
+	// DataSourceStatus says which it is. What is in the store is still used.
+	ErrInitFailed = errors.New("cleat: the data source cannot deliver")
 )

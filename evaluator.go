@@ -30,8 +30,9 @@ type engine struct {
 	logger      *slog.Logger
 	evaluator   evaluation.Evaluator
 
-	ctx context.Context //nolint:containedctx // of who has borrowed the engine
-	err error           // the first error of the store in this evaluation
+	ctx   context.Context //nolint:containedctx // of who has borrowed the engine
+	err   error           // the first error in this evaluation, because of which its result cannot be relied on
+	reads int             // in this evaluation
 }
 
 func newEvaluators(store core.ReadOnlyStore, bigSegments *bigsegments.Manager, logger *slog.Logger) *evaluators {
@@ -54,13 +55,22 @@ func (p *evaluators) giveBack(e *engine) {
 	p.pool.Put(e)
 }
 
+const (
+	// maxReads is how many prerequisites and segments one evaluation may read. A flag that reads more than that is not meant
+	// to be: a few kilobytes of flags that refer to each other twice each take a time that doubles with every flag, and a
+	// chain of a hundred thousand takes the stack.
+	maxReads = 10_000
+	// readsPerLook is after how many of them the evaluation looks whether anybody is still waiting for it.
+	readsPerLook = 64
+)
+
 // renew makes the engine's evaluator, or replaces one that panicked.
 func (e *engine) renew() {
 	options := []evaluation.EvaluatorOption{evaluation.EvaluatorOptionErrorLogger(engineLogger{e.logger})}
 	if e.bigSegments != nil {
 		options = append(options, evaluation.EvaluatorOptionBigSegmentProvider(e))
 	}
-	e.evaluator, e.err = evaluation.NewEvaluatorWithOptions(e, options...), nil
+	e.evaluator, e.err, e.reads = evaluation.NewEvaluatorWithOptions(e, options...), nil, 0
 }
 
 // evaluate puts the result for the flag into result. The error is one of the store, because of which the result cannot be
@@ -70,7 +80,7 @@ func (e *engine) evaluate(
 	result *evaluation.Result,
 ) (err error) {
 	*result = e.evaluator.Evaluate(flag, *evalContext, recorder)
-	err, e.err = e.err, nil
+	err, e.err, e.reads = e.err, nil, 0
 	return err
 }
 
@@ -109,7 +119,7 @@ func (e *engine) GetMembership(contextKey string) (evaluation.BigSegmentMembersh
 }
 
 func (e *engine) get(kind core.DataKind, key string) *core.Item {
-	if key == "" {
+	if key == "" || !e.mayRead(key) {
 		return nil
 	}
 	item, found, err := e.store.Get(e.ctx, kind, key)
@@ -118,14 +128,25 @@ func (e *engine) get(kind core.DataKind, key string) *core.Item {
 		logItem(e.ctx, e.logger, kind, key, err)
 		return nil
 	case err != nil:
-		if e.err == nil {
-			e.err = fmt.Errorf("reading %q of kind %q: %w", key, string(kind), err)
-		}
+		e.err = fmt.Errorf("reading %q of kind %q: %w", key, string(kind), err)
 		return nil
 	case !found:
 		return nil
 	}
 	return item
+}
+
+// mayRead reports whether the evaluation may go on. Once it may not, nothing is read any more, and it ends soon.
+func (e *engine) mayRead(key string) bool {
+	e.reads++
+	switch {
+	case e.err != nil:
+	case e.reads > maxReads:
+		e.err = fmt.Errorf("%w: more than %d prerequisites and segments were read, %q the last", core.ErrCorrupt, maxReads, key)
+	case e.reads%readsPerLook == 0:
+		e.err = e.ctx.Err()
+	}
+	return e.err == nil
 }
 
 // logItem logs at a low level: it is called at every evaluation, and the store has reported what is corrupt.

@@ -15,6 +15,11 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
+const (
+	maxIdleConnections = 100
+	idleTimeout        = 90 * time.Second
+)
+
 // DefaultConnectTimeout is how long a client tries to connect to the flag service by default.
 const DefaultConnectTimeout = 3 * time.Second
 
@@ -67,16 +72,20 @@ func (o *HTTPOptions) newClient() (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.Proxy = proxy
-	transport.DialContext = (&net.Dialer{Timeout: timeout, KeepAlive: time.Minute}).DialContext
-	transport.TLSHandshakeTimeout = timeout
-	transport.TLSClientConfig = &tls.Config{
-		RootCAs:            roots,
-		InsecureSkipVerify: o.InsecureSkipVerify, //nolint:gosec // whoever sets it has read what it means
-		MinVersion:         tls.VersionTLS12,
-	}
-	return &http.Client{Transport: transport}, nil
+	return &http.Client{Transport: &http.Transport{ // not a copy of http.DefaultTransport, which may be anything
+		Proxy:                 proxy,
+		DialContext:           (&net.Dialer{Timeout: timeout, KeepAlive: time.Minute}).DialContext,
+		TLSHandshakeTimeout:   timeout,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          maxIdleConnections,
+		IdleConnTimeout:       idleTimeout,
+		ExpectContinueTimeout: time.Second,
+		TLSClientConfig: &tls.Config{
+			RootCAs:            roots,
+			InsecureSkipVerify: o.InsecureSkipVerify, //nolint:gosec // whoever sets it has read what it means
+			MinVersion:         tls.VersionTLS12,
+		},
+	}}, nil
 }
 
 func (o *HTTPOptions) proxy() (func(*http.Request) (*url.URL, error), error) {

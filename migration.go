@@ -79,6 +79,6 @@ func (c *Client) TrackMigration(ctx context.Context, tracker *migrations.OpTrack
 	case err != nil:
 		c.logger.ErrorContext(ctx, "cleat: an operation of a migration cannot be recorded", "error", err)
 	case !c.closed.Load():
-		c.events.processor.Send(event)
+		c.events.send(event)
 	}
 }

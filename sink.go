@@ -32,7 +32,10 @@ type updateSink struct {
 	isFilled bool          // filled is closed; belongs to the holder too
 	learned  bool          // graph is what is in the store; belongs to the holder too
 
-	unfollow func()         // ends the listening to changes of the store; nil if it tells of none
+	unfollow func() // ends the listening to changes of the store; nil if it tells of none
+
+	closing  sync.Mutex // guards closed, and keeps learning from growing once it is set
+	closed   bool
 	learning sync.WaitGroup // goroutines of learnSoon
 }
 
@@ -196,6 +199,9 @@ func (s *updateSink) close() {
 	if s.unfollow != nil {
 		s.unfollow()
 	}
+	s.closing.Lock()
+	s.closed = true
+	s.closing.Unlock()
 	s.learning.Wait()
 	s.status.close()
 	s.changes.Close()

@@ -18,7 +18,9 @@ func (s *updateSink) followStore(ctx context.Context) {
 // learnSoon finds out in the background what is in a store that others may change, so that changes can be told from what
 // only looks like one. It is called when somebody begins to listen.
 func (s *updateSink) learnSoon(ctx context.Context) {
-	if s.unfollow == nil {
+	s.closing.Lock()
+	defer s.closing.Unlock()
+	if s.unfollow == nil || s.closed {
 		return
 	}
 	s.learning.Go(func() {

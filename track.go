@@ -16,7 +16,7 @@ func (c *Client) Identify(ctx context.Context, evalContext ldcontext.Context) er
 		return err
 	}
 	if !c.closed.Load() {
-		c.events.processor.Send(core.IdentifyEvent{EventBase: eventBase(&evalContext)})
+		c.events.send(core.IdentifyEvent{EventBase: eventBase(&evalContext)})
 	}
 	return nil
 }
@@ -49,7 +49,7 @@ func (c *Client) track(ctx context.Context, event *HookTrack) error {
 	if c.closed.Load() {
 		return nil
 	}
-	c.events.processor.Send(core.CustomEvent{
+	c.events.send(core.CustomEvent{
 		EventBase: eventBase(&event.Context), Key: event.Key, Data: event.Data,
 		Metric: event.Metric, HasMetric: event.HasMetric,
 	})

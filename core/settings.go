@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -96,3 +97,14 @@ func (s ClientSettings) RequestHeaders() http.Header {
 	headers.Set("Authorization", s.SDKKey)
 	return headers
 }
+
+// String describes the settings without the SDK key and the headers.
+func (s ClientSettings) String() string {
+	return fmt.Sprintf("core.ClientSettings{Endpoints: %+v}", s.Endpoints)
+}
+
+// GoString is String.
+func (s ClientSettings) GoString() string { return s.String() }
+
+// LogValue is String as a value of package slog.
+func (s ClientSettings) LogValue() slog.Value { return slog.StringValue(s.String()) }
