@@ -3,8 +3,7 @@ package core
 import (
 	"fmt"
 	"math"
-
-	"github.com/launchdarkly/go-jsonstream/v3/jreader"
+	"strconv"
 )
 
 // metadata is what every item's JSON has, of whatever kind it is.
@@ -17,54 +16,117 @@ type metadata struct {
 // share these databases.
 const maxExactVersion = 1 << 53
 
-// maxDepth is how deep an item may be nested. Parsers recurse, and one that runs out of stack ends the process.
+// maxDepth is how deep an item may be nested. Decoders recurse, and one that runs out of stack ends the process.
 const maxDepth = 1000
 
-// deeperThan reports whether the JSON is nested deeper than limit. Of text that is not JSON it may say anything.
-func deeperThan(data []byte, limit int) bool {
-	depth, quoted := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '[' || c == '{':
-			if depth++; depth > limit {
-				return true
-			}
-		case c == ']' || c == '}':
-			depth--
-		}
-	}
-	return false
-}
-
-// parseMetadata reads an item's version and deleted mark, and reads the rest only to know that it is JSON.
+// parseMetadata reads an item's version and deleted mark, and reads the rest only to know that it is JSON. Of properties
+// that occur several times, the last one counts.
 func parseMetadata(data []byte) (metadata, error) {
-	if deeperThan(data, maxDepth) {
-		return metadata{}, fmt.Errorf("%w: nested deeper than %d", ErrCorrupt, maxDepth)
-	}
+	s := scanner{data: data}
 	var meta metadata
-	r := jreader.NewReader(data)
-	for obj := r.Object(); obj.Next(); {
-		switch string(obj.Name()) {
-		case "version":
-			number := r.Float64()
-			if number != math.Trunc(number) || math.Abs(number) > maxExactVersion {
-				return metadata{}, fmt.Errorf("%w: version %v is not an integer that JSON can hold", ErrCorrupt, number)
-			}
-			meta.version = int(number)
-		case "deleted":
-			meta.deleted = r.Bool()
-		}
+	if err := s.object(&meta); err != nil {
+		return metadata{}, err
 	}
-	if err := r.Error(); err != nil {
-		return metadata{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
-	}
-	if err := r.RequireEOF(); err != nil {
-		return metadata{}, fmt.Errorf("%w: text after the JSON object", ErrCorrupt)
+	if s.space(); s.pos < len(data) {
+		return metadata{}, s.fail("text after the JSON object")
 	}
 	return meta, nil
+}
+
+// object reads the item's object, which is the whole text but for space around it.
+func (s *scanner) object(meta *metadata) error {
+	if s.token() != '{' {
+		return s.fail("no JSON object")
+	}
+	s.pos++
+	if s.token() == '}' {
+		s.pos++
+		return nil
+	}
+	for {
+		if err := s.property(meta); err != nil {
+			return err
+		}
+		switch s.token() {
+		case ',':
+			s.pos++
+		case '}':
+			s.pos++
+			return nil
+		default:
+			return s.fail("no comma or end of the object")
+		}
+	}
+}
+
+// property reads a property of the item: its name and its value.
+func (s *scanner) property(meta *metadata) error {
+	name, err := s.name()
+	if err != nil {
+		return err
+	}
+	switch {
+	case name.is("version"):
+		return s.version(&meta.version)
+	case name.is("deleted"):
+		return s.boolean(&meta.deleted)
+	default:
+		return s.skip()
+	}
+}
+
+func (s *scanner) version(version *int) error {
+	if c := s.token(); c != '-' && !isDigit(c) {
+		return s.fail("the version is no number")
+	}
+	start := s.pos
+	text, isInteger, err := s.number()
+	if err != nil {
+		return err
+	}
+	number := float64(wrappedInteger(text))
+	if !isInteger {
+		number, _ = strconv.ParseFloat(string(text), 64) // s.number has refused what is out of range
+	}
+	if number != math.Trunc(number) || math.Abs(number) > maxExactVersion {
+		return fmt.Errorf("%w: version %s at byte %d is not an integer that JSON can hold", ErrCorrupt, excerpt(text), start)
+	}
+	*version = int(number)
+	return nil
+}
+
+func (s *scanner) boolean(value *bool) error {
+	switch s.token() {
+	case 't':
+		*value = true
+	case 'f':
+		*value = false
+	default:
+		return s.fail("the deleted mark is no boolean")
+	}
+	return s.literal()
+}
+
+// wrappedInteger returns the value of an integer, modulo 2^64 as the decoder of flags and segments computes it, so that
+// an item has the version that its model has.
+func wrappedInteger(text []byte) int64 {
+	var n int64
+	for _, c := range text {
+		if c != '-' {
+			n = n*10 + int64(c-'0')
+		}
+	}
+	if text[0] == '-' {
+		return -n
+	}
+	return n
+}
+
+// excerpt returns a number for an error's text, which should not grow with the data.
+func excerpt(number []byte) string {
+	const longest = 32
+	if len(number) > longest {
+		return string(number[:longest]) + "…"
+	}
+	return string(number)
 }
