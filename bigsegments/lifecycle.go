@@ -3,7 +3,9 @@ package bigsegments
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,13 +17,15 @@ type lifecycle struct {
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc
 
-	mu      sync.Mutex // guards closed, and keeps pending from growing once it is set
+	mu      sync.Mutex // guards what follows
 	closed  bool
-	pending sync.WaitGroup
+	pending int            // does not grow once closed is set
+	calls   map[string]int // of the store, by name, that are under way
+	idle    chan struct{}  // closed once closed is set and nothing is pending
 }
 
 func newLifecycle() *lifecycle {
-	l := &lifecycle{}
+	l := &lifecycle{calls: make(map[string]int), idle: make(chan struct{})}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	return l
 }
@@ -31,21 +35,57 @@ func (l *lifecycle) enter() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.closed {
-		l.pending.Add(1)
+		l.pending++
 	}
 	return !l.closed
 }
 
-func (l *lifecycle) leave() { l.pending.Done() }
+func (l *lifecycle) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pending--
+	l.noteIdle()
+}
+
+// noteIdle closes idle if it is time. The caller holds mu.
+func (l *lifecycle) noteIdle() {
+	if l.closed && l.pending == 0 {
+		close(l.idle)
+	}
+}
+
+// calling notes that a call of the store begins, so that Close can name it if it does not end; end ends it.
+func (l *lifecycle) calling(name string) (end func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls[name]++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.calls[name]--; l.calls[name] == 0 {
+			delete(l.calls, name)
+		}
+	}
+}
+
+// unfinished names the calls of the store that are under way.
+func (l *lifecycle) unfinished() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Sorted(maps.Keys(l.calls))
+}
 
 // beginClose ends everything; it reports false if that has been done before.
 func (l *lifecycle) beginClose() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	first := !l.closed
+	if l.closed {
+		return false
+	}
 	l.closed = true
 	l.cancel()
-	return first
+	l.noteIdle()
+	return true
 }
 
 // withLimit returns a context for one query: it carries the values of parent but not its end, ends when the manager is

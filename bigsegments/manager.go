@@ -70,7 +70,7 @@ func (m *Manager) Membership(
 	if fresh, ok := m.lookUp(ctx, contextKey); ok {
 		return answer(&fresh, m.health.state())
 	}
-	if known && m.cache.isUsable(&entry) {
+	if known && m.cache.isUsable(&entry) && m.health.state() != stateClosed {
 		return entry.membership, ldreason.BigSegmentsStale
 	}
 	return unknown()
@@ -99,16 +99,4 @@ func (m *Manager) Status() core.BigSegmentStoreStatus {
 // that works and is up to date.
 func (m *Manager) AddListener(listener func(core.BigSegmentStoreStatus)) (remove func()) {
 	return m.health.listeners.Add(listener)
-}
-
-// Close ends polling and queries, waits until they have ended, and closes the store, whose error it returns. A second Close
-// returns nil at once.
-func (m *Manager) Close() error {
-	if !m.run.beginClose() {
-		return nil
-	}
-	m.health.close()
-	m.run.pending.Wait()
-	m.cache.clear()
-	return m.store.Close()
 }

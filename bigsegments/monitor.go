@@ -45,7 +45,7 @@ func (m *Manager) pause(delay time.Duration) bool {
 		case <-m.run.ctx.Done():
 			return false
 		case <-timer.C:
-			return true
+			return m.run.ctx.Err() == nil
 		case <-m.wake:
 			timer.Reset(min(time.Until(due), m.retryDelay(0)))
 		}
@@ -61,7 +61,7 @@ func (m *Manager) retryDelay(failures int) time.Duration {
 // poll brings the status up to date, and returns in what time it would turn stale if the store were not brought up to date
 // again. It reports false if the store does not work.
 func (m *Manager) poll() (staleIn time.Duration, ok bool) {
-	metadata, err := limited(context.Background(), m, m.store.Metadata)
+	metadata, err := limited(context.Background(), m, "Metadata", m.store.Metadata)
 	if m.run.ctx.Err() != nil {
 		return 0, false
 	}
@@ -96,8 +96,9 @@ func (m *Manager) staleIn(metadata core.BigSegmentMetadata) (in time.Duration, s
 	return m.options.StaleAfter - age + time.Millisecond, false
 }
 
-// limited runs one query of the store with a deadline.
-func limited[T any](parent context.Context, m *Manager, query func(context.Context) (T, error)) (T, error) {
+// limited runs one query of the store, the method with the given name, with a deadline.
+func limited[T any](parent context.Context, m *Manager, name string, query func(context.Context) (T, error)) (T, error) {
+	defer m.run.calling(name)()
 	ctx, cancel := m.run.withLimit(parent, m.options.QueryTimeout)
 	defer cancel()
 	result, err := guarded(func() (T, error) { return query(ctx) })

@@ -22,7 +22,7 @@ func (m *Manager) lookUp(ctx context.Context, contextKey string) (entry cached, 
 		return cached{}, false
 	}
 	flight := m.flights.DoChan(contextKey, func() (any, error) { return m.query(ctx, contextKey) })
-	// A store that does not heed the end of its context must not hold up the caller either.
+	// A store that does not heed the end of its context must hold up no caller, not even until the manager is closed.
 	patience := time.NewTimer(m.options.QueryTimeout)
 	defer patience.Stop()
 	select {
@@ -33,6 +33,7 @@ func (m *Manager) lookUp(ctx context.Context, contextKey string) (entry cached, 
 		m.noteFailure(core.BigSegmentContextHash(contextKey),
 			fmt.Errorf("%w: no answer within %v", core.ErrUnavailable, m.options.QueryTimeout))
 	case <-ctx.Done():
+	case <-m.run.ctx.Done():
 	}
 	return cached{}, false
 }
@@ -66,7 +67,7 @@ func (m *Manager) query(ctx context.Context, contextKey string) (cached, error) 
 
 // read makes one query for a membership.
 func (m *Manager) read(ctx context.Context, hash string) (core.BigSegmentMembership, error) {
-	return limited(ctx, m, func(ctx context.Context) (core.BigSegmentMembership, error) {
+	return limited(ctx, m, "Membership", func(ctx context.Context) (core.BigSegmentMembership, error) {
 		return m.store.Membership(ctx, hash)
 	})
 }

@@ -21,25 +21,27 @@ func (w *CachingStoreWrapper) check(ctx context.Context) error {
 	}
 }
 
-// call makes one call of the database with a deadline. A failure that begins an outage does so here, and in no other
-// place.
+// call makes one call of the database, of the method with the given name, with a deadline. A failure that begins an
+// outage does so here, and in no other place. What ends after Close has begun comes to nothing, because Close may not have
+// waited for it.
 func call[T any](
-	parent context.Context, w *CachingStoreWrapper, limit time.Duration, op func(context.Context) (T, error),
+	parent context.Context, w *CachingStoreWrapper, name string, limit time.Duration, op func(context.Context) (T, error),
 ) (T, error) {
 	if !w.run.enter() {
 		var zero T
 		return zero, core.ErrClosed
 	}
 	defer w.run.leave()
+	defer w.run.calling(name)()
 	mark := w.health.mark()
 	ctx, cancel := w.run.withLimit(parent, limit)
 	defer cancel()
 	result, err := guarded(ctx, op)
-	if err == nil {
-		return result, nil
-	}
 	if w.run.isClosed() {
 		return result, core.ErrClosed
+	}
+	if err == nil {
+		return result, nil
 	}
 	err = timeLimit(ctx, limit, err)
 	if o := outageFrom(err); o != nil && w.health.trip(mark, o) {

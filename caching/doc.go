@@ -40,5 +40,6 @@
 // # Concurrency
 //
 // A wrapper runs two goroutines from New to Close, one for the clock and one that sees whether the database is well, two
-// more if the database is watched for changes, and further ones while it reads or writes. Close waits for all of them.
+// more if the database is watched for changes, and further ones while it reads or writes. Close waits for all of them, but
+// not for long if the store does not heed the end of its contexts.
 package caching

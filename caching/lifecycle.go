@@ -2,6 +2,8 @@ package caching
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,13 +15,16 @@ type lifecycle struct {
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc
 
-	mu      sync.Mutex // guards closed, and keeps pending from growing once it is set
+	mu      sync.Mutex // guards what follows
 	closed  bool
-	pending sync.WaitGroup
+	pending int            // does not grow once closed is set
+	calls   map[string]int // of the store, by name, that are under way
+	idle    chan struct{}  // closed once closed is set and nothing is pending
 }
 
 func (l *lifecycle) init() {
 	l.ctx, l.cancel = context.WithCancel(context.Background())
+	l.calls, l.idle = make(map[string]int), make(chan struct{})
 }
 
 // enter notes that something begins; it reports false if the wrapper is closed. leave ends it.
@@ -29,11 +34,44 @@ func (l *lifecycle) enter() bool {
 	if l.closed {
 		return false
 	}
-	l.pending.Add(1)
+	l.pending++
 	return true
 }
 
-func (l *lifecycle) leave() { l.pending.Done() }
+func (l *lifecycle) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pending--
+	l.noteIdle()
+}
+
+// noteIdle closes idle if it is time. The caller holds mu.
+func (l *lifecycle) noteIdle() {
+	if l.closed && l.pending == 0 {
+		close(l.idle)
+	}
+}
+
+// calling notes that a call of the store begins, so that Close can name it if it does not end; end ends it.
+func (l *lifecycle) calling(name string) (end func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls[name]++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.calls[name]--; l.calls[name] == 0 {
+			delete(l.calls, name)
+		}
+	}
+}
+
+// unfinished names the calls of the store that are under way.
+func (l *lifecycle) unfinished() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Sorted(maps.Keys(l.calls))
+}
 
 // start runs f on a goroutine that Close waits for; f must return when l.ctx ends. It does nothing once closed.
 func (l *lifecycle) start(f func()) {
@@ -54,10 +92,9 @@ func (l *lifecycle) beginClose() bool {
 	}
 	l.closed = true
 	l.cancel()
+	l.noteIdle()
 	return true
 }
-
-func (l *lifecycle) wait() { l.pending.Wait() }
 
 // isClosed reports whether Close has begun.
 func (l *lifecycle) isClosed() bool { return l.ctx.Err() != nil }
@@ -79,7 +116,7 @@ type outcome[T any] struct {
 }
 
 // detached runs op to its end on a goroutine of its own, and returns its result, or the context's error as soon as ctx
-// ends.
+// ends, or ErrClosed as soon as Close begins.
 func detached[T any](ctx context.Context, l *lifecycle, op func() (T, error), release ...func()) (T, error) {
 	done := make(chan outcome[T], 1)
 	end := func() {
@@ -104,5 +141,8 @@ func detached[T any](ctx context.Context, l *lifecycle, op func() (T, error), re
 	case <-ctx.Done():
 		var zero T
 		return zero, ctx.Err()
+	case <-l.ctx.Done():
+		var zero T
+		return zero, core.ErrClosed
 	}
 }

@@ -111,7 +111,7 @@ func (w *CachingStoreWrapper) checkAvailable() error {
 	if !found {
 		return nil // asking whether it is initialised, which comes next, is the check
 	}
-	_, err := call(w.run.ctx, w, w.opts.ReadTimeout, func(ctx context.Context) (struct{}, error) {
+	_, err := call(w.run.ctx, w, "CheckAvailability", w.opts.ReadTimeout, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, checker.CheckAvailability(ctx)
 	})
 	return err
@@ -169,7 +169,7 @@ func (w *CachingStoreWrapper) writePinned(c *kindCache) bool {
 		if !v.pinned {
 			continue
 		}
-		result, err := call(w.run.ctx, w, w.opts.WriteTimeout, func(ctx context.Context) (core.UpsertResult, error) {
+		result, err := call(w.run.ctx, w, "Upsert", w.opts.WriteTimeout, func(ctx context.Context) (core.UpsertResult, error) {
 			return w.core.Upsert(ctx, c.kind, key, v.item.Serialized())
 		})
 		if _, only := core.ItemErrors(err); only {

@@ -21,6 +21,7 @@ func (w *CachingStoreWrapper) startWatching() {
 		return
 	}
 	w.run.start(func() {
+		defer w.run.calling("Watch")()
 		err := watcher.Watch(w.run.ctx, w.unseen.add)
 		if w.run.ctx.Err() == nil && !errors.Is(err, core.ErrClosed) {
 			w.opts.Logger.Info("caching: the data store is not watched; changes by others show when cached items expire",

@@ -110,17 +110,3 @@ func (w *CachingStoreWrapper) MonitoringEnabled() bool { return true }
 func (w *CachingStoreWrapper) AddListener(listener func(core.DataStoreStatus)) (remove func()) {
 	return w.health.listeners.Add(listener)
 }
-
-// Close closes the store below, ends what is in flight with [core.ErrClosed], and waits until nothing of the wrapper
-// runs any more. It returns what the store's Close returned; a second Close returns nil.
-func (w *CachingStoreWrapper) Close() error {
-	if !w.run.beginClose() {
-		return nil
-	}
-	err := w.core.Close()
-	w.run.wait()
-	w.epoch.Store(newEpoch(w.life))
-	w.health.listeners.Close()
-	w.changes.Close()
-	return err
-}

@@ -20,13 +20,31 @@ func (w *CachingStoreWrapper) Upsert(ctx context.Context, kind core.DataKind, ke
 	if item == nil {
 		return false, fmt.Errorf("caching: %w: nil item", core.ErrInvalid)
 	}
-	if err := w.writers.Acquire(ctx, 1); err != nil {
+	if err := w.acquireWriters(ctx, 1); err != nil {
 		return false, err
 	}
 	w.writer.Store(true)
 	return detached(ctx, &w.run, func() (bool, error) {
 		return w.upsert(ctx, kind, key, item)
 	}, func() { w.writers.Release(1) })
+}
+
+// acquireWriters acquires n of writers. Close ends the waiting, because whoever has them may never give them back.
+func (w *CachingStoreWrapper) acquireWriters(ctx context.Context, n int64) error {
+	if w.writers.TryAcquire(n) {
+		return nil
+	}
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(w.run.ctx, cancel)()
+	switch err := w.writers.Acquire(waiting, n); {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	default:
+		return core.ErrClosed
+	}
 }
 
 // upsert writes to the database and to the cache. The caller holds writers.
@@ -55,7 +73,7 @@ func (w *CachingStoreWrapper) writeItem(ctx context.Context, kind core.DataKind,
 	if o := w.health.current.Load(); o != nil {
 		return core.UpsertResult{}, o.err()
 	}
-	return call(ctx, w, w.opts.WriteTimeout, func(ctx context.Context) (core.UpsertResult, error) {
+	return call(ctx, w, "Upsert", w.opts.WriteTimeout, func(ctx context.Context) (core.UpsertResult, error) {
 		return w.core.Upsert(ctx, kind, key, item.Serialized())
 	})
 }
@@ -77,7 +95,7 @@ func (w *CachingStoreWrapper) Init(ctx context.Context, data []core.Collection) 
 	if err != nil {
 		return fmt.Errorf("caching: %w", err)
 	}
-	if err := w.writers.Acquire(ctx, allWriters); err != nil {
+	if err := w.acquireWriters(ctx, allWriters); err != nil {
 		return err
 	}
 	w.writer.Store(true)
@@ -111,7 +129,7 @@ func (w *CachingStoreWrapper) init(ctx context.Context, data []core.Collection, 
 }
 
 func (w *CachingStoreWrapper) writeAll(ctx context.Context, data []core.SerializedCollection) error {
-	_, err := call(ctx, w, w.opts.InitTimeout, func(ctx context.Context) (struct{}, error) {
+	_, err := call(ctx, w, "Init", w.opts.InitTimeout, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, w.core.Init(ctx, data)
 	})
 	return err
@@ -183,7 +201,7 @@ func (w *CachingStoreWrapper) Initialized(ctx context.Context) (bool, error) {
 
 // askInitialized asks the database, and remembers the answer.
 func (w *CachingStoreWrapper) askInitialized(ctx context.Context) (bool, error) {
-	initialized, err := call(ctx, w, w.opts.ReadTimeout, w.core.Initialized)
+	initialized, err := call(ctx, w, "Initialized", w.opts.ReadTimeout, w.core.Initialized)
 	if err != nil {
 		return false, err
 	}
