@@ -17,8 +17,10 @@ const maxAnswer = 64 << 10
 
 // delivery hands the payloads that the library makes to the library's sender.
 type delivery struct {
-	sender  ldevents.EventSender
-	refused *atomic.Bool // set once the service has said that it wants no more
+	sender   ldevents.EventSender
+	lifetime context.Context
+	refused  *atomic.Bool // set once the service has said that it wants no more
+	underWay atomic.Int32 // how many payloads are being delivered
 }
 
 var _ ldevents.EventSender = (*delivery)(nil)
@@ -27,7 +29,8 @@ func newDelivery(
 	lifetime context.Context, settings core.ClientSettings, options *Options, loggers ldlog.Loggers, refused *atomic.Bool,
 ) *delivery {
 	return &delivery{
-		refused: refused,
+		lifetime: lifetime,
+		refused:  refused,
 		sender: ldevents.NewServerSideEventSender(ldevents.EventSenderConfiguration{
 			Client:            boundedClient(lifetime, settings.HTTPClient, options),
 			BaseURI:           options.BaseURI,
@@ -39,8 +42,14 @@ func newDelivery(
 	}
 }
 
-// SendEventData implements [ldevents.EventSender].
+// SendEventData implements [ldevents.EventSender]. When lifetime has ended, nothing could be delivered, and the sender
+// would only spend its retry delay on every payload.
 func (d *delivery) SendEventData(kind ldevents.EventDataKind, data []byte, count int) ldevents.EventSenderResult {
+	if d.lifetime.Err() != nil {
+		return ldevents.EventSenderResult{}
+	}
+	d.underWay.Add(1)
+	defer d.underWay.Add(-1)
 	result := d.sender.SendEventData(kind, repair(data), count)
 	if result.MustShutDown && kind == ldevents.AnalyticsEventDataKind {
 		d.refused.Store(true)
@@ -48,9 +57,12 @@ func (d *delivery) SendEventData(kind ldevents.EventDataKind, data []byte, count
 	return result
 }
 
-// boundedClient returns a copy of the client whose requests end after a time, and at the latest when lifetime does.
+// boundedClient returns a copy of the client whose requests end after a time, and at the latest when lifetime does. It
+// follows no redirects, which would carry the contexts and headers of a delivery to wherever an answer says, even
+// without encryption; to the sender they are answers like other failures.
 func boundedClient(lifetime context.Context, client *http.Client, options *Options) *http.Client {
 	bounded := *client
+	bounded.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	if bounded.Timeout == 0 || bounded.Timeout > options.RequestTimeout {
 		bounded.Timeout = options.RequestTimeout
 	}

@@ -6,12 +6,19 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldlog"
 	ldevents "github.com/launchdarkly/go-sdk-events/v3"
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/ldlogbridge"
+)
+
+const (
+	flushWait     = 25 * time.Millisecond // how long a flush at the end waits for its answer before the next one
+	quietRounds   = 2                     // after how many such flushes with few deliveries the library has room
+	fewDeliveries = 2                     // fewer than the five that the library begins at once
 )
 
 // Processor returns what makes a processor that delivers events to the flag service. Options that cannot be used are
@@ -35,10 +42,12 @@ func Processor(options Options) core.EventProcessorFactory {
 
 // processor translates events for the library, which does the rest in goroutines of its own.
 type processor struct {
-	library ldevents.EventProcessor
-	logger  *slog.Logger
-	strange sync.Once // guards a message that would otherwise come with every such event
+	library  ldevents.EventProcessor
+	delivery *delivery
+	logger   *slog.Logger
+	strange  sync.Once // guards a message that would otherwise come with every such event
 
+	used    atomic.Bool // the library has been given an event
 	closed  atomic.Bool
 	refused atomic.Bool // the service has said that it wants no more
 	closing sync.Once
@@ -56,12 +65,13 @@ func newProcessor(
 	p := &processor{logger: settings.Logger, abort: abort, done: make(chan struct{})}
 	loggers := ldlogbridge.New(settings.Logger, "events: ")
 	loggers.SetMinLevel(ldlog.Info) // at the debug level it logs whole payloads, with contexts and a part of the SDK key
+	p.delivery = newDelivery(lifetime, settings, options, loggers, &p.refused)
 	p.library = ldevents.NewDefaultEventProcessor(ldevents.EventsConfiguration{
 		AllAttributesPrivate:        options.AllAttributesPrivate,
 		Capacity:                    options.Capacity,
 		DiagnosticRecordingInterval: options.DiagnosticInterval,
 		DiagnosticsManager:          diagnostics,
-		EventSender:                 newDelivery(lifetime, settings, options, loggers, &p.refused),
+		EventSender:                 p.delivery,
 		FlushInterval:               options.FlushInterval,
 		Loggers:                     loggers,
 		PrivateAttributes:           options.privateAttributes(),
@@ -101,11 +111,14 @@ func (p *processor) Send(event core.Event) {
 }
 
 func (p *processor) accepts(event *core.EventBase) bool {
-	err := event.Context.Err()
-	if err != nil {
+	if err := event.Context.Err(); err != nil {
 		p.reportStrange(err.Error())
+		return false
 	}
-	return err == nil
+	if !p.used.Load() { // storing it every time would make goroutines wait for each other
+		p.used.Store(true)
+	}
+	return true
 }
 
 func (p *processor) reportStrange(problem string) {
@@ -121,8 +134,9 @@ func (p *processor) Flush() {
 	}
 }
 
-// Close implements [core.EventProcessor]. When ctx ends, what is being delivered is broken off, and what then remains
-// of the processor ends by itself after at most Options.RetryDelay.
+// Close implements [core.EventProcessor]. It delivers what waits for the next delivery, after those that are under way
+// if need be. When ctx ends, what is being delivered is broken off and the rest is dropped, and what then remains of
+// the processor ends by itself after at most Options.RetryDelay, or 25 ms if that is longer.
 func (p *processor) Close(ctx context.Context) error {
 	if ctx == nil {
 		return fmt.Errorf("events: %w: the context is nil", core.ErrInvalid)
@@ -146,5 +160,25 @@ func (p *processor) Close(ctx context.Context) error {
 func (p *processor) end() {
 	defer close(p.done)
 	defer p.abort()
+	if p.used.Load() {
+		p.drain()
+	}
 	p.err = p.library.Close()
+}
+
+// drain makes the library hand over what it has buffered. Its own Close tries that once, and drops everything if its
+// goroutines have not taken the previous payload yet. A flush is answered when its payload has been delivered; it isn't
+// if there was nothing to deliver or no room for the payload. There is room when some of those goroutines are idle, but
+// one look is not enough: on a busy machine they may not have run since. Close waits for deliveries under way itself.
+func (p *processor) drain() {
+	for quiet := 0; quiet < quietRounds && p.delivery.lifetime.Err() == nil; {
+		if p.library.FlushBlocking(flushWait) {
+			return
+		}
+		if p.delivery.underWay.Load() <= fewDeliveries {
+			quiet++
+		} else {
+			quiet = 0
+		}
+	}
 }
