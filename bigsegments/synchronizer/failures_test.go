@@ -241,6 +241,29 @@ func TestSynchronizer_SilentStreamIsGivenUp(t *testing.T) {
 	})
 }
 
+// While the store takes longer than the stream may be silent, the stream is not given up.
+func TestSynchronizer_SlowStoreIsNoSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(synchronizer.Options{ReadTimeout: 10 * time.Second, RefreshInterval: time.Hour})
+		synctest.Wait()
+		r.store.trouble(func(context.Context, string) error {
+			time.Sleep(25 * time.Second)
+			return nil
+		})
+		const count = 4
+		for i := range count {
+			r.service.Publish(includes("a.g1", strconv.Itoa(i)))
+		}
+		for began := time.Now(); time.Since(began) <= count*25*time.Second; time.Sleep(5 * time.Second) {
+			r.service.Write(":\n")
+		}
+		r.requireCursor("rev-4")
+		r.requireState(core.DataSourceValid)
+		require.Equal(t, 1, r.streams())
+	})
+}
+
 func TestSynchronizer_TooLarge(t *testing.T) {
 	const limit = 1000
 	for name, send := range map[string]func(s *mockbigsegments.Service){

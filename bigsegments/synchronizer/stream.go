@@ -18,7 +18,7 @@ import (
 type stream struct {
 	cancel  context.CancelCauseFunc // ends the request
 	body    io.ReadCloser
-	silence *time.Timer // ends the request when it fires
+	silence *time.Timer // ends the request when it fires; runs while a read waits
 	timeout time.Duration
 
 	events chan string // the data of each event
@@ -77,13 +77,12 @@ func (s *stream) read(maxSize int64) {
 	}
 }
 
-// Read reads from the connection and notes that it is alive.
+// Read reads from the connection. The clock that measures its silence runs only while a read waits, so that a slow store
+// does not look like a silent service.
 func (s *stream) Read(p []byte) (int, error) {
-	n, err := s.body.Read(p)
-	if n > 0 {
-		s.silence.Reset(s.timeout)
-	}
-	return n, err
+	s.silence.Reset(s.timeout)
+	defer s.silence.Stop()
+	return s.body.Read(p)
 }
 
 func explain(err error) error {

@@ -16,6 +16,8 @@
 //
 // # Store
 //
-// When the data store turns stale, the data source polls at once, and delivers what it got last if that has not changed.
-// It does the same at the next interval if a store that does not monitor itself refuses the data.
+// When the data store turns stale, the data source delivers again what it got last; it does not poll for that. If the
+// store turns stale again and again, such as a database that can be read but not written, the delays between the
+// deliveries grow from a second to 30, until it has been well for a minute. A store that does not monitor itself and
+// refuses the data gets it again at the next interval.
 package polling

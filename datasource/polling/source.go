@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/flagservice"
@@ -28,13 +29,14 @@ func Source(options Options) core.UpdateProcessorFactory {
 			options.Requester = requester
 		}
 		return &source{
-			Operation: flagservice.NewOperation(),
-			options:   options,
-			sink:      sink,
-			logger:    settings.Logger,
-			store:     make(chan struct{}, 1),
-			backoff:   flagservice.Backoff{Initial: min(firstDelay, options.Interval), Max: options.Interval},
-			reporter:  flagservice.Reporter{Sink: sink, Logger: settings.Logger, What: "polling for flag data"},
+			Operation:  flagservice.NewOperation(),
+			options:    options,
+			sink:       sink,
+			logger:     settings.Logger,
+			store:      make(chan struct{}, 1),
+			backoff:    flagservice.Backoff{Initial: min(firstDelay, options.Interval), Max: options.Interval},
+			redelivery: flagservice.Backoff{Initial: firstDelay, Max: flagservice.MaxDelay},
+			reporter:   flagservice.Reporter{Sink: sink, Logger: settings.Logger, What: "polling for flag data"},
 		}, nil
 	}
 }
@@ -55,6 +57,10 @@ type source struct {
 	current     []core.Collection // the last good data; nil before there is any
 	refused     bool              // the store has refused current
 	initialized atomic.Bool
+
+	redelivery     flagservice.Backoff // between two deliveries because the store asks
+	redelivered    time.Time           // when the last one was
+	nextRedelivery time.Time           // when the next one may be
 }
 
 var _ core.UpdateProcessor = (*source)(nil)

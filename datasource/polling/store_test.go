@@ -1,7 +1,9 @@
 package polling_test
 
 import (
+	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/datasource/polling"
 	"github.com/cleatdev/cleat/internal/mockservice"
 )
 
@@ -19,25 +22,101 @@ var (
 	stale    = core.DataStoreStatus{Available: true, Stale: true}
 )
 
-func TestSource_StoreTurnsStale_EverythingIsDeliveredAgain(t *testing.T) {
-	for name, changed := range map[string]bool{"unchanged": false, "changed": true} {
+func TestSource_StoreTurnsStale_GetsWhatThereIsWithoutAPoll(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.start()
+		r.service.SetData(flagData(2))
+		pass(time.Second)
+		r.sink.SetStoreStatus(stale)
+		synctest.Wait()
+		require.Equal(t, 2, r.sink.Inits())
+		r.requireFlag("a", flag("a", 1))
+		require.Len(t, r.requests(), 1)
+		r.sink.SetStoreStatus(well)
+		r.awaitRequests(2)
+		r.requireGap(30*time.Second, 30*time.Second)
+		r.requireFlag("a", flag("a", 2))
+		require.Equal(t, 3, r.sink.Inits())
+		r.requireState(core.DataSourceValid)
+	})
+}
+
+func TestSource_StoreTurnsStale_BeforeThereIsData(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.service.Next(mockservice.PollPath, mockservice.Status(503))
+		r.start()
+		r.sink.SetStoreStatus(stale)
+		pass(400 * time.Millisecond)
+		require.Len(t, r.requests(), 1)
+		r.awaitRequests(2)
+		pass(29 * time.Second)
+		require.Equal(t, 1, r.sink.Inits())
+	})
+}
+
+// asking is a sink whose store asks for everything again whenever it has got it, and notes when that was. It plays a
+// database that can be read but not written.
+type asking struct {
+	*mockservice.Sink
+
+	mu      sync.Mutex
+	content bool // it does not ask
+	times   []time.Time
+}
+
+// begin forgets when the store asked.
+func (a *asking) begin(content bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.times, a.content = nil, content
+}
+
+func (a *asking) Init(ctx context.Context, data []core.Collection) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.times = append(a.times, time.Now())
+	err := a.Sink.Init(ctx, data)
+	if !a.content {
+		a.SetStoreStatus(gone)
+		a.SetStoreStatus(stale)
+	}
+	return err
+}
+
+func (a *asking) requireGaps(t *testing.T, seconds ...time.Duration) {
+	t.Helper()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	require.Greater(t, len(a.times), len(seconds))
+	for i, want := range seconds {
+		gap := a.times[i+1].Sub(a.times[i])
+		require.GreaterOrEqual(t, gap, want*time.Second/2, i)
+		require.LessOrEqual(t, gap, want*time.Second, i)
+	}
+}
+
+func TestSource_StoreTurnsStaleAgainAndAgain_GetsTheDataAtGrowingDelays(t *testing.T) {
+	for name, refusal := range map[string]error{"refuses": errStore, "accepts": nil} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				r.start()
-				want := flag("a", 1)
-				if changed {
-					r.service.SetData(flagData(2))
-					want = flag("a", 2)
-				}
-				pass(time.Second)
+				r.sink.Refuse(refusal)
+				sink := &asking{Sink: r.sink}
+				source, err := polling.Source(polling.Options{})(r.service.Settings(), sink)
+				require.NoError(t, err)
+				r.source = source
+				source.Start(r.t.Context())
+				pass(10*time.Minute + time.Second)
+				require.Len(t, r.requests(), 21)
+				sink.requireGaps(t, 0, 1, 2, 4, 8, 16, 30, 30, 30, 30)
+
+				r.sink.Refuse(nil)
+				sink.begin(true)
+				pass(2 * time.Minute)
+				r.requireState(core.DataSourceValid)
+				sink.begin(false)
 				r.sink.SetStoreStatus(stale)
-				synctest.Wait()
-				require.Len(t, r.requests(), 2)
-				require.Equal(t, 2, r.sink.Inits())
-				r.requireFlag("a", want)
-				r.awaitRequests(3)
-				r.requireGap(30*time.Second, 30*time.Second)
-				require.Equal(t, 2, r.sink.Inits())
+				pass(time.Minute)
+				sink.requireGaps(t, 1, 2, 4, 8)
 			})
 		})
 	}

@@ -23,5 +23,6 @@
 // # Store
 //
 // When the data store turns stale, the data source connects again, so that everything is sent again. It does the same if
-// a store that does not monitor itself refuses an update.
+// a store that does not monitor itself refuses an update. The delays before that grow as after errors, until the store has
+// been well for a minute.
 package streaming

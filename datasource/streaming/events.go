@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/launchdarkly/eventsource"
 
@@ -77,6 +78,7 @@ func (s *source) noteRefusal(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	s.noticeUnwell()
 	if !s.sink.DataStoreStatus().MonitoringEnabled() {
 		return fmt.Errorf("%w: %w", errRefused, err)
 	}
@@ -84,8 +86,20 @@ func (s *source) noteRefusal(ctx context.Context, err error) error {
 	return nil
 }
 
+// noticeUnwell notes that the store has refused an update or that the connection has ended. The store's past requests for
+// everything are forgotten if it was well for long enough before.
+func (s *source) noticeUnwell() {
+	if !s.well.IsZero() && time.Since(s.well) >= flagservice.HealthyAfter {
+		s.reconnect.Reset()
+	}
+	s.well = time.Time{}
+}
+
 func (s *source) accepted(ctx context.Context) {
 	s.refused = false
+	if s.well.IsZero() {
+		s.well = time.Now()
+	}
 	s.initialized.Store(true)
 	s.reporter.Works(ctx)
 }

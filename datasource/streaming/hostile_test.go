@@ -45,22 +45,30 @@ func endless(text string) http.HandlerFunc {
 	}
 }
 
-func TestSource_Redirect_KeepsTheKeyFromOtherHosts(t *testing.T) {
-	for target, wantKey := range map[string]string{
-		"/elsewhere":                    mockservice.SDKKey,
-		mockservice.URL + "/elsewhere":  mockservice.SDKKey,
-		"http://evil.test/elsewhere":    "",
-		"http://evilflags.te/elsewhere": "",
+func TestSource_Redirect_StaysWithinTheOrigin(t *testing.T) {
+	for target, followed := range map[string]bool{
+		"/elsewhere":                     true,
+		mockservice.URL + "/elsewhere":   true,
+		mockservice.URL + ":1/elsewhere": false,
+		"http://evil.test/elsewhere":     false,
+		"http://evilflags.te/elsewhere":  false,
 	} {
 		t.Run(target, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
+				r.adapt = func(settings *core.ClientSettings) { settings.Headers = http.Header{"X-Gateway-Token": {"token"}} }
 				r.service.Next(mockservice.StreamPath, func(w http.ResponseWriter, r *http.Request) {
 					http.Redirect(w, r, target, http.StatusTemporaryRedirect)
 				})
 				r.start()
 				redirected := r.service.Requests("/elsewhere")
+				if !followed {
+					require.Empty(t, redirected)
+					r.requireInterrupted(core.DataSourceErrorNetwork, "another scheme, host or port")
+					return
+				}
 				require.Len(t, redirected, 1)
-				require.Equal(t, wantKey, redirected[0].Header.Get("Authorization"))
+				require.Equal(t, mockservice.SDKKey, redirected[0].Header.Get("Authorization"))
+				require.Equal(t, "token", redirected[0].Header.Get("X-Gateway-Token"))
 				require.Equal(t, 404, r.requireInterrupted(core.DataSourceErrorResponse).HTTPStatus)
 			})
 		})

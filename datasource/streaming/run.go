@@ -28,6 +28,7 @@ func (s *source) run(ctx context.Context) {
 		if worked >= flagservice.HealthyAfter {
 			s.backoff.Reset()
 		}
+		s.noticeUnwell()
 		if !flagservice.Wait(ctx, s.failed(ctx, err), nil) {
 			return
 		}
@@ -35,10 +36,11 @@ func (s *source) run(ctx context.Context) {
 }
 
 // failed reports why there is no connection any more and returns how long to wait. That a store wants everything again
-// is no failure of the flag service, and the sink knows of it.
+// is no failure of the flag service, and the sink knows of it; but one that never stops wanting must not keep the service
+// busy, even if the service itself works for minutes each time.
 func (s *source) failed(ctx context.Context, err error) (delay time.Duration) {
 	if errors.Is(err, errStale) || errors.Is(err, errRefused) {
-		delay = s.backoff.Short()
+		delay = s.reconnect.Short()
 		s.logger.InfoContext(ctx, "cleat: connecting to the flag service again", "reason", err, "retry_in", delay)
 		return delay
 	}

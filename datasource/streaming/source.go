@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/flagservice"
@@ -34,6 +35,7 @@ func Source(options Options) core.UpdateProcessorFactory {
 			inits:     settings.StreamInits,
 			store:     make(chan struct{}, 1),
 			backoff:   flagservice.Backoff{Initial: options.InitialRetryDelay, Max: flagservice.MaxDelay},
+			reconnect: flagservice.Backoff{Initial: options.InitialRetryDelay, Max: flagservice.MaxDelay},
 			reporter:  flagservice.Reporter{Sink: sink, Logger: settings.Logger, What: "the stream of flag data"},
 		}, nil
 	}
@@ -51,7 +53,9 @@ type source struct {
 	store    chan struct{}           // holds a token if the status of the store has changed
 	stale    atomic.Bool             // the store has asked for everything again
 
-	backoff     flagservice.Backoff
+	backoff     flagservice.Backoff // after failures of the service
+	reconnect   flagservice.Backoff // because of the store
+	well        time.Time           // since when the store has held what the connection brings; zero if it does not
 	reporter    flagservice.Reporter
 	filled      bool // the connection has sent everything once
 	refused     bool // the store has refused an update

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/mockservice"
 )
 
 var (
@@ -33,6 +34,47 @@ func TestSource_StoreTurnsStale_EverythingIsSentAgain(t *testing.T) {
 		pass(time.Minute)
 		require.Equal(t, 2, r.requests())
 	})
+}
+
+func TestSource_StoreTurnsStaleAgainAndAgain_DelaysGrow(t *testing.T) {
+	for name, test := range map[string]struct {
+		refusal error
+		outage  time.Duration
+	}{
+		"accepts":                  {nil, 0},
+		"refuses":                  {errStore, 0},
+		"refuses for some minutes": {errStore, 3 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				r.sink.Refuse(test.refusal)
+				r.start()
+				for i, delay := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+					pass(test.outage)
+					r.turnStale(2+i, delay*time.Second)
+				}
+				r.sink.Refuse(nil)
+				r.turnStale(9, 30*time.Second)
+				pass(59 * time.Second)
+				r.turnStale(10, 30*time.Second)
+				pass(time.Minute)
+				r.turnStale(11, time.Second)
+			})
+		})
+	}
+}
+
+// turnStale has the store ask for everything, and requires that the source connects for the count-th time after the delay.
+func (r *rig) turnStale(count int, delay time.Duration) {
+	r.t.Helper()
+	began := time.Now()
+	r.sink.SetStoreStatus(gone)
+	r.sink.SetStoreStatus(stale)
+	r.awaitRequests(count)
+	requests := r.service.Requests(mockservice.StreamPath)
+	took := requests[count-1].Time.Sub(began)
+	require.GreaterOrEqual(r.t, took, delay/2)
+	require.LessOrEqual(r.t, took, delay)
 }
 
 func TestSource_StoreRefusesInit_MonitoredRecoversByItself(t *testing.T) {

@@ -71,14 +71,15 @@ func checkFilter(filter string, logger *slog.Logger) string {
 	return ""
 }
 
-// careful returns a client that sends no SDK key over a connection that others can read because it was redirected from
-// one that they can't. The client itself drops the key when it is redirected to another host.
+// careful returns a client that follows redirects within the origin only. Any other server would be sent the headers of
+// the settings, such as the token of a gateway, and one at another port of the same host even the SDK key.
 func careful(client *http.Client) *http.Client {
 	const maxRedirects = 10
 	guarded := *client
 	guarded.CheckRedirect = func(request *http.Request, via []*http.Request) error {
-		if via[len(via)-1].URL.Scheme == "https" && request.URL.Scheme != "https" {
-			return errors.New("the flag service redirects from https to http, which would give the SDK key away")
+		if !sameOrigin(request.URL, via[0].URL) {
+			return errors.New("the flag service redirects to another scheme, host or port, which is refused because the " +
+				"SDK key and other headers would be sent there; if they belong there, change the base URI")
 		}
 		if client.CheckRedirect != nil {
 			return client.CheckRedirect(request, via)
@@ -89,6 +90,23 @@ func careful(client *http.Client) *http.Client {
 		return nil
 	}
 	return &guarded
+}
+
+// sameOrigin reports whether two URLs agree in scheme, host and port. As in the HTTP client, which drops the SDK key
+// otherwise, case matters in hosts.
+func sameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && a.Hostname() == b.Hostname() && port(a) == port(b)
+}
+
+func port(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	default:
+		return "80"
+	}
 }
 
 // Get sends a request with the given headers besides those that all requests have. The response is that of a server,

@@ -46,15 +46,56 @@ func TestNewEndpoint_URL(t *testing.T) {
 	}
 }
 
-func TestEndpoint_Get_RefusesToLeaveTLS(t *testing.T) {
-	var asked []string
+func TestEndpoint_Get_RefusesToLeaveTheOrigin(t *testing.T) {
+	for _, test := range []struct{ base, target string }{
+		{"https://h", "http://h/elsewhere"},
+		{"http://h", "https://h/elsewhere"},
+		{"https://h", "https://other/elsewhere"},
+		{"https://h", "https://sub.h/elsewhere"},
+		{"https://h", "//other/elsewhere"},
+		{"https://h", "https://h:444/elsewhere"},
+		{"http://h:81", "http://h/elsewhere"},
+		{"http://[::1]:81", "http://[::1]:82/elsewhere"},
+		{"https://h", "https://H/elsewhere"},
+	} {
+		asked, err := getRedirected(t, test.base, "/same", test.target)
+		require.ErrorContains(t, err, "another scheme, host or port", test)
+		require.NotContains(t, err.Error(), "elsewhere")
+		require.Equal(t, []string{"/sdk/latest-all", "/same"}, asked, test)
+	}
+}
+
+func TestEndpoint_Get_FollowsRedirectsWithinTheOrigin(t *testing.T) {
+	for _, test := range []struct{ base, target string }{
+		{"https://h", "/elsewhere"},
+		{"https://h", "https://h/elsewhere"},
+		{"https://h", "https://h:443/elsewhere"},
+		{"http://h:80", "http://h/elsewhere"},
+		{"http://[::1]:81", "http://[::1]:81/elsewhere"},
+	} {
+		asked, err := getRedirected(t, test.base, test.target)
+		require.NoError(t, err, test)
+		require.Equal(t, []string{"/sdk/latest-all", "/elsewhere"}, asked, test)
+	}
+}
+
+// getRedirected makes a request that is redirected to the targets one after the other, and returns the paths that were
+// asked for.
+func getRedirected(t *testing.T, base string, targets ...string) (asked []string, err error) {
+	t.Helper()
 	client := &http.Client{Transport: transport(func(r *http.Request) *http.Response {
-		asked = append(asked, r.URL.String())
-		return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {"http://" + r.URL.Host + "/plain"}}}
+		asked = append(asked, r.URL.Path)
+		require.Equal(t, "the-key", r.Header.Get("Authorization"))
+		if len(asked) > len(targets) {
+			return &http.Response{StatusCode: http.StatusOK}
+		}
+		return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {targets[len(asked)-1]}}}
 	})}
-	_, err := newEndpoint(t, client, "https://h", "").Get(t.Context(), nil) //nolint:bodyclose // there is none
-	require.ErrorContains(t, err, "https to http")
-	require.Equal(t, []string{"https://h/sdk/latest-all"}, asked)
+	response, err := newEndpoint(t, client, base, "").Get(t.Context(), nil) //nolint:bodyclose // Discard closes it
+	if err == nil {
+		Discard(response.Body)
+	}
+	return asked, err
 }
 
 func TestEndpoint_Get_AsksTheClientAboutRedirects(t *testing.T) {

@@ -16,7 +16,8 @@ import (
 type StreamOptions struct {
 	// ResponseTimeout is how long to wait for the response to begin.
 	ResponseTimeout time.Duration
-	// ReadTimeout is how long the response may be silent. Any byte counts, also that of a comment.
+	// ReadTimeout is how long the response may be silent. Any byte counts, also that of a comment. Time in which nobody
+	// reads, because the events are not taken, is no silence.
 	ReadTimeout time.Duration
 	// MaxEventSize is the size in bytes above which an event is refused.
 	MaxEventSize int64
@@ -37,7 +38,7 @@ type Stream struct {
 	cancel  context.CancelCauseFunc // ends the request
 	ctx     context.Context         //nolint:containedctx // its cause says why the request ended
 	body    io.ReadCloser
-	silence *time.Timer // ends the request when it fires
+	silence *time.Timer // ends the request when it fires; runs while a read waits
 	arrived bool        // belongs to the goroutine that reads
 
 	events chan eventsource.Event
@@ -110,9 +111,9 @@ func (s *Stream) Ended() <-chan error { return s.ended }
 func (s *Stream) Close() {
 	close(s.closed)
 	s.cancel(context.Canceled)
-	s.silence.Stop()
 	_ = s.body.Close()
 	<-s.done
+	s.silence.Stop()
 }
 
 // read passes events on. The decoder has a goroutine of its own, which ends only when its error has been received.
@@ -143,16 +144,18 @@ func explainEnd(err error) error {
 	}
 }
 
-// watched is the stream's body, whose silence is measured.
+// watched is the stream's body, whose silence is measured. The clock runs only while a read waits: whoever takes the
+// events may be slow, such as a store, and the service must not be blamed for that.
 type watched struct{ stream *Stream }
 
 func (w watched) Read(p []byte) (int, error) {
 	s := w.stream
+	s.silence.Reset(s.options.ReadTimeout)
 	n, err := s.body.Read(p)
+	s.silence.Stop()
 	if n == 0 {
 		return n, err
 	}
-	s.silence.Reset(s.options.ReadTimeout)
 	if !s.arrived && s.options.Arrived != nil {
 		s.options.Arrived()
 	}

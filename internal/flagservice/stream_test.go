@@ -68,3 +68,25 @@ func TestStream_Close_WithEventsThatNobodyTook(t *testing.T) {
 		stream.Close()
 	})
 }
+
+// Whoever takes the events is slower than the service may be silent, and then the service is silent.
+func TestStream_Silence_IsNotThatOfTheConsumer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const count, large = 5, 200_000 // more than is read ahead
+		text := strings.Repeat("data: "+strings.Repeat("x", large)+"\n\n", count)
+		stream := openStream(t.Context(), t, text, false, ample())
+		for i := range count - 1 {
+			time.Sleep(2 * time.Hour)
+			select {
+			case <-stream.Events():
+			case err := <-stream.Ended():
+				require.NoError(t, err, i)
+			}
+		}
+		<-stream.Events()
+		taken := time.Now()
+		require.ErrorContains(t, <-stream.Ended(), "silent for 1h0m0s")
+		require.LessOrEqual(t, time.Since(taken), time.Hour)
+		stream.Close()
+	})
+}
