@@ -48,7 +48,7 @@ func (t *target) configure(closing context.Context, o *Options) error {
 	}
 	// Contexts set the deadlines; the sockets' own are a fence behind them.
 	settings.ContextTimeoutEnabled = true
-	longest := max(o.ReadTimeout, o.WriteTimeout, o.InitTimeout)
+	longest := max(o.ReadTimeout, o.ReadAllTimeout, o.WriteTimeout, o.InitTimeout)
 	settings.ReadTimeout, settings.WriteTimeout = longest, longest
 	setDefault(&settings.DialTimeout, o.ReadTimeout)
 	// An outage is reported to the caller, who knows what to do, instead of being waited out here.

@@ -59,6 +59,10 @@
 // is left over goes when all is in place, unless somebody has changed it meanwhile; the mark comes last. Readers see the old
 // items of a kind or the new ones, never none. A failure is a [*core.PartialInitError], and the mark is then as it was.
 //
+// Two such Inits at once can mix: each kind then has items of both, or lacks some of one that the other took for left over, so
+// that flags can refer to segments that are missing. The next Init that is alone puts that right. Where several processes
+// bring flags into one Cluster, use a hash tag.
+//
 // # Upserts
 //
 // An upsert is one script: it compares the version with that of the stored item and writes, in one step and one round trip.
@@ -69,8 +73,9 @@
 //
 // # Live changes
 //
-// [core.Watcher] tells of changes by anybody, whatever SDK or tool they use, and of keys that expire, are evicted or flushed.
-// It keeps a connection of its own to each primary, made as the store's client makes them, and uses what the server allows:
+// [core.Watcher] tells of changes by anybody, whatever SDK or tool they use, and of keys that expire or are evicted; of a
+// flush only with client tracking. It keeps a connection of its own to each primary, made as the store's client makes them,
+// and uses what the server allows:
 //
 //   - client tracking (Redis 6 or later), by which the server tells of every write to P:features, P:segments, P:$inited and
 //     the hash of every other kind that the store was asked about. It tells which kind was written and not which item.
@@ -78,9 +83,10 @@
 //   - in any case the channel P:$changes, on which cleat's own writers tell the item, or nothing but the kind of more than 100
 //     items that are written at once. Nothing else tells of writes by others if the server allows neither of the above.
 //
-// A write by cleat is therefore reported with its key and one by others with its kind. With client tracking, a write by others
-// that the server handles in the same instant as one by cleat cannot be told from it. So the kind is reported after a write by
-// cleat too, but later and seldom: within a minute, or within five seconds if others wrote to the kind in the last ten minutes.
+// A write by cleat is therefore reported with its key and one by others with its kind. A write by others that the server
+// handles in the same instant as one by cleat, or with notifications one that comes within milliseconds of it, cannot always
+// be told from it. So the kind is reported after a write by cleat too, but later and seldom: within a minute, or within five
+// seconds if others wrote to the kind in the last ten minutes.
 //
 // Every 3 seconds the connection has to show that it still carries something, within the ReadTimeout. One that is lost is
 // made again, after pauses that grow to 5 seconds, and followed by the report that anything may have changed. Which servers

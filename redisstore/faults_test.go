@@ -71,7 +71,7 @@ func TestStore_Faults_AreUnavailableAndHeal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := startProxy(t)
-			opts := Options{Prefix: freshPrefix(), ReadTimeout: timeout, WriteTimeout: timeout, InitTimeout: timeout}
+			opts := Options{Prefix: freshPrefix(), ReadTimeout: timeout, ReadAllTimeout: timeout, WriteTimeout: timeout, InitTimeout: timeout}
 			for owner, store := range storesThrough(t, p, opts) {
 				require.Eventually(t, func() bool {
 					return store.CheckAvailability(t.Context()) == nil

@@ -124,6 +124,11 @@ func (p *spreadPlan) run(ctx context.Context, client redis.UniversalClient) erro
 			return err
 		}
 	}
+	for _, kind := range p.kinds {
+		if err := kind.list(ctx, client); err != nil {
+			return err
+		}
+	}
 	for i, step := range p.steps {
 		if err := step.merge(ctx, client, i == len(p.steps)-1); err != nil {
 			return err
@@ -149,13 +154,30 @@ func (step *mergeStep) merge(ctx context.Context, client redis.UniversalClient, 
 	if !step.first {
 		return nil // What was left over before is known, and what came since is not left over.
 	}
+	step.noteLeftover(staying)
+	return nil
+}
+
+// list notes what is left over of a kind of which the Init brings nothing.
+func (k *spreadKind) list(ctx context.Context, client redis.UniversalClient) error {
+	if k.steps > 0 {
+		return nil
+	}
+	staying, err := k.put(ctx, client, k.nothing, 0, true)
+	if err != nil {
+		return err
+	}
+	k.noteLeftover(staying)
+	return nil
+}
+
+func (k *spreadKind) noteLeftover(staying []any) {
 	for i := 0; i+1 < len(staying); i += 2 {
 		key, _ := staying[i].(string)
-		if _, given := step.given[key]; !given {
-			step.leftover = append(step.leftover, staying[i], staying[i+1])
+		if _, given := k.given[key]; !given {
+			k.leftover = append(k.leftover, staying[i], staying[i+1])
 		}
 	}
-	return nil
 }
 
 // put runs merge.lua.
@@ -180,22 +202,26 @@ func (k *spreadKind) put(
 	return staying, nil
 }
 
-// tidy removes what is left over of a kind: what nobody has changed since the Init came to it, or everything if the Init
-// brings nothing of the kind.
+// tidy removes what is left over of a kind: what nobody has changed since the Init came to it. A kind of which the Init brings
+// nothing is told of here, also if there is nothing to remove.
 func (k *spreadKind) tidy(ctx context.Context, client redis.UniversalClient) error {
-	if k.steps == 0 {
-		_, err := k.put(ctx, client, k.nothing, 0, false)
-		return err
+	if k.steps == 0 && len(k.leftover) == 0 {
+		return k.remove(ctx, client, nil)
 	}
 	for pairs := range slices.Chunk(k.leftover, 2*maxRemovals) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if _, err := runScript(ctx, client, removeScript, []string{k.live}, pairs...); err != nil {
+		if err := k.remove(ctx, client, pairs); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (k *spreadKind) remove(ctx context.Context, client redis.UniversalClient, pairs []any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	_, err := runScript(ctx, client, removeScript, []string{k.live}, pairs...)
+	return err
 }
 
 // setMark marks the store as initialised.

@@ -101,6 +101,25 @@ func TestClusterStore_Init_UpsertsMeanwhile_Stay(t *testing.T) {
 	require.Equal(t, map[string]int{"s": 7, "t": 2, "new": 7, "wanted again": 7}, versionsOf(t, other, core.Segments))
 }
 
+// So it does in a kind of which the Init brings nothing.
+func TestClusterStore_Init_UpsertMeanwhileIntoKindWithoutItems_Stays(t *testing.T) {
+	ctx, prefix := t.Context(), freshPrefix()
+	other := openCluster(t, Options{Prefix: prefix})
+	require.NoError(t, other.Init(ctx, []core.SerializedCollection{collectionOf(core.Segments, 1, "left over", "wanted again")}))
+	store := clusterStoreWithHook(t, prefix, core.Flags, func() {
+		for _, key := range []string{"new", "wanted again"} {
+			for _, kind := range core.BuiltInKinds() {
+				_, err := other.Upsert(ctx, kind, key, item(key, 7))
+				require.NoError(t, err)
+			}
+		}
+	})
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{collectionOf(core.Flags, 2, "f")}))
+	require.Equal(t, map[string]int{"f": 2, "new": 7, "wanted again": 7}, versionsOf(t, other, core.Flags))
+	require.Equal(t, map[string]int{"new": 7, "wanted again": 7}, versionsOf(t, other, core.Segments))
+	require.Len(t, clusterKeys(t, clusterClient(t), prefix), 3)
+}
+
 // An Init that stops half way says so, leaves the mark as it was, removes nothing, and can be repeated.
 func TestClusterStore_Init_StopsHalfWay_IsPartial(t *testing.T) {
 	ctx, client := t.Context(), clusterClient(t)

@@ -1,4 +1,5 @@
--- Puts the staged items of one kind in the place of the stored ones, or changes nothing.
+-- Puts the staged items of one kind in the place of the stored ones, or changes nothing. If none are staged and the stored
+-- ones stay for now, it only lists them.
 --
 -- KEYS  the hash, and where its items are staged
 -- ARGV  how many items are staged; 1 if stored items that are not staged stay for now, or 0 if they go; then the fields of
@@ -31,12 +32,13 @@ if ARGV[2] == '1' then
   for i = 1, #fields do
     if redis.call('HEXISTS', staged, fields[i]) == 0 then
       local stored = redis.call('HGET', live, fields[i])
-      local reply = redis.pcall('HSET', staged, fields[i], stored)
+      local reply = count > 0 and redis.pcall('HSET', staged, fields[i], stored)
       if type(reply) == 'table' then return reply end
       staying[#staying + 1] = fields[i]
       staying[#staying + 1] = redis.sha1hex(stored)
     end
   end
+  if count == 0 then return staying end
 end
 for i = 3, #ARGV do
   local stored = redis.call('HGET', live, ARGV[i])
@@ -45,12 +47,16 @@ for i = 3, #ARGV do
     if type(reply) == 'table' then return reply end
   end
 end
-local reply = redis.pcall('UNLINK', live)
-if type(reply) == 'table' then return reply end
-if redis.call('EXISTS', staged) == 1 then
-  redis.call('PERSIST', staged)
-  redis.call('RENAME', staged, live)
+-- A server that cannot tell, as before Redis 7, refuses RENAME and PERSIST here, where they change nothing that is stored.
+local some = redis.call('EXISTS', staged) == 1
+for _, command in ipairs(some and {{'RENAME', staged, staged}, {'PERSIST', staged}, {'UNLINK', live}} or {{'UNLINK', live}}) do
+  local reply = redis.pcall(unpack(command))
+  if type(reply) == 'table' and reply.err then
+    if some then redis.pcall('PEXPIRE', staged, 60000) end
+    return reply
+  end
 end
+if some then redis.call('RENAME', staged, live) end
 -- Those who watch the store read the kind again. A user who may not publish can still write.
 local name = string.match(live, '^.*:()') or 1 -- where the kind's begins
 redis.pcall('PUBLISH', string.sub(live, 1, name - 1) .. '$changes', string.sub(live, name) .. ':')

@@ -13,11 +13,12 @@ import (
 
 // Defaults of [Options].
 const (
-	DefaultPrefix       = "launchdarkly"
-	DefaultReadTimeout  = 2 * time.Second
-	DefaultWriteTimeout = 5 * time.Second
-	DefaultInitTimeout  = 60 * time.Second
-	DefaultMaxItemSize  = 512 << 20
+	DefaultPrefix         = "launchdarkly"
+	DefaultReadTimeout    = 2 * time.Second
+	DefaultReadAllTimeout = 10 * time.Second
+	DefaultWriteTimeout   = 5 * time.Second
+	DefaultInitTimeout    = 60 * time.Second
+	DefaultMaxItemSize    = 512 << 20
 )
 
 // Options configures a [Store] or a [BigSegments]. The zero value of each field means its default, and so does a nil
@@ -30,8 +31,10 @@ type Options struct {
 	// NoPrefix leaves out both prefix and colon, so that the keys are "features", "segments", "$inited" and so on. It
 	// cannot be combined with Prefix.
 	NoPrefix bool
-	// ReadTimeout ends every operation that reads; 0 means 2 s.
+	// ReadTimeout ends every operation that reads, except GetAll; 0 means 2 s.
 	ReadTimeout time.Duration
+	// ReadAllTimeout ends every GetAll, whose answer is a whole kind; 0 means 10 s. A BigSegments does not use it.
+	ReadAllTimeout time.Duration
 	// WriteTimeout ends every Upsert, change set and patch; 0 means 5 s.
 	WriteTimeout time.Duration
 	// InitTimeout ends every Init; 0 means 60 s. A BigSegments does not use it.
@@ -71,6 +74,7 @@ func (o *Options) validate() error {
 		value time.Duration
 	}{
 		{"ReadTimeout", o.ReadTimeout},
+		{"ReadAllTimeout", o.ReadAllTimeout},
 		{"WriteTimeout", o.WriteTimeout},
 		{"InitTimeout", o.InitTimeout},
 	} {
@@ -97,6 +101,7 @@ func (o *Options) withDefaults() (Options, error) {
 		filled.Prefix = DefaultPrefix
 	}
 	setDefault(&filled.ReadTimeout, DefaultReadTimeout)
+	setDefault(&filled.ReadAllTimeout, DefaultReadAllTimeout)
 	setDefault(&filled.WriteTimeout, DefaultWriteTimeout)
 	setDefault(&filled.InitTimeout, DefaultInitTimeout)
 	setDefault(&filled.MaxItemSize, DefaultMaxItemSize)

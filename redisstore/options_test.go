@@ -22,6 +22,7 @@ func TestOptions_Invalid_AreRefused(t *testing.T) {
 	}{
 		{Options{Prefix: "p", NoPrefix: true}, []string{`Prefix "p" and NoPrefix exclude each other`}},
 		{Options{ReadTimeout: -1}, []string{"ReadTimeout -1ns is negative"}},
+		{Options{ReadAllTimeout: -1}, []string{"ReadAllTimeout -1ns is negative"}},
 		{Options{WriteTimeout: -time.Second}, []string{"WriteTimeout -1s is negative"}},
 		{Options{InitTimeout: -1}, []string{"InitTimeout -1ns is negative"}},
 		{Options{MaxItemSize: -1}, []string{"MaxItemSize -1 is negative"}},
@@ -68,8 +69,8 @@ func TestOptions_Nil_MeansDefaults(t *testing.T) {
 	require.NotNil(t, options.Logger)
 	options.Logger = nil
 	require.Equal(t, Options{
-		Prefix: "launchdarkly", ReadTimeout: 2 * time.Second, WriteTimeout: 5 * time.Second, InitTimeout: time.Minute,
-		MaxItemSize: 512 << 20,
+		Prefix: "launchdarkly", ReadTimeout: 2 * time.Second, ReadAllTimeout: 10 * time.Second, WriteTimeout: 5 * time.Second,
+		InitTimeout: time.Minute, MaxItemSize: 512 << 20,
 	}, options)
 	require.NoError(t, store.Close())
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
@@ -94,5 +95,38 @@ func TestClusterStore_DocumentedPermissions_AreEnough(t *testing.T) {
 		useEverything(t, store, segments)
 		require.NoError(t, store.Close())
 		require.NoError(t, segments.Close())
+	}
+}
+
+// A server that cannot be asked for permissions in advance, as those before Redis 7, loses nothing when it refuses a command.
+func TestScripts_CommandRefusedBeforeRedis7_ChangeNothing(t *testing.T) {
+	server, ctx := containers.StartRedis(t), t.Context()
+	const mark, live, staged = "launchdarkly:$inited", "launchdarkly:features", "launchdarkly:$init:id:features"
+	const unaware = "local redis = setmetatable({acl_check_cmd = false}, {__index = redis})\n"
+	for _, denied := range []string{"rename", "persist", "unlink"} {
+		admin, store, _ := restricted(t, server, Options{}, aclToWrite)
+		run := func(source string, keys []string, args ...any) error {
+			require.NoError(t, admin.HSet(ctx, staged, "new", "{}").Err())
+			require.NoError(t, admin.Expire(ctx, staged, time.Minute).Err())
+			_, err := runScript(ctx, store.session.client, newScript(unaware+source), keys, args...)
+			return err
+		}
+		for name, put := range map[string]func() error{
+			"swap":  func() error { return run(swapSource, []string{mark, live, staged}, 1, 1) },
+			"merge": func() error { return run(mergeSource, []string{live, staged}, 1, 0) },
+		} {
+			require.NoError(t, admin.Do(ctx, "acl", "setuser", "app", "-"+denied).Err())
+			require.NoError(t, admin.FlushAll(ctx).Err())
+			require.NoError(t, admin.HSet(ctx, live, "old", "{}").Err())
+			require.Error(t, put(), "%s without %s", name, denied)
+			require.Equal(t, map[string]string{"old": "{}"}, admin.HGetAll(ctx, live).Val(), "%s without %s", name, denied)
+			require.Zero(t, admin.Exists(ctx, mark).Val(), "%s without %s", name, denied)
+			require.Positive(t, admin.TTL(ctx, staged).Val(), "%s without %s", name, denied)
+
+			require.NoError(t, admin.Do(ctx, "acl", "setuser", "app", "+"+denied).Err())
+			require.NoError(t, put())
+			require.Equal(t, map[string]string{"new": "{}"}, admin.HGetAll(ctx, live).Val(), name)
+			require.Negative(t, admin.TTL(ctx, live).Val(), name)
+		}
 	}
 }

@@ -1,4 +1,4 @@
--- Removes items that are still as they were.
+-- Removes items that are still as they were, and tells of the kind.
 --
 -- KEYS  the hash
 -- ARGV  for each item its field and the SHA-1 of its data
@@ -15,9 +15,7 @@ for i = 1, #ARGV, 2 do
     removed = removed + 1
   end
 end
-if removed > 0 then
-  -- Those who watch the store read the kind again. A user who may not publish can still write.
-  local name = string.match(KEYS[1], '^.*:()') or 1 -- where the kind's begins
-  redis.pcall('PUBLISH', string.sub(KEYS[1], 1, name - 1) .. '$changes', string.sub(KEYS[1], name) .. ':')
-end
+-- Those who watch the store read the kind again. A user who may not publish can still write.
+local name = string.match(KEYS[1], '^.*:()') or 1 -- where the kind's begins
+redis.pcall('PUBLISH', string.sub(KEYS[1], 1, name - 1) .. '$changes', string.sub(KEYS[1], name) .. ':')
 return removed

@@ -53,7 +53,7 @@ func calls(store *Store) map[string]func(context.Context) error {
 // A server that never answers costs the time-out and no more, and is not mistaken for the caller's own deadline.
 func TestStore_MuteServer_TimesOut(t *testing.T) {
 	const timeout = 100 * time.Millisecond
-	opts := Options{ReadTimeout: timeout, WriteTimeout: timeout, InitTimeout: timeout}
+	opts := Options{ReadTimeout: timeout, ReadAllTimeout: timeout, WriteTimeout: timeout, InitTimeout: timeout}
 	for name, store := range mutedStores(t, opts) {
 		for method, run := range calls(store) {
 			begin := time.Now()
@@ -62,6 +62,17 @@ func TestStore_MuteServer_TimesOut(t *testing.T) {
 			require.NotErrorIs(t, err, context.DeadlineExceeded, "%s of %s", method, name)
 			require.Less(t, time.Since(begin), soon, "%s of %s", method, name)
 		}
+	}
+}
+
+// Reading a whole kind has a time-out of its own.
+func TestStore_MuteServer_GetAllTimesOutLater(t *testing.T) {
+	for name, store := range mutedStores(t, Options{ReadTimeout: 100 * time.Millisecond, ReadAllTimeout: 300 * time.Millisecond}) {
+		begin := time.Now()
+		_, err := store.GetAll(t.Context(), core.Flags)
+		require.ErrorIs(t, err, core.ErrUnavailable, name)
+		require.ErrorContains(t, err, "300ms", name)
+		require.GreaterOrEqual(t, time.Since(begin), 300*time.Millisecond, name)
 	}
 }
 

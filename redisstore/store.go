@@ -33,7 +33,8 @@ type base struct{ session *session }
 //
 // The client should have ContextTimeoutEnabled set. Without it, a command that the server does not answer occupies its
 // connection and a goroutine until the client's ReadTimeout ends it, and a client without a ReadTimeout never lets it go.
-// The caller of the store is let go in time in any case.
+// The caller of the store is let go in time in any case. The client's own ReadTimeout, which is 3 s unless it is set, applies
+// as well: it should be no shorter than [Options].ReadAllTimeout.
 //
 // Options or arguments that cannot be used are errors wrapping [core.ErrInvalid].
 func New(ctx context.Context, client redis.UniversalClient, opts *Options) (*Store, error) {
@@ -113,7 +114,7 @@ func (s *base) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSeri
 	}
 	s.session.kinds.note(kind)
 	hash := s.session.keys.items(kind)
-	return call(ctx, s.session, s.session.reading(hash),
+	return call(ctx, s.session, s.session.readingAll(hash),
 		func(ctx context.Context, client redis.UniversalClient) ([]core.KeyedSerializedItem, error) {
 			stored, err := client.HGetAll(ctx, hash).Result()
 			if err != nil {

@@ -16,7 +16,15 @@ for i = 1, tonumber(ARGV[1]) do
   if type(count) == 'table' then return count end
   if count ~= tonumber(ARGV[i + 1]) then return 0 end
   -- From here on nothing may be refused half way, so permissions are asked for in advance where the server can tell.
-  if redis.acl_check_cmd then
+  -- Where it cannot, as before Redis 7, commands that change nothing show it.
+  if not redis.acl_check_cmd then
+    local probes = {{'UNLINK', staged .. ':'}, {'PERSIST', staged .. ':'}}
+    if count > 0 then probes[3] = {'RENAME', staged, staged} end
+    for _, command in ipairs(probes) do
+      local reply = redis.pcall(unpack(command))
+      if type(reply) == 'table' and reply.err then return reply end
+    end
+  else
     for _, command in ipairs({{'UNLINK', live}, {'PERSIST', staged}, {'RENAME', staged, live}}) do
       if not redis.acl_check_cmd(unpack(command)) then
         return redis.error_reply('NOPERM this user may not run ' .. command[1] .. ' on ' .. live)

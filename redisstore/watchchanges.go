@@ -15,8 +15,8 @@ const (
 	// noticeTime is how long a message waits for the notice that comes right behind it, on a machine that may be busy.
 	noticeTime = 200 * time.Millisecond
 
-	// recheckSoon and recheckLate are how long after a write by cleat the whole kind is reported too, because the server
-	// tells of a foreign write that came at the same moment with the same notice: soon if there was a foreign write within
+	// recheckSoon and recheckLate are how long after a write by cleat the whole kind is reported too, because what seemed to
+	// tell of it may have told of a foreign write that came at the same moment: soon if there was a foreign write within
 	// foreignMemory.
 	recheckSoon   = 5 * time.Second
 	recheckLate   = time.Minute
@@ -34,7 +34,8 @@ const (
 // a foreign write. On a Cluster every server passes on the messages, but only that of the kind sends the notice, which makes
 // its connection the kind's home; copies of the messages that come from elsewhere are left out.
 //
-// A keyspace event comes for each single write, and before its message.
+// A keyspace event comes for each single write, and before its message. Which message belongs to it cannot be known: of those
+// that come, some are copies from other servers of a Cluster, or about writes to another database, which have no event here.
 type collector struct {
 	report     func(core.Change)
 	kindOf     map[string]core.DataKind // by the Redis key; the mark is no kind's
@@ -48,6 +49,7 @@ type kindNews struct {
 	held        map[string]struct{} // keys of messages whose notice is to come; "" for the whole kind
 	heldUntil   time.Time
 	unexplained int       // keyspace events without a message
+	eventsDue   time.Time // when the whole kind is to be reported because of them
 	due         time.Time // when the whole kind is to be reported
 	foreign     time.Time // when the last foreign write was noticed
 }
@@ -89,7 +91,7 @@ func (c *collector) notice(now time.Time, f *feed, redisKey string) {
 		c.anything(now)
 	case !f.tracking:
 		k.unexplained++
-		sooner(&k.due, now.Add(gatherTime))
+		sooner(&k.eventsDue, now.Add(gatherTime))
 	case !c.everything.IsZero():
 		k.home, k.held = f, nil
 	case len(k.held) > 0:
@@ -129,10 +131,11 @@ func (c *collector) message(now time.Time, f *feed, payload string) {
 		}
 	default:
 		if k.unexplained > 0 {
-			k.unexplained--
-		}
-		if k.unexplained == 0 {
-			k.due = time.Time{}
+			// It may have been the event of a foreign write.
+			if k.unexplained--; k.unexplained == 0 {
+				k.eventsDue = time.Time{}
+				sooner(&k.due, now.Add(k.recheckDelay(now)))
+			}
 		}
 		c.reportItem(now, kind, k, key)
 	}
@@ -185,7 +188,7 @@ func (c *collector) flush(now time.Time) {
 		}
 		c.everything = time.Time{}
 		for _, k := range c.kinds {
-			k.due, k.unexplained = time.Time{}, 0
+			k.due, k.eventsDue, k.unexplained = time.Time{}, time.Time{}, 0
 		}
 		c.report(core.Change{})
 		return
@@ -194,8 +197,11 @@ func (c *collector) flush(now time.Time) {
 		if len(k.held) > 0 && !now.Before(k.heldUntil) {
 			c.reportHeld(now, kind, k) // the notice does not come
 		}
+		if !k.eventsDue.IsZero() && !now.Before(k.eventsDue) {
+			k.foreign, k.due = now, now
+		}
 		if !k.due.IsZero() && !now.Before(k.due) {
-			k.due, k.unexplained = time.Time{}, 0
+			k.due, k.eventsDue, k.unexplained = time.Time{}, time.Time{}, 0
 			c.report(core.Change{Kind: kind})
 		}
 	}
@@ -212,6 +218,9 @@ func (c *collector) next() (at time.Time) {
 		}
 		if !k.due.IsZero() {
 			sooner(&at, k.due)
+		}
+		if !k.eventsDue.IsZero() {
+			sooner(&at, k.eventsDue)
 		}
 	}
 	return at

@@ -181,23 +181,58 @@ func TestCollector_ManyMessages_AreTheKind(t *testing.T) {
 	c.want(flagChange(""))
 }
 
-// With keyspace notifications, a message explains the event of its own write and no other.
+// With keyspace notifications, a message explains one event, and later the kind is told in case that was somebody else's.
 func TestCollector_KeyspaceEvents(t *testing.T) {
 	c, f := collect(t), &feed{keyspace: true, channel: true}
 	c.notice(c.now, f, "p:features")
 	c.message(c.now, f, "features:a")
+	c.pass(recheckLate - time.Second)
 	c.want(flagChange("a"))
 	c.pass(time.Hour)
-	c.want()
+	c.want(flagChange(""))
 
 	c.notice(c.now, f, "p:features") // foreign
 	c.notice(c.now, f, "p:features")
 	c.message(c.now, f, "features:b")
-	c.pass(time.Hour)
+	c.pass(gatherTime)
 	c.want(flagChange("b"), flagChange(""))
+	c.pass(time.Hour)
+	c.want()
 
 	c.message(c.now, f, "features:c") // the server sends no such events
+	c.pass(time.Hour)
 	c.want(flagChange("c"))
+}
+
+// A copy of a message from another server, or one about a write to another database, hides no foreign write for long.
+func TestCollector_KeyspaceEventsAndCopies_HideNoForeignWrite(t *testing.T) {
+	c, home, other := collect(t), &feed{keyspace: true, channel: true}, &feed{keyspace: true, channel: true}
+	c.notice(c.now, home, "p:features")
+	c.message(c.now, home, "features:x")
+	c.pass(time.Millisecond)
+	c.notice(c.now, home, "p:features") // foreign
+	c.message(c.now, other, "features:x")
+	c.pass(recheckLate)
+	c.want(flagChange("x"), flagChange("x"), flagChange(""))
+}
+
+// What is known to be foreign is told soon, whatever messages come from servers that tell nothing else.
+func TestCollector_MessageWithoutEvents_CancelsNothing(t *testing.T) {
+	c, home, other := collect(t), &feed{tracking: true, channel: true}, &feed{channel: true}
+	c.notice(c.now, home, "p:features") // foreign
+	c.message(c.now, other, "features:x")
+	c.pass(gatherTime)
+	c.want(flagChange("x"), flagChange(""))
+}
+
+// A message about an item takes back nothing of one about its kind.
+func TestCollector_ChannelAlone_KindAndThenItem(t *testing.T) {
+	c, f := collect(t), &feed{channel: true}
+	c.message(c.now, f, "features:")
+	c.pass(time.Millisecond)
+	c.message(c.now, f, "features:x")
+	c.pass(gatherTime)
+	c.want(flagChange("x"), flagChange(""))
 }
 
 // Servers refuse prefixes of which one begins with another.
