@@ -3,6 +3,7 @@ package backends_test
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -65,9 +66,9 @@ func TestOpen_ReadsTheCacheParameters(t *testing.T) {
 		"?cache=off":     {Mode: caching.Off()},
 		"?cache=forever": {Mode: caching.Forever()},
 		"?cache=30s":     {Mode: caching.TTL(30 * time.Second)},
-		"?capacity=7&max_stale=1h&watch=off&read_timeout=1s&write_timeout=2s&init_timeout=3s": {
+		"?capacity=7&max_stale=1h&watch=off&read_timeout=1s&read_all_timeout=4s&write_timeout=2s&init_timeout=3s": {
 			Capacity: 7, MaxStale: time.Hour, DisableWatch: true,
-			ReadTimeout: time.Second, WriteTimeout: 2 * time.Second, InitTimeout: 3 * time.Second,
+			ReadTimeout: time.Second, ReadAllTimeout: 4 * time.Second, WriteTimeout: 2 * time.Second, InitTimeout: 3 * time.Second,
 		},
 	} {
 		require.Equal(t, want, open(t, "memory://"+parameters).Cache, parameters)
@@ -85,6 +86,7 @@ func TestOpen_PrefixReachesTheStore(t *testing.T) {
 }
 
 func TestOpen_BadURLs_AreRefusedWithAdvice(t *testing.T) {
+	t.Setenv("CLEAT_TEST_EMPTY", "")
 	dir := t.TempDir()
 	noCertificate := filepath.Join(dir, "empty.pem")
 	require.NoError(t, os.WriteFile(noCertificate, nil, 0o600))
@@ -95,24 +97,36 @@ func TestOpen_BadURLs_AreRefusedWithAdvice(t *testing.T) {
 		"memory://host":                                 "memory:// has neither host nor path",
 		"memory://?cash=off":                            "parameter cash: it is unknown; known are cache, capacity, init_timeout, max_stale, prefix",
 		"memory://?pool_size=3":                         "parameter pool_size: it is unknown",
-		"memory://?cache=never":                         `parameter cache: "never" is neither off, forever nor a duration`,
-		"memory://?cache=-3s":                           `parameter cache: "-3s" is neither`,
-		"memory://?cache=":                              `parameter cache: "" is neither`,
-		"memory://?capacity=-1":                         `parameter capacity: "-1" is no number of 0 or more`,
-		"memory://?watch=perhaps":                       `parameter watch: "perhaps" is neither on nor off`,
-		"memory://?max_stale=3":                         `parameter max_stale: "3" is no duration such as 500ms`,
+		"memory://?cache=never":                         `parameter cache: it is neither off, forever nor a duration`,
+		"memory://?cache=-3s":                           `parameter cache: it is neither`,
+		"memory://?cache=":                              `parameter cache: it is neither`,
+		"memory://?capacity=-1":                         `parameter capacity: it is no number of 0 or more`,
+		"memory://?watch=perhaps":                       `parameter watch: it is neither on nor off`,
+		"memory://?max_stale=3":                         `parameter max_stale: it is no duration such as 500ms`,
 		"memory://?a=1;b=2":                             "the parameters of the memory URL are malformed",
 		"memory://?prefix=a&prefix=b":                   "parameter prefix: it is given 2 times",
 		"sqlite://flags.db":                             "begins after three slashes",
 		"sqlite:///no/such/directory/flags.db":          "opening sqlite:///no/such/directory/flags.db",
-		"sqlite:///x?read_only=1":                       `"1" is neither on nor off`,
+		"sqlite:///x?read_only=1":                       "it is neither on nor off",
 		"redis://h?ca_file=" + noCertificate:            "TLS needs a rediss:// URL",
 		"rediss://h?ca_file=" + noCertificate:           "holds no certificate in PEM form",
 		"rediss://h?ca_file=/no/such/file":              "no such file",
 		"rediss://h?cert_file=" + noCertificate:         "cert_file and key_file belong together",
-		"redis://h?password_file=/no/such/file":         "parameter password_file: open /no/such/file",
-		"redis://h?password_env=CLEAT_NO_SUCH_VARIABLE": "CLEAT_NO_SUCH_VARIABLE is not set",
-		"redis://h?password_file=/x&password_env=HOME":  "password_file says the same",
+		"redis://h?password_file=/no/such/file":         "parameter password_file: the file cannot be read: no such file",
+		"redis://h?password_env=CLEAT_NO_SUCH_VARIABLE": "parameter password_env: the environment variable that it names is not set",
+		"redis://h?password_file=/x&password_env=HOME":  "password_file says the same; keep one of them",
+		"redis://h?password_file=":                      "parameter password_file: it is empty; say where the secret is",
+		"redis://h?password_env=":                       "parameter password_env: it is empty",
+		"redis://h?password_file=" + noCertificate:      "parameter password_file: what it names is empty; put the secret there",
+		"redis://h?password_env=CLEAT_TEST_EMPTY":       "parameter password_env: what it names is empty",
+		"redis://u:pw@h?password_env=HOME":              "the URL has a password before its host, and another in a file or variable",
+		"redis://h/1?db=2":                              "parameter db: the path names a database too; keep one of them",
+		"consul://h?token_file=/x&token_env=HOME":       "parameter token_env: token_file says the same; keep one of them",
+		"consul://h?token_file=":                        "parameter token_file: it is empty",
+		"consul://h?token_env=":                         "parameter token_env: it is empty",
+		"consul://h?token_env=CLEAT_TEST_EMPTY":         "parameter token_env: what it names is empty",
+		"memory://?cache=off&capacity=5":                "parameter capacity: it has no effect beside cache=off",
+		"memory://?cache=off&max_stale=3s":              "parameter max_stale: it has no effect beside cache=off",
 		"consul://u@h":                                  "neither user nor path",
 		"consul://h?token=x":                            "parameter token: it is unknown",
 		"consul://h?consistency=never":                  "neither default, consistent nor stale",
@@ -186,4 +200,22 @@ func TestRegistry_Register_OwnScheme(t *testing.T) {
 	require.ErrorContains(t, err, "no store for big segments")
 	_, err = backends.Open(t.Context(), "sharded://x")
 	require.ErrorIs(t, err, core.ErrInvalid, "a registry is not global")
+}
+
+// A server that never answers shows which time-out the adapter was given.
+func TestOpen_ReadAllTimeout_ReachesTheStore(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "x")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "x")
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, mute.Close()) }()
+	for _, url := range []string{
+		"redis://" + mute.Addr().String() + "?",
+		"consul://" + mute.Addr().String() + "?",
+		"dynamodb://t?region=x&endpoint=http://" + mute.Addr().String() + "&",
+	} {
+		_, err := open(t, url+"read_all_timeout=123ms").Store.GetAll(t.Context(), core.Flags)
+		require.ErrorIs(t, err, core.ErrUnavailable, url)
+		require.ErrorContains(t, err, "123ms", url)
+	}
 }

@@ -19,17 +19,17 @@ func consulOptions(u *URL) (*consulstore.Options, error) {
 		return nil, fmt.Errorf("%w: a Consul URL has neither user nor path; the prefix and the token are parameters", core.ErrInvalid)
 	}
 	opts := &consulstore.Options{
-		Prefix:       u.Text(paramPrefix),
-		NoPrefix:     u.Has(paramPrefix) && u.Text(paramPrefix) == "",
-		Datacenter:   u.Text("datacenter"),
-		Namespace:    u.Text("namespace"),
-		Partition:    u.Text("partition"),
-		Consistency:  u.consistency(),
-		TLS:          u.tls(),
-		TokenFile:    u.Text("token_file"),
-		ReadTimeout:  u.Duration(paramReadTimeout),
-		WriteTimeout: u.Duration(paramWriteTimeout),
-		InitTimeout:  u.Duration(paramInitTimeout),
+		Prefix:         u.Text(paramPrefix),
+		NoPrefix:       u.Has(paramPrefix) && u.Text(paramPrefix) == "",
+		Datacenter:     u.Text("datacenter"),
+		Namespace:      u.Text("namespace"),
+		Partition:      u.Text("partition"),
+		Consistency:    u.consistency(),
+		TLS:            u.tls(),
+		ReadTimeout:    u.Duration(paramReadTimeout),
+		ReadAllTimeout: u.Duration(paramReadAllTimeout),
+		WriteTimeout:   u.Duration(paramWriteTimeout),
+		InitTimeout:    u.Duration(paramInitTimeout),
 	}
 	secure := u.Scheme() == "consuls"
 	if opts.TLS != nil && !secure {
@@ -43,7 +43,9 @@ func consulOptions(u *URL) (*consulstore.Options, error) {
 	} else if secure {
 		u.fail("ca_file", "a consuls:// URL needs a host")
 	}
-	if opts.TokenFile == "" { // the adapter reads the file itself, and again when it changes
+	if file, env := u.secretPlace("token"); file != "" {
+		opts.TokenFile = file // the adapter reads it itself, and again when it changes
+	} else if env != "" {
 		opts.Token, _ = u.Secret("token")
 	}
 	return opts, u.Check()
@@ -56,7 +58,7 @@ func (u *URL) consistency() consulstore.Consistency {
 	}
 	i := slices.Index(names, u.Text("consistency"))
 	if i < 0 {
-		u.fail("consistency", "%q is neither default, consistent nor stale", u.Text("consistency"))
+		u.fail("consistency", "it is neither default, consistent nor stale")
 		return consulstore.ConsistencyDefault
 	}
 	return modes[i]

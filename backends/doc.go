@@ -16,9 +16,10 @@
 //
 //   - prefix: what separates this store from others in the same database; each adapter has its own default
 //   - cache: off, forever, or a time to live such as 30s; 15s by default (see package caching)
-//   - capacity, max_stale: as in [caching.Options]
+//   - capacity, max_stale: as in [caching.Options]; not beside cache=off
 //   - watch: on (the default) or off: whether changes by others are followed where the database can tell of them
 //   - read_timeout, write_timeout, init_timeout: durations such as 500ms, for the store and for the cache before it
+//   - read_all_timeout: the same for reading all items of a kind, for the cache, Redis, Consul and DynamoDB
 //
 // and some understand more, which an error about an unknown parameter lists. Durations are written as
 // [time.ParseDuration] reads them.
@@ -31,15 +32,16 @@
 // guarantees under a prefix with a hash tag, such as {app}; see package redisstore. All take
 //
 //   - client_name, conn_max_lifetime, dial_timeout, min_idle_conns, pool_size, pool_timeout, protocol: as the driver does
-//   - db: the database number, which may also be in the path; not for a Cluster
+//   - db: the database number, which may be in the path instead; not for a Cluster
 //   - password_file, password_env: the password of the servers that hold the data
 //   - sentinel_username, sentinel_password, sentinel_password_file, sentinel_password_env: for Sentinels that want one
 //
 // # Secrets
 //
 // A password may stand in the URL, but it need not: password_file names a file and password_env an environment variable
-// that holds it; token_file and token_env do the same for Consul, and DynamoDB takes the standard chain of AWS. Errors
-// name the scheme, the host and the parameter, and never a password or the value of a parameter that is not known.
+// that holds it; token_file and token_env do the same for Consul, and DynamoDB takes the standard chain of AWS. An
+// empty secret is refused, since with it there would be no authentication. Errors name the scheme, the host, the path and
+// the parameter, and never a password, a file or a variable that should hold one, or a value that cannot be read.
 //
 // # Errors
 //

@@ -31,20 +31,21 @@ func dynamoOptions(u *URL) (dynamoTarget, error) {
 			"neither user nor path", core.ErrInvalid)
 	}
 	opts := &dynamostore.Options{
-		Prefix:        u.Text(paramPrefix),
-		Region:        u.Text("region"),
-		Endpoint:      u.Text("endpoint"),
-		ReadTimeout:   u.Duration(paramReadTimeout),
-		WriteTimeout:  u.Duration(paramWriteTimeout),
-		InitTimeout:   u.Duration(paramInitTimeout),
-		WatchInterval: u.Duration("watch_interval"),
+		Prefix:         u.Text(paramPrefix),
+		Region:         u.Text("region"),
+		Endpoint:       u.Text("endpoint"),
+		ReadTimeout:    u.Duration(paramReadTimeout),
+		ReadAllTimeout: u.Duration(paramReadAllTimeout),
+		WriteTimeout:   u.Duration(paramWriteTimeout),
+		InitTimeout:    u.Duration(paramInitTimeout),
+		WatchInterval:  u.Duration("watch_interval"),
 	}
-	switch consistency := u.Text("consistency"); consistency {
+	switch u.Text("consistency") {
 	case "", "strong":
 	case "eventual":
 		opts.EventuallyConsistent = true
 	default:
-		u.fail("consistency", "%q is neither strong nor eventual", consistency)
+		u.fail("consistency", "it is neither strong nor eventual")
 	}
 	return dynamoTarget{u.Host(), opts}, u.Check()
 }

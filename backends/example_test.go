@@ -19,5 +19,5 @@ func ExampleOpen() {
 	fmt.Println(err)
 	// Output:
 	// 30s
-	// backends: memory://: cleat: invalid argument: parameter cash: it is unknown; known are cache, capacity, init_timeout, max_stale, prefix, read_timeout, watch, write_timeout
+	// backends: memory://: cleat: invalid argument: parameter cash: it is unknown; known are cache, capacity, init_timeout, max_stale, prefix, read_all_timeout, read_timeout, watch, write_timeout
 }

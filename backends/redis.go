@@ -75,12 +75,13 @@ func redisDriverParameters() []string {
 // redisOptions returns the URL without our parameters and with the passwords from wherever they are.
 func redisOptions(u *URL) (redisTarget, error) {
 	opts := &redisstore.Options{
-		Prefix:       u.Text(paramPrefix),
-		NoPrefix:     u.Has(paramPrefix) && u.Text(paramPrefix) == "",
-		ReadTimeout:  u.Duration(paramReadTimeout),
-		WriteTimeout: u.Duration(paramWriteTimeout),
-		InitTimeout:  u.Duration(paramInitTimeout),
-		TLS:          u.tls(),
+		Prefix:         u.Text(paramPrefix),
+		NoPrefix:       u.Has(paramPrefix) && u.Text(paramPrefix) == "",
+		ReadTimeout:    u.Duration(paramReadTimeout),
+		ReadAllTimeout: u.Duration(paramReadAllTimeout),
+		WriteTimeout:   u.Duration(paramWriteTimeout),
+		InitTimeout:    u.Duration(paramInitTimeout),
+		TLS:            u.tls(),
 	}
 	if opts.TLS != nil && !strings.HasPrefix(u.Scheme(), "rediss") {
 		u.fail("ca_file", "TLS needs a rediss:// URL")
@@ -93,15 +94,30 @@ func redisOptions(u *URL) (redisTarget, error) {
 	}
 	if password, found := u.Secret(sentinelPassword); found {
 		if u.Has(sentinelPassword) {
-			u.fail(sentinelPassword, "a file or variable says the same")
+			u.fail(sentinelPassword, "a file or variable says the same; keep one of them")
 		}
 		passedOn.Set(sentinelPassword, password)
 	}
 	target := url.URL{
 		Scheme: u.Scheme(), User: u.parsed.User, Host: u.parsed.Host, Path: u.parsed.Path, RawQuery: passedOn.Encode(),
 	}
+	u.refuseTwoDatabases()
 	if password, found := u.Secret("password"); found {
+		if inURL, _ := u.parsed.User.Password(); inURL != "" {
+			u.fail("password", "the URL has a password before its host, and another in a file or variable; keep one of them")
+		}
 		target.User = url.UserPassword(u.parsed.User.Username(), password)
 	}
 	return redisTarget{target.String(), opts}, u.Check()
+}
+
+// refuseTwoDatabases refuses a number in the path, behind the name of the primary for Sentinels, beside the parameter db.
+func (u *URL) refuseTwoDatabases() {
+	inPath := strings.Trim(u.Path(), "/")
+	if strings.HasSuffix(u.Scheme(), "+sentinel") {
+		_, inPath, _ = strings.Cut(inPath, "/")
+	}
+	if inPath != "" && u.Has("db") {
+		u.fail("db", "the path names a database too; keep one of them")
+	}
 }

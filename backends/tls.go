@@ -19,11 +19,11 @@ func (u *URL) tls() *tls.Config {
 	if caFile != "" {
 		pem, err := os.ReadFile(caFile)
 		if err != nil {
-			u.fail("ca_file", "%w", err)
+			u.fail("ca_file", "the file cannot be read: %w", withoutPath(err))
 		}
 		config.RootCAs = x509.NewCertPool()
 		if err == nil && !config.RootCAs.AppendCertsFromPEM(pem) {
-			u.fail("ca_file", "%s holds no certificate in PEM form", caFile)
+			u.fail("ca_file", "the file holds no certificate in PEM form")
 		}
 	}
 	switch {
@@ -33,7 +33,7 @@ func (u *URL) tls() *tls.Config {
 	default:
 		certificate, err := tls.LoadX509KeyPair(certFile, keyFile)
 		if err != nil {
-			u.fail("cert_file", "%w", err)
+			u.fail("cert_file", "cert_file and key_file cannot be used: %w", withoutPath(err))
 		}
 		config.Certificates = []tls.Certificate{certificate}
 	}

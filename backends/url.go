@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,20 +23,21 @@ type URL struct {
 }
 
 const (
-	paramPrefix       = "prefix"
-	paramCache        = "cache"
-	paramCapacity     = "capacity"
-	paramMaxStale     = "max_stale"
-	paramWatch        = "watch"
-	paramReadTimeout  = "read_timeout"
-	paramWriteTimeout = "write_timeout"
-	paramInitTimeout  = "init_timeout"
+	paramPrefix         = "prefix"
+	paramCache          = "cache"
+	paramCapacity       = "capacity"
+	paramMaxStale       = "max_stale"
+	paramWatch          = "watch"
+	paramReadTimeout    = "read_timeout"
+	paramReadAllTimeout = "read_all_timeout"
+	paramWriteTimeout   = "write_timeout"
+	paramInitTimeout    = "init_timeout"
 )
 
 func commonParameters() []string {
 	return []string{
-		paramCache, paramCapacity, paramInitTimeout, paramMaxStale, paramPrefix, paramReadTimeout, paramWatch,
-		paramWriteTimeout,
+		paramCache, paramCapacity, paramInitTimeout, paramMaxStale, paramPrefix, paramReadAllTimeout,
+		paramReadTimeout, paramWatch, paramWriteTimeout,
 	}
 }
 
@@ -86,7 +86,7 @@ func (u *URL) Duration(name string) time.Duration {
 	}
 	d, err := time.ParseDuration(u.Text(name))
 	if err != nil || d < 0 {
-		u.fail(name, "%q is no duration such as 500ms or 30s", u.Text(name))
+		u.fail(name, "it is no duration such as 500ms or 30s")
 		return 0
 	}
 	return d
@@ -99,7 +99,7 @@ func (u *URL) Int(name string) int {
 	}
 	n, err := strconv.Atoi(u.Text(name))
 	if err != nil || n < 0 {
-		u.fail(name, "%q is no number of 0 or more", u.Text(name))
+		u.fail(name, "it is no number of 0 or more")
 		return 0
 	}
 	return n
@@ -116,32 +116,8 @@ func (u *URL) Bool(name string, absent bool) bool {
 	case "off", "false":
 		return false
 	}
-	u.fail(name, "%q is neither on nor off", u.Text(name))
+	u.fail(name, "it is neither on nor off")
 	return absent
-}
-
-// Secret returns a secret that a file or an environment variable holds: name_file or name_env. found is false if there
-// is neither. A trailing end of line in the file does not count.
-func (u *URL) Secret(name string) (secret string, found bool) {
-	file, env := u.Text(name+"_file"), u.Text(name+"_env")
-	switch {
-	case file != "" && env != "":
-		u.fail(name+"_env", "%s_file says the same", name)
-	case file != "":
-		content, err := os.ReadFile(file)
-		if err != nil {
-			u.fail(name+"_file", "%w", err)
-			return "", false
-		}
-		return strings.TrimRight(string(content), "\r\n"), true
-	case env != "":
-		value, set := os.LookupEnv(env)
-		if !set {
-			u.fail(name+"_env", "the environment variable %s is not set", env)
-		}
-		return value, set
-	}
-	return "", false
 }
 
 // Check returns an error that names every parameter whose value could not be read.
@@ -170,25 +146,36 @@ func (u *URL) unknownParameters(ofScheme []string) (errs []error) {
 // cache reads the parameters about the cache.
 func (u *URL) cache() caching.Options {
 	opts := caching.Options{
-		Capacity:     u.Int(paramCapacity),
-		MaxStale:     u.Duration(paramMaxStale),
-		ReadTimeout:  u.Duration(paramReadTimeout),
-		WriteTimeout: u.Duration(paramWriteTimeout),
-		InitTimeout:  u.Duration(paramInitTimeout),
-		DisableWatch: !u.Bool(paramWatch, true),
+		Capacity:       u.Int(paramCapacity),
+		MaxStale:       u.Duration(paramMaxStale),
+		ReadTimeout:    u.Duration(paramReadTimeout),
+		ReadAllTimeout: u.Duration(paramReadAllTimeout),
+		WriteTimeout:   u.Duration(paramWriteTimeout),
+		InitTimeout:    u.Duration(paramInitTimeout),
+		DisableWatch:   !u.Bool(paramWatch, true),
 	}
 	switch mode := u.Text(paramCache); {
 	case !u.Has(paramCache):
 	case mode == "off":
 		opts.Mode = caching.Off()
+		u.refuseWithoutCache()
 	case mode == "forever":
 		opts.Mode = caching.Forever()
 	default:
 		ttl, err := time.ParseDuration(mode)
 		if err != nil || ttl <= 0 {
-			u.fail(paramCache, "%q is neither off, forever nor a duration such as 30s", mode)
+			u.fail(paramCache, "it is neither off, forever nor a duration such as 30s")
 		}
 		opts.Mode = caching.TTL(ttl)
 	}
 	return opts
+}
+
+// refuseWithoutCache refuses what has no effect if nothing is cached.
+func (u *URL) refuseWithoutCache() {
+	for _, name := range []string{paramCapacity, paramMaxStale} {
+		if u.Has(name) {
+			u.fail(name, "it has no effect beside cache=off; remove one of the two")
+		}
+	}
 }

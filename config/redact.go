@@ -14,8 +14,8 @@ func harmlessParameters() []string {
 	return []string{
 		"busy_timeout", "cache", "capacity", "client_name", "conn_max_lifetime", "consistency", "datacenter", "db",
 		"dial_timeout", "init_timeout", "max_stale", "min_idle_conns", "namespace", "partition", "pool_size",
-		"pool_timeout", "prefix", "protocol", "read_only", "read_timeout", "region", "sentinel_username", "watch",
-		"watch_interval", "write_timeout",
+		"pool_timeout", "prefix", "protocol", "read_all_timeout", "read_only", "read_timeout", "region",
+		"sentinel_username", "watch", "watch_interval", "write_timeout",
 	}
 }
 

@@ -2,7 +2,9 @@ package consulstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -134,19 +136,27 @@ func (f *tokenFile) read() (string, error) {
 	defer f.mu.Unlock()
 	now, err := os.Stat(f.path)
 	if err != nil {
-		return "", fmt.Errorf("the token file cannot be read: %w", err)
+		return "", fmt.Errorf("the token file cannot be read: %w", withoutPath(err))
 	}
 	if f.seen != nil && os.SameFile(now, f.seen) && now.ModTime().Equal(f.seen.ModTime()) && now.Size() == f.seen.Size() {
 		return f.token, nil
 	}
 	data, err := os.ReadFile(f.path)
 	if err != nil {
-		return "", fmt.Errorf("the token file cannot be read: %w", err)
+		return "", fmt.Errorf("the token file cannot be read: %w", withoutPath(err))
 	}
 	f.seen, f.token = now, strings.TrimSpace(string(data))
 	if f.token == "" {
 		f.seen = nil
-		return "", fmt.Errorf("the token file %s is empty", f.path)
+		return "", errors.New("the token file is empty")
 	}
 	return f.token, nil
+}
+
+// withoutPath returns the cause of an error about a file: in place of the path, somebody may have put the token.
+func withoutPath(err error) error {
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
+		return pathError.Err
+	}
+	return err
 }

@@ -53,7 +53,7 @@ func storesAt(t *testing.T, address string, opts Options) map[string]*Store {
 // A server that never answers costs the time-out and no more, and is not mistaken for the caller's own deadline.
 func TestStore_MuteServer_TimesOut(t *testing.T) {
 	const timeout = 100 * time.Millisecond
-	opts := Options{ReadTimeout: timeout, WriteTimeout: timeout, InitTimeout: timeout}
+	opts := Options{ReadTimeout: timeout, ReadAllTimeout: timeout, WriteTimeout: timeout, InitTimeout: timeout}
 	for name, store := range storesAt(t, muteServer(t), opts) {
 		for method, run := range calls(store) {
 			begin := time.Now()
@@ -63,6 +63,17 @@ func TestStore_MuteServer_TimesOut(t *testing.T) {
 			require.ErrorContains(t, err, "no answer within 100ms")
 			require.Less(t, time.Since(begin), soon, "%s of %s", method, name)
 		}
+	}
+}
+
+// GetAll, whose answer is long, has a time-out of its own.
+func TestStore_MuteServer_GetAllHasItsOwnTimeout(t *testing.T) {
+	opts := Options{ReadTimeout: 100 * time.Millisecond, ReadAllTimeout: 300 * time.Millisecond}
+	for name, store := range storesAt(t, muteServer(t), opts) {
+		_, err := store.GetAll(t.Context(), core.Flags)
+		require.ErrorContains(t, err, "no answer within 300ms", name)
+		_, _, err = store.Get(t.Context(), core.Flags, "k")
+		require.ErrorContains(t, err, "no answer within 100ms", name)
 	}
 }
 
@@ -165,7 +176,9 @@ func TestStore_Faults_AreUnavailableAndHeal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := startProxy(t)
-			opts := Options{Prefix: freshPrefix(), ReadTimeout: timeout, WriteTimeout: timeout, InitTimeout: timeout}
+			opts := Options{
+				Prefix: freshPrefix(), ReadTimeout: timeout, ReadAllTimeout: timeout, WriteTimeout: timeout, InitTimeout: timeout,
+			}
 			for owner, store := range storesAt(t, p.Listen, opts) {
 				require.Eventually(t, func() bool {
 					return store.CheckAvailability(t.Context()) == nil

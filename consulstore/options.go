@@ -17,6 +17,7 @@ import (
 const (
 	DefaultPrefix             = "launchdarkly"
 	DefaultReadTimeout        = 2 * time.Second
+	DefaultReadAllTimeout     = 10 * time.Second
 	DefaultWriteTimeout       = 5 * time.Second
 	DefaultInitTimeout        = 60 * time.Second
 	DefaultMaxItemSize        = 512 << 10
@@ -73,8 +74,10 @@ type Options struct {
 	// OpenBigSegments only, and cannot be combined with Token.
 	TokenFile string
 
-	// ReadTimeout ends every operation that reads; 0 means 2 s.
+	// ReadTimeout ends every operation that reads, but for GetAll; 0 means 2 s.
 	ReadTimeout time.Duration
+	// ReadAllTimeout ends every GetAll, whose answer is a whole kind; 0 means 10 s. A BigSegments does not use it.
+	ReadAllTimeout time.Duration
 	// WriteTimeout ends every Upsert, change set and patch; 0 means 5 s.
 	WriteTimeout time.Duration
 	// InitTimeout ends every Init; 0 means 60 s. A BigSegments does not use it.
@@ -117,6 +120,7 @@ func (o *Options) validate() error {
 		value    any
 	}{
 		{"ReadTimeout", o.ReadTimeout < 0, o.ReadTimeout},
+		{"ReadAllTimeout", o.ReadAllTimeout < 0, o.ReadAllTimeout},
 		{"WriteTimeout", o.WriteTimeout < 0, o.WriteTimeout},
 		{"InitTimeout", o.InitTimeout < 0, o.InitTimeout},
 		{"MaxItemSize", o.MaxItemSize < 0, o.MaxItemSize},
@@ -153,6 +157,7 @@ func (o *Options) withDefaults() (Options, error) {
 		filled.Prefix = DefaultPrefix
 	}
 	setDefault(&filled.ReadTimeout, DefaultReadTimeout)
+	setDefault(&filled.ReadAllTimeout, DefaultReadAllTimeout)
 	setDefault(&filled.WriteTimeout, DefaultWriteTimeout)
 	setDefault(&filled.InitTimeout, DefaultInitTimeout)
 	setDefault(&filled.MaxItemSize, DefaultMaxItemSize)

@@ -31,6 +31,7 @@ func TestOptions_Invalid_AreRefused(t *testing.T) {
 		{Options{Consistency: -1}, []string{"Consistency -1 is unknown"}},
 		{Options{Token: "secret", TokenFile: "f"}, []string{"Token and TokenFile exclude each other"}},
 		{Options{ReadTimeout: -1}, []string{"ReadTimeout -1ns is negative"}},
+		{Options{ReadAllTimeout: -1}, []string{"ReadAllTimeout -1ns is negative"}},
 		{Options{WriteTimeout: -time.Second}, []string{"WriteTimeout -1s is negative"}},
 		{Options{InitTimeout: -1}, []string{"InitTimeout -1ns is negative"}},
 		{Options{MaxItemSize: -1}, []string{"MaxItemSize -1 is negative"}},
@@ -88,7 +89,7 @@ func TestOpen_Address_IsChecked(t *testing.T) {
 		{Options{Address: "unix://"}, "has no path"},
 		{Options{Address: "http://host?token=hunter2"}, "must not have a query"},
 		{Options{Address: "http://host", TLS: withTLS}, "says http:// beside Options.TLS"},
-		{Options{TokenFile: "/no/such/file"}, "token file cannot be read"},
+		{Options{TokenFile: "/no/such/hunter2"}, "token file cannot be read"},
 	} {
 		_, err := Open(t.Context(), &test.options)
 		require.ErrorIs(t, err, core.ErrInvalid, test.want)
@@ -132,8 +133,8 @@ func TestOptions_Nil_MeansDefaults(t *testing.T) {
 	require.NotNil(t, options.Logger)
 	options.Logger = nil
 	require.Equal(t, Options{
-		Prefix: "launchdarkly", ReadTimeout: 2 * time.Second, WriteTimeout: 5 * time.Second, InitTimeout: time.Minute,
-		MaxItemSize: 512 << 10, MaxTransactionSize: 512 << 10,
+		Prefix: "launchdarkly", ReadTimeout: 2 * time.Second, ReadAllTimeout: 10 * time.Second, WriteTimeout: 5 * time.Second,
+		InitTimeout: time.Minute, MaxItemSize: 512 << 10, MaxTransactionSize: 512 << 10,
 	}, options)
 	require.NoError(t, store.Close())
 }

@@ -93,6 +93,10 @@ func (s *session) reading(what string) operation {
 	return operation{what: "reading " + what, timeout: s.options.ReadTimeout}
 }
 
+func (s *session) readingAll(what string) operation {
+	return operation{what: "reading " + what, timeout: s.options.ReadAllTimeout}
+}
+
 func (s *session) writing(what string) operation {
 	return operation{what: "writing " + what, timeout: s.options.WriteTimeout, write: true}
 }

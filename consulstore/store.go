@@ -75,7 +75,7 @@ func (s *Store) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSer
 		return nil, fmt.Errorf("consulstore: %w", err)
 	}
 	directory := s.session.keys.directory(kind)
-	pairs, err := call(ctx, s.session, s.session.reading(directory),
+	pairs, err := call(ctx, s.session, s.session.readingAll(directory),
 		func(ctx context.Context) ([]*api.KVPair, error) {
 			return s.session.list(ctx, directory, s.session.options.Consistency)
 		})

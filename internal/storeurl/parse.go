@@ -15,9 +15,10 @@ var (
 	// ErrNoScheme is returned for what does not begin with a scheme.
 	ErrNoScheme = errors.New("the URL has no scheme, such as redis:// or sqlite://")
 	// ErrTorn is returned if a password with one of the characters / ? # seems to have torn the URL apart, so that a part
-	// of it is where path, parameters or fragment should be.
+	// of it is where path, parameters or fragment should be. Parameters with an @ are fine behind a user.
 	ErrTorn = errors.New("the URL has an @ behind its host, or a parameter that no store could have (it is not shown, " +
-		"because it may contain a password); the characters / ? and # of a password are written as %2F, %3F and %23")
+		"because it may contain a password); the characters / ? and # of a password are written as %2F, %3F and %23, and an @ " +
+		"that belongs behind the host as %40")
 )
 
 // Parse parses a URL. Its Host may consist of several hosts, separated by commas, each with a port or not.
@@ -57,6 +58,9 @@ func cutHosts(text string) (withFirst, others string) {
 
 func isTorn(u *url.URL) bool {
 	if u.Host != "" && strings.Contains(u.EscapedPath()+u.EscapedFragment(), "@") {
+		return true
+	}
+	if u.Host != "" && u.User == nil && strings.Contains(u.RawQuery, "@") {
 		return true
 	}
 	for parameter := range strings.SplitSeq(u.RawQuery, "&") {

@@ -21,6 +21,15 @@ func TestParse_Hosts_AreKept(t *testing.T) {
 		require.NoError(t, err, text)
 		require.Equal(t, want, u.Host, text)
 	}
+	for text, want := range map[string]string{
+		"redis://h?prefix=a%40b":    "a@b",
+		"redis://u@h?prefix=a@b":    "a@b",
+		"sqlite:///x.db?prefix=a@b": "a@b",
+	} {
+		u, err := storeurl.Parse(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, u.Query().Get("prefix"), text)
+	}
 	u, err := storeurl.Parse("redis+cluster://u:p%2Cq@a:1,b:2/0?prefix=a,b")
 	require.NoError(t, err)
 	password, _ := u.User.Password()
@@ -37,6 +46,8 @@ func TestParse_WhatIsNoStore_IsAnErrorThatShowsNothing(t *testing.T) {
 		"redis://u:12/s3cr3t@h":        storeurl.ErrTorn,
 		"redis://u:12?s3cr3t@h":        storeurl.ErrTorn,
 		"redis://u:12#s3cr3t@h":        storeurl.ErrTorn,
+		"redis://:123/45?x=s3@host":    storeurl.ErrTorn,
+		"redis://u:12?x=s3cr3t@h":      storeurl.ErrTorn,
 		"redis+cluster://u:1/s3@a:1,b": storeurl.ErrTorn,
 		"redis://h?s3cr3t$=1":          storeurl.ErrTorn,
 	} {
