@@ -107,7 +107,7 @@ func TestStore_Upsert_SameItemFromManyStores_KeepsTheGreatest(t *testing.T) {
 
 // An update that always loses is a conflict, and never "not newer".
 func TestStore_Upsert_AlwaysLosing_IsConflict(t *testing.T) {
-	for name, timeout := range map[string]time.Duration{"attempts": time.Minute, "time": 200 * time.Millisecond} {
+	for name, timeout := range map[string]time.Duration{"attempts": time.Minute, "time": 2 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
 			store, requests := recordedStore(t, &Options{Prefix: prefix, WriteTimeout: timeout})
