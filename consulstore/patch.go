@@ -110,7 +110,7 @@ func (j *patchJob) run(ctx context.Context) (applied bool, err error) {
 func (j *patchJob) apply(ctx context.Context, users []string, last bool) error {
 	cursor, err := j.session.get(ctx, j.cursor, j.mode())
 	if err != nil {
-		return err
+		return lostAnyway(ctx, j.refused, err)
 	}
 	at, index := "", uint64(0)
 	if cursor != nil {
@@ -121,7 +121,7 @@ func (j *patchJob) apply(ctx context.Context, users []string, last bool) error {
 	}
 	ops, err := j.operations(ctx, users)
 	if err != nil {
-		return err
+		return lostAnyway(ctx, j.refused, err)
 	}
 	final := j.guard(index)
 	if last {

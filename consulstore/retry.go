@@ -39,12 +39,21 @@ func untilSettled(ctx context.Context, what string, attempt func() error) error 
 		return struct{}{}, err
 	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(maxAttempts))
 	if err != nil && lost {
-		return &ownError{fmt.Errorf("consulstore: writing %s: %w: other writers came first %d times",
+		return &ownError{fmt.Errorf("consulstore: writing %s: %w: other writers came first in %d attempts",
 			what, core.ErrConflict, attempts)}
 	}
 	var permanent *backoff.PermanentError
 	if errors.As(err, &permanent) {
 		return permanent.Err
+	}
+	return err
+}
+
+// lostAnyway returns what an attempt ends with that could not read what it was to be based on. If other writers came first
+// until the time was up, that is why, wherever in an attempt the time was up; refused is how the attempt before it ended.
+func lostAnyway(ctx context.Context, refused, err error) error {
+	if refused != nil && ctx.Err() != nil {
+		return errLost
 	}
 	return err
 }

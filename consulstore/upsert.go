@@ -91,7 +91,7 @@ func (set *changeSet) attempt(ctx context.Context) error {
 	for _, c := range set.changes {
 		before := c.stamp
 		if err := set.judge(ctx, c); err != nil {
-			return err
+			return lostAnyway(ctx, set.refused, err)
 		}
 		unchanged = unchanged && c.tried && c.stamp.index == before.index
 		c.tried = true
