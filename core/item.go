@@ -102,6 +102,7 @@ func (i *Item) Flag() (*ldmodel.FeatureFlag, error) {
 	}
 	m := i.decode(func() (*model, error) {
 		flag, err := ldmodel.NewJSONDataModelSerialization().UnmarshalFeatureFlag(i.json)
+		compactFlag(&flag)
 		return &model{flag: &flag}, err
 	})
 	if m.flag == nil && m.err == nil {
@@ -117,6 +118,7 @@ func (i *Item) Segment() (*ldmodel.Segment, error) {
 	}
 	m := i.decode(func() (*model, error) {
 		segment, err := ldmodel.NewJSONDataModelSerialization().UnmarshalSegment(i.json)
+		compactSegment(&segment)
 		return &model{segment: &segment}, err
 	})
 	if m.segment == nil && m.err == nil {
