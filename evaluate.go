@@ -53,6 +53,9 @@ func (c *Client) evaluateKey(
 		return
 	}
 	result.flag = flag
+	if evaluateConstant(flag, &result.Result) {
+		return
+	}
 	e := c.evaluators.borrow(ctx) // an engine that panics is not used again
 	err := e.evaluate(flag, evalContext, recorder, &result.Result)
 	c.evaluators.giveBack(e)
@@ -121,6 +124,9 @@ func (c *Client) evaluateFlag(
 			*result = evaluation.Result{Detail: failed(ldreason.EvalErrorException)}
 		}
 	}()
+	if evaluateConstant(flag, result) {
+		return
+	}
 	if err := e.evaluate(flag, evalContext, recorder, result); err != nil {
 		*result = evaluation.Result{Detail: failed(c.problemOf(e.ctx, flag.Key, err))}
 	}

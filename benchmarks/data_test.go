@@ -116,6 +116,14 @@ func (f flagJSON) item(version int) *core.Item {
 	return item
 }
 
+// model returns the flag as the evaluation library decodes it.
+func (f flagJSON) model(tb testing.TB) *ldmodel.FeatureFlag {
+	tb.Helper()
+	flag, err := ldmodel.NewJSONDataModelSerialization().UnmarshalFeatureFlag(f.data)
+	require.NoError(tb, err)
+	return &flag
+}
+
 // itemLD returns the flag as their data sources pass it on.
 func (f flagJSON) itemLD(version int) ldstoretypes.ItemDescriptor {
 	item, err := ldstoreimpl.Features().Deserialize(f.withVersion(version))

@@ -1,0 +1,90 @@
+package cleat
+
+import (
+	"testing"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+	evaluation "github.com/launchdarkly/go-server-sdk-evaluation/v3"
+	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldbuilders"
+	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// What is evaluated without the engine is what the engine would have made of it.
+func TestEvaluateConstant_IsWhatTheEngineSays(t *testing.T) {
+	engine := evaluation.NewEvaluator(bareFlags{"other": flagFrom(ldbuilders.NewFlagBuilder("other"))})
+	constant, others := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		flag := drawFlag(t)
+		var got evaluation.Result
+		if !evaluateConstant(flag, &got) {
+			require.Zero(t, got)
+			others++
+			return
+		}
+		constant++
+		who := ldcontext.New("someone")
+		if rapid.Bool().Draw(t, "multi") {
+			who = ldcontext.NewMulti(who, ldcontext.NewWithKind("company", "acme"))
+		}
+		require.Equal(t, engine.Evaluate(flag, who, func(evaluation.PrerequisiteFlagEvent) { t.Fatal("a prerequisite") }), got)
+	})
+	require.NotZero(t, constant)
+	require.NotZero(t, others)
+}
+
+// Flags that are off and flags that are on for everybody need no engine.
+func TestEvaluateConstant_KnowsFlagsThatAreOffOrOnForAll(t *testing.T) {
+	var result evaluation.Result
+	builder := func() *ldbuilders.FlagBuilder {
+		return ldbuilders.NewFlagBuilder("k").Variations(ldvalue.Bool(false), ldvalue.Bool(true)).OffVariation(0).FallthroughVariation(1)
+	}
+	require.True(t, evaluateConstant(flagFrom(builder().On(true)), &result))
+	require.True(t, result.Detail.Value.BoolValue())
+	require.True(t, evaluateConstant(flagFrom(builder().AddTarget(1, "a").AddPrerequisite("other", 0)), &result), "off, with targets")
+	require.False(t, result.Detail.Value.BoolValue())
+	require.False(t, evaluateConstant(flagFrom(builder().On(true).AddTarget(1, "a")), &result))
+	require.False(t, evaluateConstant(flagFrom(builder().On(true).AddContextTarget("company", 1, "a")), &result))
+	require.False(t, evaluateConstant(flagFrom(builder().On(true).AddPrerequisite("other", 0)), &result))
+	require.False(t, evaluateConstant(flagFrom(builder().On(true).AddRule(ldbuilders.NewRuleBuilder().Variation(0))), &result))
+}
+
+func flagFrom(builder *ldbuilders.FlagBuilder) *ldmodel.FeatureFlag {
+	flag := builder.Build()
+	return &flag
+}
+
+// drawFlag makes a flag that has much that does not matter, and some of what does.
+func drawFlag(t *rapid.T) *ldmodel.FeatureFlag {
+	some := func(what string) bool { return rapid.IntRange(0, 4).Draw(t, what) == 0 }
+	builder := ldbuilders.NewFlagBuilder("k").Version(1).On(rapid.Bool().Draw(t, "on")).Salt("salt").
+		Variations([]ldvalue.Value{ldvalue.Bool(false), ldvalue.Null(), ldvalue.String("a")}[:rapid.IntRange(0, 3).Draw(t, "variations")]...).
+		TrackEvents(some("track")).TrackEventsFallthrough(some("trackFallthrough")).DebugEventsUntilDate(1).ExcludeFromSummaries(true)
+	index := rapid.IntRange(-1, 4)
+	if !some("no off variation") {
+		builder.OffVariation(index.Draw(t, "off"))
+	}
+	rollout := some("rollout")
+	if rollout {
+		builder.Fallthrough(ldbuilders.Rollout(ldbuilders.Bucket(index.Draw(t, "bucket"), 100_000)))
+	}
+	if some("rule") {
+		builder.AddRule(ldbuilders.NewRuleBuilder().Variation(0))
+	}
+	if some("target") {
+		builder.AddTarget(0, "someone")
+	}
+	if some("contextTarget") {
+		builder.AddContextTarget("company", 0, "acme")
+	}
+	if some("prerequisite") {
+		builder.AddPrerequisite("other", 0)
+	}
+	flag := flagFrom(builder)
+	if !rollout || some("both") {
+		flag.Fallthrough.Variation = ldvalue.NewOptionalInt(index.Draw(t, "fallthrough"))
+	}
+	return flag
+}
