@@ -159,8 +159,9 @@ func (c *dynamoClient) queryAll(ctx context.Context, table string, want int) err
 func dynamoInit() workload {
 	w := dynamoFirstInit("dynamodb/init", 0)
 	w.title = "DynamoDB Init of 10,000 into an empty table (bare: BatchWriteItem, 16 at once)"
-	w.note = "DynamoDB Local runs on the same cores as the client, so that sending requests at once does not make it work faster " +
-		"than the cores allow. Bare is as fast as it gets."
+	w.note = "DynamoDB Local runs on the same two cores as the client and needs about 1.2 s of processor time for 10,000 items of " +
+		"2 KB (utime and stime of its process), the client 0.2 s (profile): 0.7 s is what both cores together can do, however " +
+		"requests are sent. The goal would need a server on a machine of its own, which the next row has."
 	return w
 }
 
