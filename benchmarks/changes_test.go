@@ -31,7 +31,7 @@ const (
 
 func changeSeen(name, title string, ours, theirs func(b *bench) measure.Sample) workload {
 	return workload{
-		name: name, title: title, metric: measure.Percentile, server: theirs != nil,
+		name: name, title: title, metric: measure.Percentile,
 		goals: []measure.Goal{measure.Within(50 * time.Millisecond)},
 		note: fmt.Sprintf("The 99th percentile over %d changes of how long after the write of another store has returned a Get "+
 			"through our wrapper returns what was written, in the mode with a TTL of 15 s. Theirs has the same TTL, and is "+

@@ -98,7 +98,7 @@ func consulInitFar() workload {
 
 func consulFirstInit(name string, delay time.Duration) workload {
 	return workload{
-		name: name, metric: measure.Time, server: true,
+		name: name, metric: measure.Time,
 		goals: []measure.Goal{measure.AtMostTimes(measure.Time, 1.0/2, measure.Theirs)},
 		setup: func(b *bench) sides {
 			address := containers.Consul(b)
@@ -136,7 +136,7 @@ func consulFirstInit(name string, delay time.Duration) workload {
 
 func consulUpsert() workload {
 	return workload{
-		name: "consul/upsert", title: "Consul Upsert, 2 KB (bare: PUT)", metric: measure.Time, server: true,
+		name: "consul/upsert", title: "Consul Upsert, 2 KB (bare: PUT)", metric: measure.Time,
 		goals: []measure.Goal{measure.AtMostTimes(measure.Time, 1.5, measure.Bare), measure.AtMost(measure.Requests, 1)},
 		setup: func(b *bench) sides {
 			address := containers.Consul(b)

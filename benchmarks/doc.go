@@ -18,8 +18,8 @@
 // The servers are started in the way of package conformance/containers, and the same environment variables apply. A
 // workload whose server cannot be reached is left out and named.
 //
-// Without -measure, the tests run every workload quickly to see that it still works; with -short, only those that need no
-// server.
+// Without -measure, the tests run every workload quickly and hold our side to limits of what can be counted: allocations,
+// bytes, requests, heap. Workloads whose server cannot be reached are skipped.
 //
 // # How it measures
 //

@@ -176,7 +176,7 @@ const networkDelay = 5 * time.Millisecond
 
 func dynamoFirstInit(name string, delay time.Duration) workload {
 	return workload{
-		name: name, metric: measure.Time, server: true,
+		name: name, metric: measure.Time,
 		goals: []measure.Goal{measure.AtMostTimes(measure.Time, 1.0/3, measure.Theirs)},
 		setup: func(b *bench) sides {
 			endpoint := containers.DynamoDB(b)
@@ -220,7 +220,7 @@ func dynamoFirstInit(name string, delay time.Duration) workload {
 
 func dynamoInitAgain() workload {
 	return workload{
-		name: "dynamodb/init-again", title: "DynamoDB re-Init of the same (bare: Query of all)", metric: measure.Time, server: true,
+		name: "dynamodb/init-again", title: "DynamoDB re-Init of the same (bare: Query of all)", metric: measure.Time,
 		goals: []measure.Goal{measure.AtMostTimes(measure.Time, 1.0/2, measure.Theirs), measure.AtMost(measure.Writes, 1)},
 		note:  "Against DynamoDB Local on the same cores, as above. To know what differs, everything has to be read, which bare does.",
 		setup: func(b *bench) sides {

@@ -142,22 +142,6 @@ func write(r *report.Report, directory string) error {
 		os.WriteFile(filepath.Join(directory, documentFile), document.Bytes(), 0o644))
 }
 
-// TestWorkloads_Work runs all workloads for a moment.
-func TestWorkloads_Work(t *testing.T) {
-	for _, w := range workloads() {
-		if w.server && testing.Short() {
-			continue
-		}
-		if row := w.run(t, quickOptions(), true, ""); row != nil {
-			require.Positive(t, row.Comparison.Rounds(), w.name)
-			require.True(t, row.Comparison.Has(measure.Ours), w.name)
-			for _, verdict := range row.Verdicts() {
-				require.NotEqual(t, "not measured", verdict.Got, "%s: %s", w.name, verdict.Goal)
-			}
-		}
-	}
-}
-
 func TestWorkloads_AreToldApart(t *testing.T) {
 	seen := map[string]bool{}
 	for _, w := range workloads() {

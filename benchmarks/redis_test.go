@@ -80,7 +80,7 @@ func (r *redisSides) theirs(b *bench) subsystems.PersistentDataStore {
 
 func redisUpsert() workload {
 	return workload{
-		name: "redis/upsert", title: "Redis Upsert, 2 KB (bare: HSET)", metric: measure.Time, server: true,
+		name: "redis/upsert", title: "Redis Upsert, 2 KB (bare: HSET)", metric: measure.Time,
 		goals: []measure.Goal{measure.AtMostTimes(measure.Time, 1.6, measure.Bare), measure.AtMost(measure.Requests, 1)},
 		note: "By the server's statistics, theirs sends PING twice, WATCH, HGET, MULTI with HSET and EXEC, and UNWATCH for each " +
 			"upsert, with the connection pool that it has by default.",
@@ -106,7 +106,7 @@ func redisUpsert() workload {
 
 func redisInit() workload {
 	return workload{
-		name: "redis/init", title: "Redis Init of 10,000 (ours is atomic, theirs is not)", metric: measure.Time, server: true,
+		name: "redis/init", title: "Redis Init of 10,000 (ours is atomic, theirs is not)", metric: measure.Time,
 		goals: []measure.Goal{measure.AtMostTimes(measure.Time, 1, measure.Theirs)},
 		note:  "That ours is atomic is what the conformance suite shows.",
 		setup: func(b *bench) sides {
@@ -121,7 +121,7 @@ func redisInit() workload {
 
 func redisGetAll() workload {
 	return workload{
-		name: "redis/getall", title: "Redis GetAll of 10,000 (bare: HGETALL)", metric: measure.Time, server: true,
+		name: "redis/getall", title: "Redis GetAll of 10,000 (bare: HGETALL)", metric: measure.Time,
 		goals: []measure.Goal{measure.AtMostTimes(measure.Time, 1, measure.Bare)},
 		setup: func(b *bench) sides {
 			r, flags := newRedis(b), flagsOf(b.many(10_000), ruleFlag)
@@ -160,7 +160,7 @@ func redisGetAll() workload {
 
 func redisMembership() workload {
 	return workload{
-		name: "redis/membership", title: "Redis membership of 10 big segments", metric: measure.Requests, server: true,
+		name: "redis/membership", title: "Redis membership of 10 big segments", metric: measure.Requests,
 		goals: []measure.Goal{measure.AtMost(measure.Requests, 1)},
 		setup: func(b *bench) sides {
 			const hash = "72cBpXPyn4N6TqqlS8Tti37jEcoNhFzL9ZdG1jXkILE="

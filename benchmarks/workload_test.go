@@ -27,7 +27,6 @@ type workload struct {
 	metric measure.Metric // what the sides are compared by
 	goals  []measure.Goal
 	note   string // for the reader of the document
-	server bool   // it needs one
 
 	// setup returns what each side does.
 	setup func(b *bench) sides

@@ -6,4 +6,4 @@ cd "$(dirname "$0")/.."
 environment=$(scripts/prepare-services.sh)
 eval "$environment"
 go test -race -timeout 15m "$@" ./...
-exec go test -C benchmarks -short ./... # that they still work; make bench measures
+exec go test -C benchmarks -skip '^TestMeasure$' ./... # limits of allocations and requests; make bench measures times

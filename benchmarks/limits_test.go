@@ -1,0 +1,58 @@
+package benchmarks
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/benchmarks/measure"
+)
+
+// limits are what each workload of ours may need at most, when done quickly, with a tenth of the data. They are a little
+// above what was measured: counts of requests are exact, and what happens in the background allocates now and then.
+var limits = map[string]measure.Sample{
+	"wrapper/get-ttl":         {measure.Allocations: 0, measure.Bytes: 0},
+	"wrapper/get-forever":     {measure.Allocations: 0, measure.Bytes: 0},
+	"wrapper/upsert-forever":  {measure.Allocations: 18, measure.Bytes: 950},
+	"wrapper/getall-uncached": {measure.Allocations: 240, measure.Bytes: 28_000},
+	"wrapper/init":            {measure.Allocations: 3_200, measure.Bytes: 520_000},
+	"heap/read":               {measure.Heap: 2_700},
+	"heap/evaluated":          {measure.Heap: 10_000},
+	"client/bool-simple":      {measure.Allocations: 0, measure.Bytes: 0},
+	"client/bool-rules":       {measure.Allocations: 0, measure.Bytes: 0},
+	"client/all-flags-state":  {measure.Allocations: 16, measure.Bytes: 35_000},
+	"redis/upsert":            {measure.Requests: 1, measure.Allocations: 41, measure.Bytes: 4_800},
+	"redis/init":              {measure.Requests: 3, measure.Allocations: 2_300, measure.Bytes: 400_000},
+	"redis/getall":            {measure.Requests: 1, measure.Allocations: 2_100, measure.Bytes: 2_500_000},
+	"redis/membership":        {measure.Requests: 1, measure.Allocations: 64, measure.Bytes: 3_700},
+	"dynamodb/init":           {measure.Requests: 45, measure.Writes: 1_001, measure.Allocations: 31_000, measure.Bytes: 25_000_000},
+	"dynamodb/init-far":       {measure.Requests: 45, measure.Writes: 1_001, measure.Allocations: 31_000, measure.Bytes: 25_000_000},
+	"dynamodb/init-again":     {measure.Requests: 4, measure.Writes: 0, measure.Allocations: 21_000, measure.Bytes: 15_000_000},
+	"consul/init":             {measure.Requests: 12, measure.Allocations: 11_500, measure.Bytes: 9_000_000},
+	"consul/init-far":         {measure.Requests: 12, measure.Allocations: 11_500, measure.Bytes: 9_000_000},
+	"consul/upsert":           {measure.Requests: 1, measure.Allocations: 150, measure.Bytes: 18_000},
+}
+
+// Every workload of which something is counted that does not depend on the machine has a limit and keeps to it. Times are
+// for make bench.
+func TestWorkloads_KeepToTheirLimits(t *testing.T) {
+	unknown := maps.Clone(limits)
+	for _, w := range workloads() {
+		delete(unknown, w.name)
+		row := w.run(t, quickOptions(), true, "")
+		if row == nil {
+			continue // failed, or skipped for want of a server
+		}
+		for _, verdict := range row.Verdicts() {
+			require.NotEqual(t, "not measured", verdict.Got, "%s: %s", w.name, verdict.Goal)
+		}
+		for _, metric := range []measure.Metric{measure.Allocations, measure.Bytes, measure.Requests, measure.Writes, measure.Heap} {
+			got, measured := row.Comparison.Median(measure.Ours, metric)
+			limit, limited := limits[w.name][metric]
+			require.Equal(t, measured, limited, "%s: is there a limit of %s?", w.name, metric)
+			require.LessOrEqual(t, got, limit, "%s: %s", w.name, metric)
+		}
+	}
+	require.Empty(t, unknown)
+}
