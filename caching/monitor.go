@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/dataorder"
 )
@@ -17,26 +15,26 @@ var errWiped = errors.New("caching: the database was initialised and is not any 
 // monitor watches the database until the wrapper is closed: it asks a healthy one now and then whether it is still there
 // and initialised, and in an outage it asks at growing intervals until the database is back and restored.
 func (w *CachingStoreWrapper) monitor() {
-	retry := w.newRetryDelays()
+	retry := newRetryDelays(&w.opts)
 	timer := time.NewTimer(w.jittered(w.opts.CheckInterval))
 	defer timer.Stop()
-	waiting := false // the timer is set for the end of an outage
+	var waitingFor *outage // for whose end the timer is set
 	for {
 		select {
 		case <-w.run.ctx.Done():
 			return
 		case <-timer.C:
 			timer.Reset(w.jittered(w.observe(retry)))
-			waiting = w.health.current.Load() != nil
+			waitingFor = w.health.current.Load()
 		case <-w.kick:
 			if w.health.current.Load() == nil {
 				w.checkHealthy()
 			}
-			if outage := w.health.current.Load() != nil; !outage {
-				waiting = false
-			} else if !waiting {
-				waiting = true
-				timer.Reset(w.jittered(retry.NextBackOff()))
+			if o := w.health.current.Load(); o != waitingFor {
+				waitingFor = o
+				if o != nil {
+					timer.Reset(w.jittered(retry.next(o)))
+				}
 			}
 		}
 	}
@@ -45,15 +43,15 @@ func (w *CachingStoreWrapper) monitor() {
 // observe looks at the database once, and returns how long to wait before the next look. The waiting time in an outage
 // starts small again only when the database has been well for a whole interval, so that one that recovers and fails
 // again at once is left alone ever longer.
-func (w *CachingStoreWrapper) observe(retry *backoff.ExponentialBackOff) time.Duration {
+func (w *CachingStoreWrapper) observe(retry *retryDelays) time.Duration {
 	if w.health.current.Load() == nil && w.checkHealthy() {
-		retry.Reset()
+		retry.reset()
 		return w.opts.CheckInterval
 	}
 	if w.recover() {
 		return w.opts.CheckInterval
 	}
-	return retry.NextBackOff()
+	return retry.next(w.health.current.Load())
 }
 
 // checkHealthy looks at a database that is thought to be well. It reports false if an outage has begun.
@@ -191,14 +189,6 @@ func adoptNewer(items []core.KeyedItem, inDatabase map[string]*value) {
 		if v := inDatabase[it.Key]; v != nil && v.item != nil && v.item.Version() > it.Item.Version() {
 			items[i].Item = v.item
 		}
-	}
-}
-
-func (w *CachingStoreWrapper) newRetryDelays() *backoff.ExponentialBackOff {
-	return &backoff.ExponentialBackOff{
-		InitialInterval: w.opts.MinRetryDelay,
-		Multiplier:      backoff.DefaultMultiplier,
-		MaxInterval:     w.opts.MaxRetryDelay,
 	}
 }
 

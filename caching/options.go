@@ -44,7 +44,7 @@ type Options struct {
 	// CheckInterval is how often a healthy database is asked whether it is still there and initialised; 0 means 10 s.
 	CheckInterval time.Duration
 	// MinRetryDelay and MaxRetryDelay bound the growing, jittered time between two availability checks during an outage; 0
-	// means 250 ms and 15 s.
+	// means 250 ms and 15 s. If the database can be read and only not be written, the time goes on growing up to 5 minutes.
 	MinRetryDelay, MaxRetryDelay time.Duration
 	// DisableWatch is true if the database is not to be watched for changes by others, although it can be. They then show
 	// when cached items expire, and raise no change.

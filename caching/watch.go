@@ -102,8 +102,8 @@ func (w *CachingStoreWrapper) followChanges() {
 
 const (
 	// restShare is how many times longer than the reading of changes the pause after it is, so that following a database
-	// that changes all the time takes a small part of a processor.
-	restShare = 4
+	// that changes all the time takes at most a quarter of a processor.
+	restShare = 3
 	maxRest   = time.Second
 )
 
