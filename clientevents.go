@@ -37,6 +37,14 @@ type prerequisites []evaluation.PrerequisiteFlagEvent
 
 func (p *prerequisites) record(event evaluation.PrerequisiteFlagEvent) { *p = append(*p, event) }
 
+// all returns them; none if p is nil.
+func (p *prerequisites) all() []evaluation.PrerequisiteFlagEvent {
+	if p == nil {
+		return nil
+	}
+	return *p
+}
+
 func eventBase(evalContext *ldcontext.Context) core.EventBase {
 	return core.EventBase{Time: ldtime.UnixMillisFromTime(time.Now()), Context: *evalContext}
 }
@@ -45,14 +53,13 @@ func eventBase(evalContext *ldcontext.Context) core.EventBase {
 // the detail in result. What is evaluated for a context that is not valid, or by a client that is closed, is no event.
 func (e *clientEvents) evaluation(
 	m *method, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value,
-	result *evaluated, recorded prerequisites,
+	result *evaluated,
 ) {
 	if evalContext.Err() != nil {
 		return
 	}
 	base := eventBase(evalContext)
-	for i := range recorded {
-		prerequisite := &recorded[i]
+	for _, prerequisite := range result.prerequisites.all() {
 		event := core.EvaluationEvent{
 			EventBase: base, Key: prerequisite.PrerequisiteFlag.Key, Detail: prerequisite.PrerequisiteResult.Detail,
 			PrerequisiteOf: prerequisite.TargetFlagKey, WithReason: m.detail,

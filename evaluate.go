@@ -24,7 +24,8 @@ func failed(kind ldreason.EvalErrorKind) ldreason.EvaluationDetail {
 // and not passed on by value.
 type evaluated struct {
 	evaluation.Result
-	flag *ldmodel.FeatureFlag // nil if there is none
+	flag          *ldmodel.FeatureFlag // nil if there is none
+	prerequisites *prerequisites       // nil if they were not to be recorded, or there are none
 }
 
 // fail makes it a result without a value.
@@ -32,10 +33,10 @@ func (r *evaluated) fail(kind ldreason.EvalErrorKind) {
 	r.Result = evaluation.Result{Detail: failed(kind)}
 }
 
-// evaluateKey evaluates the flag with the key for the context. It never panics.
+// evaluateKey evaluates the flag with the key for the context, and records the evaluations of its prerequisites if wanted.
+// It never panics.
 func (c *Client) evaluateKey(
-	ctx context.Context, key string, evalContext *ldcontext.Context, recorder evaluation.PrerequisiteFlagEventRecorder,
-	result *evaluated,
+	ctx context.Context, key string, evalContext *ldcontext.Context, record bool, result *evaluated,
 ) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -55,6 +56,11 @@ func (c *Client) evaluateKey(
 	result.flag = flag
 	if evaluateConstant(flag, &result.Result) {
 		return
+	}
+	var recorder evaluation.PrerequisiteFlagEventRecorder
+	if record && len(flag.Prerequisites) > 0 {
+		result.prerequisites = &prerequisites{}
+		recorder = result.prerequisites.record
 	}
 	e := c.evaluators.borrow(ctx) // an engine that panics is not used again
 	err := e.evaluate(flag, evalContext, recorder, &result.Result)

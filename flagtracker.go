@@ -76,7 +76,7 @@ func (t *flagTracker) AddFlagValueChangeListener(
 // currentValue evaluates a flag for the tracker, of which neither hooks nor events tell.
 func (c *Client) currentValue(key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value) ldvalue.Value {
 	var result evaluated
-	c.evaluateKey(c.lifetime, key, evalContext, nil, &result)
+	c.evaluateKey(c.lifetime, key, evalContext, false, &result)
 	jsonVariation.conclude(&result.Detail, defaultValue)
 	return result.Detail.Value
 }

@@ -38,14 +38,14 @@ func (c *Client) MigrationVariation(
 func (c *Client) evaluateStage(
 	ctx context.Context, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value, result *evaluated,
 ) {
-	var recorded prerequisites
-	c.evaluateKey(ctx, key, evalContext, recorded.record, result)
+	record := !c.events.off && !c.closed.Load()
+	c.evaluateKey(ctx, key, evalContext, record, result)
 	migrationVariation.conclude(&result.Detail, defaultValue)
 	if !isStage(result.Detail.Value.StringValue()) {
 		result.Detail = ldreason.NewEvaluationDetailForError(ldreason.EvalErrorWrongType, defaultValue)
 	}
-	if !c.events.off && !c.closed.Load() {
-		c.events.evaluation(&migrationVariation, key, evalContext, defaultValue, result, recorded)
+	if record {
+		c.events.evaluation(&migrationVariation, key, evalContext, defaultValue, result)
 	}
 }
 

@@ -69,15 +69,12 @@ func (c *Client) evaluateAndRecord(
 	ctx context.Context, m *method, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value,
 	result *evaluated,
 ) {
-	if c.events.off || c.closed.Load() {
-		c.evaluateKey(ctx, key, evalContext, nil, result)
-		m.conclude(&result.Detail, defaultValue)
-		return
-	}
-	var recorded prerequisites
-	c.evaluateKey(ctx, key, evalContext, recorded.record, result)
+	record := !c.events.off && !c.closed.Load()
+	c.evaluateKey(ctx, key, evalContext, record, result)
 	m.conclude(&result.Detail, defaultValue)
-	c.events.evaluation(m, key, evalContext, defaultValue, result, recorded)
+	if record {
+		c.events.evaluation(m, key, evalContext, defaultValue, result)
+	}
 }
 
 // conclude puts the default value in the place of one that is missing or of another type than the wanted one.

@@ -231,3 +231,11 @@ func TestClient_BoolVariation_AllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// With events, the event is all that an evaluation allocates.
+func TestClient_BoolVariation_WithEvents_AllocatesTheEvent(t *testing.T) {
+	var discarded discardEvents
+	client, _ := newTestClientWith(t, items(t, "simple", onFlag("simple", 1, "true")), Config{Events: discarded.factory})
+	ctx := t.Context()
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { client.BoolVariation(ctx, "simple", user, false) }), 1.0)
+}
