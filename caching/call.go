@@ -21,6 +21,9 @@ func (w *CachingStoreWrapper) check(ctx context.Context) error {
 	}
 }
 
+// readingAll is the name of the operation whose time grows with what the database holds.
+const readingAll = "GetAll"
+
 // call makes one call of the database, of the method with the given name, with a deadline. A failure that begins an
 // outage does so here, and in no other place. What ends after Close has begun comes to nothing, because Close may not have
 // waited for it.
@@ -43,8 +46,15 @@ func call[T any](
 	if err == nil {
 		return result, nil
 	}
-	err = timeLimit(ctx, limit, err)
-	if o := outageFrom(err); o != nil && w.health.trip(mark, o) {
+	tooSlow := isTooSlow(ctx, err)
+	if tooSlow {
+		err = timeLimitError(limit, err)
+	}
+	switch o := outageFrom(err); {
+	case o == nil:
+	case tooSlow && name == readingAll: // There may only be much to read. The monitor finds out whether it still answers.
+		w.wakeMonitor()
+	case w.health.trip(mark, o):
 		w.wakeMonitor()
 	}
 	return result, err

@@ -20,13 +20,13 @@ func joinErrors(byKey map[string]error) error {
 	return errors.Join(errs...)
 }
 
-// timeLimit returns err, or, if it says that the time given to the operation is over, an error that says so and wraps
-// ErrUnavailable.
-func timeLimit(ctx context.Context, limit time.Duration, err error) error {
-	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return fmt.Errorf("caching: no answer from the database within %v: %w: %w", limit, core.ErrUnavailable, err)
-	}
-	return err
+// isTooSlow reports whether err says that the time given to the operation is over.
+func isTooSlow(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err())
+}
+
+func timeLimitError(limit time.Duration, err error) error {
+	return fmt.Errorf("caching: no answer from the database within %v: %w: %w", limit, core.ErrUnavailable, err)
 }
 
 // outageFrom returns the outage that an error of the database begins; nil if it begins none, because it concerns one

@@ -257,7 +257,7 @@ func (w *CachingStoreWrapper) readItem(parent context.Context, kind core.DataKin
 
 // readAll asks the database for all items of a kind.
 func (w *CachingStoreWrapper) readAll(parent context.Context, kind core.DataKind) (map[string]*value, error) {
-	items, err := call(parent, w, "GetAll", w.opts.ReadAllTimeout, func(ctx context.Context) ([]core.KeyedSerializedItem, error) {
+	items, err := call(parent, w, readingAll, w.opts.ReadAllTimeout, func(ctx context.Context) ([]core.KeyedSerializedItem, error) {
 		return w.core.GetAll(ctx, kind)
 	})
 	if err != nil {
