@@ -2,13 +2,19 @@ package cleat
 
 import (
 	"context"
+	"fmt"
+	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/events"
+	"github.com/cleatdev/cleat/internal/mockservice"
 )
 
 func TestMemoryStore_Init_ReplacesEverything(t *testing.T) {
@@ -122,4 +128,41 @@ func TestMemoryStore_ConcurrentUse(t *testing.T) {
 	}
 	close(done)
 	group.Wait()
+}
+
+// A client keeps the JSON of flags that it was sent, and not their models, which take several times that, before somebody
+// evaluates them.
+func TestClient_FlagsThatNobodyEvaluates_TakeLittleMemory(t *testing.T) {
+	const flags = 2000
+	var data strings.Builder
+	oneLine := strings.Join(strings.Fields(ruled), "")
+	data.WriteString(`{"segments":{},"flags":{`)
+	for i := range flags {
+		if i > 0 {
+			data.WriteByte(',')
+		}
+		key := fmt.Sprint("flag-", i)
+		fmt.Fprintf(&data, `%q:%s`, key, strings.ReplaceAll(oneLine, `"ruled"`, strconv.Quote(key)))
+	}
+	data.WriteString(`}}`)
+	inService(t, func(t *testing.T, service *mockservice.Service) {
+		service.SetData(data.String())
+		config := serviceConfig(service)
+		config.Events = events.Off()
+		client := newServiceClient(t, config)
+		synctest.Wait()
+		before := liveHeap()
+		state := client.AllFlagsState(t.Context(), user) // decodes them
+		require.Len(t, state.Values(), flags)
+		models := liveHeap() - before
+		runtime.KeepAlive(state)
+		require.Greater(t, models/flags, uint64(1500), "nothing had been decoded before")
+	})
+}
+
+func liveHeap() uint64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
 }

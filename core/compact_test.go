@@ -136,3 +136,13 @@ func BenchmarkClause_In(b *testing.B) {
 		}
 	}
 }
+
+// Validating an item leaves it as small as it was.
+func TestItem_Validate_KeepsNoModel(t *testing.T) {
+	data := NewFlag(ruleFlag()).JSON()
+	require.Less(t, heapOf(200, func() any {
+		item, _ := ParseItem(data)
+		_ = item.Validate(Flags)
+		return item
+	}), uint64(200))
+}

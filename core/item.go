@@ -127,6 +127,27 @@ func (i *Item) Segment() (*ldmodel.Segment, error) {
 	return m.segment, m.err
 }
 
+// Validate reports whether the item can be evaluated, if its kind is that of flags or of segments: the error is the one that
+// [Item.Flag] or [Item.Segment] would return. It keeps no model, which takes several times the memory of the JSON. Tombstones
+// and items of other kinds are valid.
+func (i *Item) Validate(kind DataKind) error {
+	if i.deleted {
+		return nil
+	}
+	probe := i
+	if i.model.Load() == nil {
+		probe = &Item{json: i.json}
+	}
+	var err error
+	switch kind {
+	case Flags:
+		_, err = probe.Flag()
+	case Segments:
+		_, err = probe.Segment()
+	}
+	return err
+}
+
 // decode returns the item's model, and decodes it if nobody has yet. Callers that come at once may each decode; all get
 // the model that was kept first.
 func (i *Item) decode(unmarshal func() (*model, error)) *model {

@@ -193,3 +193,23 @@ func ExampleParseItem() {
 	// 3 false true <nil>
 	// {"key":"express","version":3,"on":true,"property-of-the-future":1}
 }
+
+func TestItem_Validate_ReportsWhatCannotBeEvaluated(t *testing.T) {
+	parse := func(json string) *core.Item {
+		item, err := core.ParseItem([]byte(json))
+		require.NoError(t, err)
+		return item
+	}
+	require.NoError(t, parse(`{"key":"f","rules":[]}`).Validate(core.Flags))
+	require.NoError(t, parse(`{"key":"s","included":["x"]}`).Validate(core.Segments))
+	require.NoError(t, parse(`{"key":"f","deleted":true,"rules":3}`).Validate(core.Flags), "a tombstone")
+	require.NoError(t, parse(`{"key":"f","rules":3}`).Validate("other"))
+	require.ErrorIs(t, parse(`{"key":"f","rules":3}`).Validate(core.Flags), core.ErrCorrupt)
+	require.ErrorIs(t, parse(`{"key":"s","included":3}`).Validate(core.Segments), core.ErrCorrupt)
+
+	decoded := parse(`{"key":"f","rules":[]}`)
+	_, err := decoded.Flag()
+	require.NoError(t, err)
+	require.NoError(t, decoded.Validate(core.Flags))
+	require.ErrorIs(t, decoded.Validate(core.Segments), core.ErrInvalid)
+}

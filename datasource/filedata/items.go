@@ -44,15 +44,10 @@ func (e entry) refuse(err error) error {
 // loaded, and not when it is first asked for.
 func decode(kind core.DataKind, data []byte) (*core.Item, error) {
 	item, err := core.ParseItem(data)
-	if err != nil || item.Deleted() {
-		return item, err
+	if err != nil {
+		return nil, err
 	}
-	if kind == core.Segments {
-		_, err = item.Segment()
-	} else {
-		_, err = item.Flag()
-	}
-	return item, err
+	return item, item.Validate(kind)
 }
 
 // flagOfValue returns a flag that is on and has one variation for everyone.

@@ -1,6 +1,8 @@
 package dataorder
 
 import (
+	"bytes"
+
 	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
 
 	"github.com/cleatdev/cleat/core"
@@ -16,7 +18,7 @@ type Ref struct {
 // the segments that its rules ask for, of a segment the segments that its rules ask for. Items of other kinds,
 // tombstones and items that cannot be decoded refer to nothing.
 func Dependencies(kind core.DataKind, item *core.Item) []Ref {
-	if item == nil || item.Deleted() {
+	if item == nil || item.Deleted() || !mayRefer(item.JSON()) {
 		return nil
 	}
 	var refs refList
@@ -33,6 +35,42 @@ func Dependencies(kind core.DataKind, item *core.Item) []Ref {
 		}
 	}
 	return refs
+}
+
+var (
+	segmentMatch  = []byte(ldmodel.OperatorSegmentMatch)
+	prerequisites = []byte(`"prerequisites"`)
+	escape        = []byte(`\u`)
+)
+
+// mayRefer reports false if an item with the JSON refers to nothing, as most do. Decoding all items to find that out would
+// take a hundred times as long, and keep the models of flags that nobody evaluates in memory.
+func mayRefer(json []byte) bool {
+	if bytes.Contains(json, segmentMatch) || bytes.Contains(json, escape) { // an escape can hide either name
+		return true
+	}
+	for {
+		_, value, found := bytes.Cut(json, prerequisites)
+		if !found {
+			return false
+		}
+		if !startsWithEmptyList(value) {
+			return true
+		}
+		json = value
+	}
+}
+
+// startsWithEmptyList reports whether the JSON after a property's name says that it is an empty list.
+func startsWithEmptyList(json []byte) bool {
+	for _, char := range []byte(":[]") {
+		json = bytes.TrimLeft(json, " \t\r\n")
+		if len(json) == 0 || json[0] != char {
+			return false
+		}
+		json = json[1:]
+	}
+	return true
 }
 
 // refList is short, so that searching it is cheaper than a map.

@@ -1,9 +1,12 @@
 package dataorder_test
 
 import (
+	"fmt"
 	"testing"
 
+	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/dataorder"
@@ -56,4 +59,37 @@ func TestDependencies(t *testing.T) {
 
 func TestDependencies_NilItem(t *testing.T) {
 	require.Empty(t, dataorder.Dependencies(core.Flags, nil))
+}
+
+// Finding out that an item refers to nothing does not decode it.
+func TestDependencies_OfNothing_DecodesNothing(t *testing.T) {
+	item := parse(t, `{"key":"f","prerequisites" : [ ],"rules":[{"clauses":[{"op":"in","attribute":"a","values":["x"]}]}]}`)
+	require.Zero(t, testing.AllocsPerRun(1, func() { require.Empty(t, dataorder.Dependencies(core.Flags, item)) }))
+}
+
+// However an item's JSON is written, it refers to what its model refers to.
+func TestDependencies_AreThoseOfTheModel(t *testing.T) {
+	spaces := rapid.SampledFrom([]string{"", " ", "\n\t", "\r\n  "})
+	name := func(t *rapid.T, plain string) string {
+		return rapid.SampledFrom([]string{plain, fmt.Sprintf(`\u%04x`, plain[0]) + plain[1:]}).Draw(t, "name")
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		space := func() string { return spaces.Draw(t, "space") }
+		list := rapid.SampledFrom([]string{`[]`, `[ ]`, `null`, `[{"key":"p","variation":0}]`, `[{"key":"p"},{"key":"q"}]`})
+		operator := rapid.SampledFrom([]string{"in", "segmentMatch"}).Draw(t, "operator")
+		json := fmt.Sprintf(`{"key":"f","x":{"prerequisites":[]},"%s"%s:%s%s,"rules":[{"clauses":[{"op":"%s","attribute":"a","values":["s"]}]}]}`,
+			name(t, "prerequisites"), space(), space(), list.Draw(t, "list"), name(t, operator))
+		item, err := core.ParseItem([]byte(json))
+		require.NoError(t, err)
+		flag, err := item.Flag()
+		require.NoError(t, err)
+		var want []dataorder.Ref
+		for _, prerequisite := range flag.Prerequisites {
+			want = append(want, dataorder.Ref{Kind: core.Flags, Key: prerequisite.Key})
+		}
+		if flag.Rules[0].Clauses[0].Op == ldmodel.OperatorSegmentMatch {
+			want = append(want, dataorder.Ref{Kind: core.Segments, Key: "s"})
+		}
+		require.Equal(t, want, dataorder.Dependencies(core.Flags, item), json)
+	})
 }

@@ -160,15 +160,10 @@ func (p *parser) collection(kind core.DataKind, name string) ([]core.KeyedItem, 
 // parseItem makes an item and makes sure that it can be evaluated.
 func parseItem(kind core.DataKind, text []byte) (*core.Item, error) {
 	item, err := core.ParseItem(text)
-	if err != nil || item.Deleted() {
-		return item, err
+	if err != nil {
+		return nil, err
 	}
-	if kind == core.Segments {
-		_, err = item.Segment()
-	} else {
-		_, err = item.Flag()
-	}
-	return item, err
+	return item, item.Validate(kind)
 }
 
 // object reads an object and calls member for each property, which has to read the value.
