@@ -90,6 +90,17 @@ func (h *health) begin(mark uint64, o *outage) (began, tripped bool) {
 	return old == nil, true
 }
 
+// narrow makes an outage one that only concerns writing, because the database can be read again.
+func (h *health) narrow(o *outage) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if old := h.current.Load(); old != nil && !old.readsWork {
+		h.readsEnd = make(chan struct{})
+		h.current.Store(o)
+		h.recoveries++
+	}
+}
+
 // recovered ends the outage.
 func (h *health) recovered(stale bool) {
 	if h.end(stale) {

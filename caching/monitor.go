@@ -33,7 +33,7 @@ func (w *CachingStoreWrapper) monitor() {
 			if o := w.health.current.Load(); o != waitingFor {
 				waitingFor = o
 				if o != nil {
-					timer.Reset(w.jittered(retry.next(o)))
+					timer.Reset(w.jittered(w.nextDelay(retry, o)))
 				}
 			}
 		}
@@ -51,7 +51,15 @@ func (w *CachingStoreWrapper) observe(retry *retryDelays) time.Duration {
 	if w.recover() {
 		return w.opts.CheckInterval
 	}
-	return retry.next(w.health.current.Load())
+	return w.nextDelay(retry, w.health.current.Load())
+}
+
+// nextDelay returns how long to wait in the outage before the next look.
+func (w *CachingStoreWrapper) nextDelay(retry *retryDelays, o *outage) time.Duration {
+	if w.wrote.Swap(false) {
+		retry.resetReadOnly()
+	}
+	return retry.next(o)
 }
 
 // checkHealthy looks at a database that is thought to be well. It reports false if an outage has begun.
@@ -143,6 +151,10 @@ func (w *CachingStoreWrapper) rewrite() bool {
 	}
 	err = w.writeAll(w.run.ctx, serialized)
 	if _, only := core.ItemErrors(err); err != nil && !only {
+		if o := outageFrom(err); o != nil && o.readsWork {
+			w.health.narrow(o) // it has just been read
+			w.unseen.add(core.Change{})
+		}
 		return false
 	}
 	w.replaceAll(data, err)

@@ -20,6 +20,8 @@ const (
 	DefaultCheckInterval  = 10 * time.Second
 	DefaultMinRetryDelay  = 250 * time.Millisecond
 	DefaultMaxRetryDelay  = 15 * time.Second
+
+	defaultMaxReadOnlyRetryDelay = time.Minute
 )
 
 // Options configures a [CachingStoreWrapper]. The zero value of each field means its default.
@@ -44,7 +46,7 @@ type Options struct {
 	// CheckInterval is how often a healthy database is asked whether it is still there and initialised; 0 means 10 s.
 	CheckInterval time.Duration
 	// MinRetryDelay and MaxRetryDelay bound the growing, jittered time between two availability checks during an outage; 0
-	// means 250 ms and 15 s. If the database can be read and only not be written, the time goes on growing up to 5 minutes.
+	// means 250 ms and 15 s, or a minute while the database is read-only, because each attempt to write it is an Init.
 	MinRetryDelay, MaxRetryDelay time.Duration
 	// DisableWatch is true if the database is not to be watched for changes by others, although it can be. They then show
 	// when cached items expire, and raise no change.
@@ -59,6 +61,8 @@ type Options struct {
 	// Random returns a number in [0,1) for jitter; nil means math/rand/v2's Float64. It is called by several goroutines
 	// at once.
 	Random func() float64
+
+	maxReadOnlyRetryDelay time.Duration // what MaxRetryDelay means while the database is read-only
 }
 
 // validate returns an error that names every option that is out of range.
@@ -103,6 +107,7 @@ func (o *Options) setDefaults() {
 	o.InitTimeout = cmp.Or(o.InitTimeout, DefaultInitTimeout)
 	o.CheckInterval = cmp.Or(o.CheckInterval, DefaultCheckInterval)
 	o.MinRetryDelay = cmp.Or(o.MinRetryDelay, DefaultMinRetryDelay)
+	o.maxReadOnlyRetryDelay = max(cmp.Or(o.MaxRetryDelay, defaultMaxReadOnlyRetryDelay), o.MinRetryDelay)
 	o.MaxRetryDelay = max(cmp.Or(o.MaxRetryDelay, DefaultMaxRetryDelay), o.MinRetryDelay)
 	o.MaxStale = min(o.MaxStale, longest)
 	if o.Logger == nil {

@@ -1,18 +1,18 @@
 package caching
 
 import (
+	"errors"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/cleatdev/cleat/core"
 )
 
-// maxWriteRetryDelay bounds the time between two attempts to write to a database that can be read. Such a one may stay
-// that way, as a replica or for want of permissions, and each attempt is an Init.
-const maxWriteRetryDelay = 5 * time.Minute
-
-// retryDelays are how long to wait between two attempts to end an outage. They grow from one to the next.
+// retryDelays are how long to wait between two attempts to end an outage. They grow from one to the next. Those for a
+// database that is read-only grow longer, because such a one may stay that way, and each attempt is an Init.
 type retryDelays struct {
-	unreadable, unwritable *backoff.ExponentialBackOff
+	usual, readOnly *backoff.ExponentialBackOff
 }
 
 func newRetryDelays(opts *Options) *retryDelays {
@@ -22,21 +22,24 @@ func newRetryDelays(opts *Options) *retryDelays {
 		}
 	}
 	return &retryDelays{
-		unreadable: growing(opts.MaxRetryDelay),
-		unwritable: growing(max(opts.MaxRetryDelay, maxWriteRetryDelay)),
+		usual:    growing(opts.MaxRetryDelay),
+		readOnly: growing(opts.maxReadOnlyRetryDelay),
 	}
 }
 
 // next returns how long to wait in the outage; nil stands for one that has just ended.
 func (r *retryDelays) next(o *outage) time.Duration {
-	if o != nil && o.readsWork {
-		return r.unwritable.NextBackOff()
+	if o != nil && errors.Is(o.cause, core.ErrReadOnly) {
+		return r.readOnly.NextBackOff()
 	}
-	return r.unreadable.NextBackOff()
+	return r.usual.NextBackOff()
 }
 
 // reset makes the waiting times short again.
 func (r *retryDelays) reset() {
-	r.unreadable.Reset()
-	r.unwritable.Reset()
+	r.usual.Reset()
+	r.resetReadOnly()
 }
+
+// resetReadOnly does so for a database that has been written since it was read-only.
+func (r *retryDelays) resetReadOnly() { r.readOnly.Reset() }

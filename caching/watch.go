@@ -102,7 +102,7 @@ func (w *CachingStoreWrapper) followChanges() {
 
 const (
 	// restShare is how many times longer than the reading of changes the pause after it is, so that following a database
-	// that changes all the time takes at most a quarter of a processor.
+	// that changes all the time leaves most of a processor to others. maxRest bounds the pause where reading takes long.
 	restShare = 3
 	maxRest   = time.Second
 )

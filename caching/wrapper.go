@@ -46,6 +46,8 @@ type CachingStoreWrapper struct {
 	foundItem atomic.Bool
 	// writer is true once this process has tried to write, so that an outage may have cost it an update.
 	writer atomic.Bool
+	// wrote is true once a write has succeeded; the monitor makes it false again.
+	wrote atomic.Bool
 
 	// writers is held by one for an Upsert and by all for what replaces everything, so that cache and database see the
 	// same order.

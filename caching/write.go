@@ -58,6 +58,7 @@ func (w *CachingStoreWrapper) upsert(ctx context.Context, kind core.DataKind, ke
 		return false, err
 	}
 	if result.Written {
+		w.wrote.Store(true)
 		w.remember(kind, key, item, false)
 		return true, nil
 	}
@@ -132,6 +133,9 @@ func (w *CachingStoreWrapper) writeAll(ctx context.Context, data []core.Serializ
 	_, err := call(ctx, w, "Init", w.opts.InitTimeout, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, w.core.Init(ctx, data)
 	})
+	if err == nil {
+		w.wrote.Store(true)
+	}
 	return err
 }
 
