@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -25,7 +26,7 @@ type BigSegmentsHarness struct {
 // describes, as subtests of t, one after the other.
 func RunBigSegments(t *testing.T, h BigSegmentsHarness) {
 	t.Helper()
-	runBigSegments(goTest{t}, h, defaultSizes())
+	runBigSegments(testrun.Of(t), h, defaultSizes())
 }
 
 func runBigSegments(t tester, h BigSegmentsHarness, s sizes) {

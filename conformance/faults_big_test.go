@@ -10,6 +10,7 @@ import (
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldtime"
 
+	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/memorystore"
 )
@@ -315,7 +316,7 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 				ft.inject(t, f)
 				return f
 			}}
-			record(t, func(t tester) { runBigSegments(t, h, tinySizes()) }).requireFailures(t, ft.must, ft.may)
+			testrun.Record(t, nil, func(t tester) { runBigSegments(t, h, tinySizes()) }).RequireFailures(t, ft.must, ft.may)
 		})
 	}
 }
@@ -330,5 +331,5 @@ func TestRunBigSegments_ReaderOnly_Passes(t *testing.T) {
 func TestSuite_WriterNotDeclared_FailsWhereMeant(t *testing.T) {
 	h := bigSegmentsHarness(new(memorystore.Database))
 	h.Writer = false
-	record(t, func(t tester) { runBigSegments(t, h, tinySizes()) }).requireFailures(t, []string{"Read/WriterIsAsDeclared"}, nil)
+	testrun.Record(t, nil, func(t tester) { runBigSegments(t, h, tinySizes()) }).RequireFailures(t, []string{"Read/WriterIsAsDeclared"}, nil)
 }

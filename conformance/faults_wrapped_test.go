@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/memorystore"
 )
@@ -251,7 +252,7 @@ func TestSuite_WrapperFaults_FailWhereMeant(t *testing.T) {
 			s := tinySizes()
 			s.wait = 2 * shortTTL
 			h := memoryHarness(new(memorystore.Database))
-			o := record(t, func(t tester) {
+			o := testrun.Record(t, nil, func(t tester) {
 				runWrapped(t, h, s, func(c core.FeatureStoreCore, mode caching.Mode) (core.FeatureStore, error) {
 					if ft.mode != nil {
 						mode = ft.mode(mode)
@@ -268,7 +269,7 @@ func TestSuite_WrapperFaults_FailWhereMeant(t *testing.T) {
 					return f, nil
 				})
 			})
-			o.requireFailures(t, ft.must, ft.may)
+			o.RequireFailures(t, ft.must, ft.may)
 		})
 	}
 }
@@ -276,12 +277,12 @@ func TestSuite_WrapperFaults_FailWhereMeant(t *testing.T) {
 // TestSuite_StoreLeftOpen_FailsWhereMeant wraps a store that the wrapper cannot close.
 func TestSuite_StoreLeftOpen_FailsWhereMeant(t *testing.T) {
 	h := memoryHarness(new(memorystore.Database))
-	o := record(t, func(t tester) {
+	o := testrun.Record(t, nil, func(t tester) {
 		runWrapped(t, h, tinySizes(), func(c core.FeatureStoreCore, mode caching.Mode) (core.FeatureStore, error) {
 			return wrap(unclosable{c}, mode)
 		})
 	})
-	o.requireFailures(t, everyMode("CloseClosesTheStore"), nil)
+	o.RequireFailures(t, everyMode("CloseClosesTheStore"), nil)
 }
 
 type unclosable struct{ core.FeatureStoreCore }
@@ -290,10 +291,10 @@ func (unclosable) Close() error { return nil }
 
 func TestSuite_WrapperThatCannotBeMade_FailsEverywhere(t *testing.T) {
 	h := memoryHarness(new(memorystore.Database))
-	o := record(t, func(t tester) {
+	o := testrun.Record(t, nil, func(t tester) {
 		runWrapped(t, h, tinySizes(), func(core.FeatureStoreCore, caching.Mode) (core.FeatureStore, error) {
 			return nil, core.ErrInvalid
 		})
 	})
-	o.requireFailures(t, everyMode("MissingKeyIsNoError", "CloseClosesTheStore"), everyMode("*"))
+	o.RequireFailures(t, everyMode("MissingKeyIsNoError", "CloseClosesTheStore"), everyMode("*"))
 }

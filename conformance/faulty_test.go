@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/memorystore"
 )
@@ -217,7 +218,7 @@ func runFaults(t *testing.T, faults []fault) {
 	for _, ft := range faults {
 		t.Run(ft.name, func(t *testing.T) {
 			h := ft.harness(t, new(memorystore.Database))
-			record(t, func(t tester) { runFeatureStore(t, h, tinySizes()) }).requireFailures(t, ft.must, ft.may)
+			testrun.Record(t, nil, func(t tester) { runFeatureStore(t, h, tinySizes()) }).RequireFailures(t, ft.must, ft.may)
 		})
 	}
 }

@@ -1,12 +1,16 @@
 package conformance
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/cleatdev/cleat/conformance/internal/testrun"
+)
 
 // RunFeatureStore runs every test of [core.FeatureStoreCore] and of its optional abilities against the adapter that h
 // describes, as subtests of t, one after the other. See the package documentation for what they show.
 func RunFeatureStore(t *testing.T, h Harness) {
 	t.Helper()
-	runFeatureStore(goTest{t}, h, defaultSizes())
+	runFeatureStore(testrun.Of(t), h, defaultSizes())
 }
 
 func runFeatureStore(t tester, h Harness, s sizes) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/memorystore"
 )
@@ -16,7 +17,7 @@ import (
 func TestGuard_CallThatHangs_FailsTheSubtestOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		end := make(chan struct{})
-		o := record(t, func(t tester) {
+		o := testrun.Record(t, nil, func(t tester) {
 			t.Run("hangs", func(t tester) {
 				err := newGuard(t, time.Minute).do("Get", func() error { <-end; return nil })
 				require.ErrorIs(t, err, errHung)
@@ -26,19 +27,19 @@ func TestGuard_CallThatHangs_FailsTheSubtestOnly(t *testing.T) {
 			})
 		})
 		close(end)
-		require.Contains(t, o.failed["hangs"], "Get did not return within 1m0s")
-		require.NotContains(t, o.failed, "works")
+		require.Contains(t, o.Failed["hangs"], "Get did not return within 1m0s")
+		require.NotContains(t, o.Failed, "works")
 	})
 }
 
 func TestGuard_CallThatPanics_FailsTheSubtestOnly(t *testing.T) {
-	o := record(t, func(t tester) {
+	o := testrun.Record(t, nil, func(t tester) {
 		t.Run("panics", func(t tester) {
 			err := newGuard(t, 0).do("Get", func() error { panic("for a test") })
 			require.ErrorIs(t, err, errPanicked)
 		})
 	})
-	require.Contains(t, o.failed["panics"], "Get panicked: for a test")
+	require.Contains(t, o.Failed["panics"], "Get panicked: for a test")
 }
 
 func TestGuard_Patient_WaitsLonger(t *testing.T) {
@@ -53,14 +54,14 @@ func TestSuite_StoreThatHangs_EndsAndFails(t *testing.T) {
 	h.Open = func(_ testing.TB, prefix string) core.FeatureStoreCore {
 		return hanging{memorystore.New(nil, &memorystore.Options{Prefix: prefix}), end}
 	}
-	o := record(t, func(t tester) {
+	o := testrun.Record(t, nil, func(t tester) {
 		runGroups(t, []group[*fixture]{getTests(), linearizabilityTests()}, func(t tester) *fixture {
 			return newFixture(t, h, tinySizes())
 		})
 	})
-	for _, name := range o.ran {
+	for _, name := range o.Ran {
 		if name != "Get" && name != "Linearizability" {
-			require.Contains(t, o.failed, name)
+			require.Contains(t, o.Failed, name)
 		}
 	}
 }
@@ -87,9 +88,9 @@ func TestSuite_HarnessWithoutStores_FailsEverywhere(t *testing.T) {
 	h := memoryHarness(new(memorystore.Database))
 	h.Open = func(testing.TB, string) core.FeatureStoreCore { return nil }
 	big := BigSegmentsHarness{Open: func(testing.TB, string) core.BigSegmentStore { return nil }}
-	o := record(t, func(t tester) {
+	o := testrun.Record(t, nil, func(t tester) {
 		runFeatureStore(t, h, tinySizes())
 		runBigSegments(t, big, tinySizes())
 	})
-	o.requireFailures(t, []string{"Get/MissingKeyIsNoError", "Read/NeverUpdatedHasZeroMetadata"}, []string{"*"})
+	o.RequireFailures(t, []string{"Get/MissingKeyIsNoError", "Read/NeverUpdatedHasZeroMetadata"}, []string{"*"})
 }

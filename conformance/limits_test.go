@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/memorystore"
 )
@@ -62,17 +63,17 @@ func shortKeysHarness(open func(s *memorystore.Store) core.FeatureStoreCore) Har
 
 func TestRunFeatureStore_LimitedKeys_Passes(t *testing.T) {
 	h := shortKeysHarness(func(s *memorystore.Store) core.FeatureStoreCore { return shortKeys{s} })
-	record(t, func(t tester) { runFeatureStore(t, h, tinySizes()) }).requireFailures(t, nil, nil)
+	testrun.Record(t, nil, func(t tester) { runFeatureStore(t, h, tinySizes()) }).RequireFailures(t, nil, nil)
 }
 
 func TestSuite_KeyLimitThatIsNone_FailsWhereMeant(t *testing.T) {
 	h := shortKeysHarness(func(s *memorystore.Store) core.FeatureStoreCore { return s })
-	record(t, func(t tester) { runFeatureStore(t, h, tinySizes()) }).requireFailures(t, []string{
+	testrun.Record(t, nil, func(t tester) { runFeatureStore(t, h, tinySizes()) }).RequireFailures(t, []string{
 		"Keys/TooLongKeyIsRefusedByUpsert", "Keys/TooLongKeyStopsNothingElseInInit",
 	}, nil)
 }
 
 func TestRunFeatureStore_LimitedItems_Passes(t *testing.T) {
 	h := limitedHarness(new(memorystore.Database), faultyMaxItemSize)
-	record(t, func(t tester) { runFeatureStore(t, h, tinySizes()) }).requireFailures(t, nil, nil)
+	testrun.Record(t, nil, func(t tester) { runFeatureStore(t, h, tinySizes()) }).RequireFailures(t, nil, nil)
 }

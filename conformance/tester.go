@@ -1,21 +1,9 @@
 package conformance
 
-import "testing"
+import "github.com/cleatdev/cleat/conformance/internal/testrun"
 
-// tester is what the suite needs of *testing.T. It is an interface so that the suite can be run against stores that are
-// meant to fail, and the failures be looked at.
-type tester interface {
-	testing.TB
-	Run(name string, f func(t tester)) bool
-}
-
-// goTest makes a tester of a *testing.T.
-type goTest struct{ *testing.T }
-
-func (t goTest) Run(name string, f func(t tester)) bool {
-	t.Helper()
-	return t.T.Run(name, func(t *testing.T) { f(goTest{t}) })
-}
+// tester is what the suite needs of *testing.T.
+type tester = testrun.T
 
 // group is several subtests about one subject; F is what each is given.
 type group[F any] struct {

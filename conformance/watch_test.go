@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/memorystore"
 )
@@ -164,7 +165,7 @@ func TestSuite_WatchFaults_FailWhereMeant(t *testing.T) {
 			s := tinySizes()
 			s.wait = 300 * time.Millisecond
 			h := watchingHarness(name)
-			record(t, func(t tester) { runFeatureStore(t, h, s) }).requireFailures(t, want.must, want.may)
+			testrun.Record(t, nil, func(t tester) { runFeatureStore(t, h, s) }).RequireFailures(t, want.must, want.may)
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -13,7 +14,7 @@ import (
 // [caching.CachingStoreWrapper], in each of its modes, as subtests of t, one after the other.
 func RunWrapped(t *testing.T, h Harness) {
 	t.Helper()
-	runWrapped(goTest{t}, h, defaultSizes(), wrap)
+	runWrapped(testrun.Of(t), h, defaultSizes(), wrap)
 }
 
 // wrapper makes a feature store of an adapter's store, which it then owns.

@@ -3,9 +3,9 @@ package conformance
 import (
 	"bytes"
 	"context"
-	"time"
 
 	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -175,18 +175,5 @@ func (f *wrappedFixture) status(w *wrapped) core.DataStoreStatus {
 // eventually asks again and again until there is nothing wrong any more, and fails the subtest if that takes too long.
 func (f *fixture) eventually(what string, wrong func() string) {
 	f.Helper()
-	const pause = 10 * time.Millisecond
-	again, deadline := time.NewTicker(pause), time.After(f.wait)
-	defer again.Stop()
-	for {
-		problem := wrong()
-		if problem == "" {
-			return
-		}
-		select {
-		case <-again.C:
-		case <-deadline:
-			f.Fatalf("%s: after %v still %s", what, f.wait, problem)
-		}
-	}
+	testrun.Eventually(f, f.wait, what, wrong)
 }

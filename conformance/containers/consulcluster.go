@@ -1,7 +1,6 @@
 package containers
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -10,9 +9,6 @@ import (
 	"strconv"
 	"testing"
 	"time"
-
-	"github.com/moby/moby/api/types/container"
-	"github.com/testcontainers/testcontainers-go"
 )
 
 // StartConsulCluster starts so many servers of the test's own that elect a leader among themselves, and removes them when the
@@ -31,11 +27,12 @@ func StartConsulCluster(t testing.TB, size int) []*ConsulServer {
 	servers := make([]*ConsulServer, size)
 	for i := range servers {
 		server, err := launchConsulMember(i, ports)
-		servers[i] = ownConsul(t, server, err)
+		consulService.own(t, server.remove, err)
+		servers[i] = server
 	}
 	for _, server := range servers {
 		if err := pingConsul(server.Address, startingPatience); err != nil {
-			unreachable(t, consulService, consulAdvice, err)
+			consulService.unreachable(t, err)
 		}
 	}
 	return servers
@@ -87,12 +84,13 @@ func launchConsulMember(i int, ports []consulPorts) (*ConsulServer, error) {
 	if os.Getenv("DOCKER_HOST") != "" {
 		return nil, errors.New("a cluster needs a Docker daemon on this machine")
 	}
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(own.http))
-	server, err := launchConsul(command, func(context.Context, testcontainers.Container) (string, error) { return address, nil },
-		testcontainers.WithHostConfigModifier(func(config *container.HostConfig) { config.NetworkMode = "host" }))
+	ctr, err := launchConsul(command, shareNetwork())
 	if err != nil {
 		return nil, err
 	}
-	server.raft = net.JoinHostPort("127.0.0.1", strconv.Itoa(own.server))
-	return server, nil
+	return &ConsulServer{
+		Address:   net.JoinHostPort("127.0.0.1", strconv.Itoa(own.http)),
+		raft:      net.JoinHostPort("127.0.0.1", strconv.Itoa(own.server)),
+		container: ctr,
+	}, nil
 }

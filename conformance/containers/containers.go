@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/testcontainers/testcontainers-go"
@@ -108,15 +107,6 @@ func BackgroundFunctions() []string {
 func required(service string) bool {
 	names := strings.Split(os.Getenv(requiredVariable), ",")
 	return slices.ContainsFunc(names, func(name string) bool { return strings.TrimSpace(name) == service })
-}
-
-// unreachable ends a test whose service is not there.
-func unreachable(t testing.TB, service, advice string, err error) {
-	t.Helper()
-	if required(service) {
-		t.Fatalf("containers: %s is named in %s and cannot be reached: %v; %s", service, requiredVariable, err, advice)
-	}
-	t.Skipf("containers: %s cannot be reached: %v; %s", service, err, advice)
 }
 
 // checkDocker returns an error unless a Docker daemon answers.

@@ -30,17 +30,13 @@ type RedisClusterServers struct {
 // starts it if need be. If that cannot be done, the test is skipped, or fails if the service "redis" is required.
 func RedisCluster(t testing.TB) (url string) {
 	t.Helper()
-	url, err := shared.get(redisClusterService, func() (string, func(context.Context) error, error) {
+	return redisService.share(t, redisClusterService, func() (string, func(context.Context) error, error) {
 		cluster, err := startRedisCluster(false, nil)
 		if err != nil {
 			return "", nil, err
 		}
 		return cluster.URL, cluster.remove, nil
 	})
-	if err != nil {
-		unreachable(t, redisService, redisAdvice, err)
-	}
-	return url
 }
 
 // StartRedisCluster starts a Redis Cluster of the test's own, with arguments for each redis-server, and removes it when the
@@ -50,7 +46,7 @@ func RedisCluster(t testing.TB) (url string) {
 func StartRedisCluster(t testing.TB, replicas bool, args ...string) *RedisClusterServers {
 	t.Helper()
 	cluster, err := startRedisCluster(replicas, args)
-	ownRedis(t, cluster.remove, err)
+	redisService.own(t, cluster.remove, err)
 	return cluster
 }
 

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/moby/moby/api/types/container"
 	"github.com/testcontainers/testcontainers-go"
 )
 
@@ -20,9 +19,7 @@ func startRedisMember(port int, args []string, customizers ...testcontainers.Con
 	}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	args = append([]string{"--bind", "127.0.0.1", "--port", strconv.Itoa(port)}, args...)
-	customizers = append(customizers,
-		testcontainers.WithHostConfigModifier(func(config *container.HostConfig) { config.NetworkMode = "host" }))
-	ctr, err := launchRedis(args, customizers...)
+	ctr, err := launchRedis(args, append(customizers, shareNetwork())...)
 	if err != nil {
 		return nil, err
 	}

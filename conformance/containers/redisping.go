@@ -48,16 +48,6 @@ func awaitRedis(address string, config *tls.Config, patience time.Duration) erro
 	})
 }
 
-// eventually tries until it succeeds, or returns the last error when patience is over.
-func eventually(patience time.Duration, try func() error) error {
-	for deadline := time.Now().Add(patience); ; <-time.After(50 * time.Millisecond) {
-		err := try()
-		if err == nil || time.Now().After(deadline) {
-			return err
-		}
-	}
-}
-
 // redisError is an error that a server answers.
 type redisError string
 

@@ -41,17 +41,13 @@ type RedisSentinelServers struct {
 // If that cannot be done, the test is skipped, or fails if the service "redis" is required.
 func RedisSentinel(t testing.TB) (url string) {
 	t.Helper()
-	url, err := shared.get(redisSentinelService, func() (string, func(context.Context) error, error) {
+	return redisService.share(t, redisSentinelService, func() (string, func(context.Context) error, error) {
 		servers, err := startRedisSentinel(nil)
 		if err != nil {
 			return "", nil, err
 		}
 		return servers.URL, servers.remove, nil
 	})
-	if err != nil {
-		unreachable(t, redisService, redisAdvice, err)
-	}
-	return url
 }
 
 // StartRedisSentinel starts servers of the test's own, with lines for the configuration of each Sentinel, and removes them
@@ -60,7 +56,7 @@ func RedisSentinel(t testing.TB) (url string) {
 func StartRedisSentinel(t testing.TB, configuration ...string) *RedisSentinelServers {
 	t.Helper()
 	servers, err := startRedisSentinel(configuration)
-	ownRedis(t, servers.remove, err)
+	redisService.own(t, servers.remove, err)
 	return servers
 }
 

@@ -26,7 +26,7 @@ func StartRedisTLS(t testing.TB, files RedisTLS, args ...string) *RedisServer {
 		t.Fatalf("containers: no free port: %v", err)
 	}
 	server, err := startRedisTLS(port, files, args)
-	ownRedis(t, server.remove, err)
+	redisService.own(t, server.remove, err)
 	return server
 }
 
@@ -40,7 +40,7 @@ func startRedisTLS(port int, files RedisTLS, args []string) (*RedisServer, error
 		return testcontainers.ContainerFile{Reader: bytes.NewReader(content), ContainerFilePath: path, FileMode: 0o644}
 	}
 	ctr, err := launchRedis(args,
-		testcontainers.WithExposedPorts(redisPort), testcontainers.WithHostConfigModifier(bindLoopback(port)),
+		publish(redisPort, port),
 		testcontainers.WithFiles(
 			file(certificate, files.Certificate), file(key, files.Key), file(authority, files.Authority)))
 	if err != nil {

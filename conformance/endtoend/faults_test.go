@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/conformance"
+	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/memorystore"
 )
@@ -33,11 +34,11 @@ func TestSuite_StoreWithoutAbilities_Passes(t *testing.T) {
 	h.Open = func(_ testing.TB, prefix string) core.FeatureStoreCore {
 		return struct{ core.FeatureStoreCore }{memorystore.New(db, &memorystore.Options{Prefix: prefix})}
 	}
-	o := record(t, func(string) bool { return true }, func(t tester) { run(t, h, fault{}.tinySizes()) })
-	o.requireFailures(t, nil, nil)
-	require.Contains(t, o.ran, "Forever/Outage/UpdatesDuringAnOutageArrive")
-	require.NotContains(t, o.ran, "TTLWatched")
-	require.NotContains(t, o.ran, "TTL/BigSegments")
+	o := testrun.Record(t, nil, func(t tester) { run(t, h, fault{}.tinySizes()) })
+	o.RequireFailures(t, nil, nil)
+	require.Contains(t, o.Ran, "Forever/Outage/UpdatesDuringAnOutageArrive")
+	require.NotContains(t, o.Ran, "TTLWatched")
+	require.NotContains(t, o.Ran, "TTL/BigSegments")
 }
 
 func TestSuite_VersionFaults_FailWhereMeant(t *testing.T) {

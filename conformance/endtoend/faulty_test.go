@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/memorystore"
 )
@@ -231,10 +232,10 @@ func runFaults(t *testing.T, faults []fault) {
 		}
 		t.Run(ft.name, func(t *testing.T) {
 			t.Parallel()
-			o := record(t, func(name string) bool {
+			o := testrun.Record(t, func(name string) bool {
 				return slices.Contains(modes, strings.Split(name, "/")[0])
 			}, func(t tester) { run(t, ft.harness(new(memorystore.Database)), ft.tinySizes()) })
-			o.requireFailures(t, inModes(modes, ft.must), inModes(modes, ft.may))
+			o.RequireFailures(t, inModes(modes, ft.must), inModes(modes, ft.may))
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cleatdev/cleat"
 	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -159,18 +160,5 @@ func (c *client) send(updates ...update) {
 // eventually calls wrong again and again until it returns "", and fails the subtest if that takes too long.
 func (f *fixture) eventually(what string, wrong func() string) {
 	f.Helper()
-	const pause = 10 * time.Millisecond
-	again, deadline := time.NewTicker(pause), time.After(f.wait)
-	defer again.Stop()
-	for {
-		problem := wrong()
-		if problem == "" {
-			return
-		}
-		select {
-		case <-again.C:
-		case <-deadline:
-			f.Fatalf("%s: after %v still %s", what, f.wait, problem)
-		}
-	}
+	testrun.Eventually(f, f.wait, what, wrong)
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/cleatdev/cleat/conformance"
+	"github.com/cleatdev/cleat/conformance/internal/testrun"
 )
 
 // Harness describes the adapter under test. What the embedded harness says is enough; its OpenBigSegments, AtomicInit and
@@ -20,7 +21,7 @@ type Harness struct {
 // the other. See the package documentation for what they show.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
-	run(goTest{t}, h, defaultSizes())
+	run(testrun.Of(t), h, defaultSizes())
 }
 
 func run(t tester, h Harness, s sizes) {

@@ -1,12 +1,13 @@
 package polling
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/flagservice"
 )
 
 // Defaults of [Options].
@@ -39,30 +40,18 @@ type Options struct {
 }
 
 func (o Options) validate() error {
-	var errs []error
-	for _, option := range []struct {
-		name     string
-		negative bool
-		value    any
-	}{
-		{"Interval", o.Interval < 0, o.Interval},
-		{"RequestTimeout", o.RequestTimeout < 0, o.RequestTimeout},
-		{"MaxPayloadSize", o.MaxPayloadSize < 0, o.MaxPayloadSize},
-	} {
-		if option.negative {
-			errs = append(errs, fmt.Errorf("polling: %w: %s %v is negative", core.ErrInvalid, option.name, option.value))
-		}
-	}
-	return errors.Join(errs...)
+	return errors.Join(
+		flagservice.NotNegative("polling", "Interval", o.Interval),
+		flagservice.NotNegative("polling", "RequestTimeout", o.RequestTimeout),
+		flagservice.NotNegative("polling", "MaxPayloadSize", o.MaxPayloadSize),
+	)
 }
 
 func (o Options) withDefaults(settings core.ClientSettings) Options {
-	if o.BaseURI == "" {
-		o.BaseURI = settings.Endpoints.Polling
-	}
-	setDefault(&o.Interval, DefaultInterval)
-	setDefault(&o.RequestTimeout, DefaultRequestTimeout)
-	setDefault(&o.MaxPayloadSize, DefaultMaxPayloadSize)
+	o.BaseURI = cmp.Or(o.BaseURI, settings.Endpoints.Polling)
+	o.Interval = cmp.Or(o.Interval, DefaultInterval)
+	o.RequestTimeout = cmp.Or(o.RequestTimeout, DefaultRequestTimeout)
+	o.MaxPayloadSize = cmp.Or(o.MaxPayloadSize, DefaultMaxPayloadSize)
 	return o
 }
 
@@ -74,10 +63,4 @@ func (o Options) limitInterval(logger *slog.Logger) Options {
 		o.Interval = MinInterval
 	}
 	return o
-}
-
-func setDefault[T ~int64](option *T, byDefault T) {
-	if *option == 0 {
-		*option = byDefault
-	}
 }

@@ -20,15 +20,15 @@ import (
 
 func TestSource_Start_DeliversEverything(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.service.SetEnvironmentID("env-1")
+		r.Service.SetEnvironmentID("env-1")
 		r.start()
 		require.Equal(t, map[string]string{
 			"features/a": flag("a", 1),
 			"segments/s": `{"key":"s","version":1}`,
-		}, r.sink.Items())
-		require.True(t, r.source.Initialized())
-		require.Equal(t, "env-1", r.sink.EnvironmentID())
-		require.Equal(t, []mockservice.Report{{State: core.DataSourceValid}}, r.sink.Reports())
+		}, r.Sink.Items())
+		require.True(t, r.Source.Initialized())
+		require.Equal(t, "env-1", r.Sink.EnvironmentID())
+		require.Equal(t, []mockservice.Report{{State: core.DataSourceValid}}, r.Sink.Reports())
 	})
 }
 
@@ -37,7 +37,7 @@ func TestSource_Request_HasHeadersAndPath(t *testing.T) {
 		inBubble(t, func(r *rig) {
 			r.options = polling.Options{BaseURI: base, PayloadFilter: "f1"}
 			r.start()
-			requests := r.service.Requests("/under/sdk/latest-all")
+			requests := r.Service.Requests("/under/sdk/latest-all")
 			require.Len(t, requests, 1)
 			require.Equal(t, http.MethodGet, requests[0].Method)
 			require.Equal(t, "filter=f1", requests[0].URL.RawQuery)
@@ -57,7 +57,7 @@ func TestSource_Interval(t *testing.T) {
 				r.options.Interval = interval
 				r.start()
 				for i := range 3 {
-					r.awaitRequests(2 + i)
+					r.AwaitRequests(2 + i)
 					r.requireGap(want, want)
 				}
 			})
@@ -67,7 +67,7 @@ func TestSource_Interval(t *testing.T) {
 
 func TestSource_Interval_CountsFromTheBeginningOfAPoll(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.service.Next(mockservice.PollPath, func(w http.ResponseWriter, _ *http.Request) {
+		r.Service.Next(mockservice.PollPath, func(w http.ResponseWriter, _ *http.Request) {
 			time.Sleep(9 * time.Second)
 			w.WriteHeader(http.StatusBadGateway)
 		}, func(w http.ResponseWriter, _ *http.Request) {
@@ -75,7 +75,7 @@ func TestSource_Interval_CountsFromTheBeginningOfAPoll(t *testing.T) {
 			_, _ = w.Write([]byte(flagData(1)))
 		})
 		r.start()
-		r.awaitRequests(3)
+		r.AwaitRequests(3)
 		r.requireGap(30*time.Second, 30*time.Second)
 	})
 }
@@ -91,15 +91,15 @@ func TestSource_Interval_TooShortIsLogged(t *testing.T) {
 func TestSource_EntityTag_SparesUnchangedData(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.start()
-		r.awaitRequests(2)
-		require.NotEmpty(t, r.requests()[1].Header.Get("If-None-Match"))
-		require.Equal(t, 1, r.sink.Inits())
-		r.requireState(core.DataSourceValid)
+		r.AwaitRequests(2)
+		require.NotEmpty(t, r.Requests()[1].Header.Get("If-None-Match"))
+		require.Equal(t, 1, r.Sink.Inits())
+		r.RequireState(core.DataSourceValid)
 
-		r.service.SetData(flagData(2))
-		r.awaitRequests(3)
-		require.Equal(t, 2, r.sink.Inits())
-		r.requireFlag("a", flag("a", 2))
+		r.Service.SetData(flagData(2))
+		r.AwaitRequests(3)
+		require.Equal(t, 2, r.Sink.Inits())
+		r.RequireFlag("a", flag("a", 2))
 	})
 }
 
@@ -110,18 +110,18 @@ func TestSource_EntityTag_OfDataThatCannotBeUnderstoodIsForgotten(t *testing.T) 
 			_, _ = w.Write([]byte(`{"flags":5}`))
 		}
 		r.start()
-		r.service.Next(mockservice.PollPath, broken)
-		r.awaitRequests(3)
-		require.Equal(t, r.requests()[1].Header.Get("If-None-Match"), r.requests()[2].Header.Get("If-None-Match"))
-		r.requireState(core.DataSourceValid)
+		r.Service.Next(mockservice.PollPath, broken)
+		r.AwaitRequests(3)
+		require.Equal(t, r.Requests()[1].Header.Get("If-None-Match"), r.Requests()[2].Header.Get("If-None-Match"))
+		r.RequireState(core.DataSourceValid)
 	})
 }
 
 func TestSource_Compressed(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.service.Compress()
+		r.Service.Compress()
 		r.start()
-		r.requireFlag("a", flag("a", 1))
+		r.RequireFlag("a", flag("a", 1))
 	})
 }
 
@@ -154,16 +154,16 @@ func TestSource_Error_IsReportedAndTheDataStays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
 				r.start()
-				r.service.SetData(flagData(2))
+				r.Service.SetData(flagData(2))
 				for range 12 {
-					r.service.Next(mockservice.PollPath, test.handler)
+					r.Service.Next(mockservice.PollPath, test.handler)
 				}
-				r.awaitRequests(2)
+				r.AwaitRequests(2)
 				if strings.HasPrefix(name, "hanging") {
 					pass(10 * time.Second)
 				}
-				r.requireInterrupted(test.kind, test.text)
-				r.requireFlag("a", flag("a", 1))
+				r.RequireInterrupted(test.kind, test.text)
+				r.RequireFlag("a", flag("a", 1))
 			})
 		})
 	}
@@ -186,10 +186,10 @@ func redirect(target string) http.HandlerFunc {
 
 func TestSource_NotModified_UnaskedIsAnError(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.service.Next(mockservice.PollPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) })
+		r.Service.Next(mockservice.PollPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) })
 		r.start()
-		require.Equal(t, 304, r.requireInterrupted(core.DataSourceErrorResponse).HTTPStatus)
-		require.False(t, r.source.Initialized())
+		require.Equal(t, 304, r.RequireInterrupted(core.DataSourceErrorResponse).HTTPStatus)
+		require.False(t, r.Source.Initialized())
 	})
 }
 
@@ -198,11 +198,11 @@ func TestSource_Payload_TooLarge(t *testing.T) {
 		inBubble(t, func(r *rig) {
 			r.options.MaxPayloadSize = 10_000
 			if compressed {
-				r.service.Compress()
+				r.Service.Compress()
 			}
-			r.service.SetData(`{"flags":{},"more":"` + strings.Repeat(" ", 10_000) + `"}`)
+			r.Service.SetData(`{"flags":{},"more":"` + strings.Repeat(" ", 10_000) + `"}`)
 			r.start()
-			r.requireInterrupted(core.DataSourceErrorInvalidData, "MaxPayloadSize", "10000")
+			r.RequireInterrupted(core.DataSourceErrorInvalidData, "MaxPayloadSize", "10000")
 		})
 	}
 }
@@ -211,28 +211,28 @@ func TestSource_Retry_ExpectedErrorsWaitForTheInterval(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.start()
 		for _, status := range []int{400, 408, 429, 500, 503} {
-			r.service.Next(mockservice.PollPath, mockservice.Status(status))
+			r.Service.Next(mockservice.PollPath, mockservice.Status(status))
 		}
 		for i := range 6 {
-			r.awaitRequests(2 + i)
+			r.AwaitRequests(2 + i)
 			r.requireGap(30*time.Second, 30*time.Second)
 		}
-		r.requireState(core.DataSourceValid)
+		r.RequireState(core.DataSourceValid)
 	})
 }
 
 func TestSource_Retry_IsSoonerWhileThereIsNoData(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		for range 7 {
-			r.service.Next(mockservice.PollPath, mockservice.Status(503))
+			r.Service.Next(mockservice.PollPath, mockservice.Status(503))
 		}
 		r.start()
 		for i, delay := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
-			r.awaitRequests(2 + i)
+			r.AwaitRequests(2 + i)
 			r.requireGap(delay*time.Second/2, delay*time.Second)
 		}
-		r.requireState(core.DataSourceValid)
-		r.awaitRequests(9)
+		r.RequireState(core.DataSourceValid)
+		r.AwaitRequests(9)
 		r.requireGap(30*time.Second, 30*time.Second)
 	})
 }
@@ -241,14 +241,14 @@ func TestSource_Retry_UnexpectedErrorsTakeMinutes(t *testing.T) {
 	for _, status := range []int{401, 403, 404, 405} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				r.service.Next(mockservice.PollPath, mockservice.Status(status), mockservice.Status(status))
+				r.Service.Next(mockservice.PollPath, mockservice.Status(status), mockservice.Status(status))
 				r.start()
-				require.Equal(t, status, r.requireInterrupted(core.DataSourceErrorResponse, "check").HTTPStatus)
+				require.Equal(t, status, r.RequireInterrupted(core.DataSourceErrorResponse, "check").HTTPStatus)
 				for i := range 2 {
-					r.awaitRequests(2 + i)
+					r.AwaitRequests(2 + i)
 					r.requireGap(150*time.Second, 300*time.Second)
 				}
-				r.requireState(core.DataSourceValid)
+				r.RequireState(core.DataSourceValid)
 			})
 		})
 	}
@@ -258,16 +258,16 @@ func TestSource_Retry_UnexpectedIsForgottenAfterTwoSuccesses(t *testing.T) {
 	for successes, soon := range map[int]bool{1: false, 2: true} {
 		t.Run(strconv.Itoa(successes), func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				r.service.Next(mockservice.PollPath, mockservice.Status(401))
+				r.Service.Next(mockservice.PollPath, mockservice.Status(401))
 				r.start()
-				r.awaitRequests(2)
+				r.AwaitRequests(2)
 				for i := 1; i < successes; i++ {
-					r.awaitRequests(2 + i)
+					r.AwaitRequests(2 + i)
 					r.requireGap(30*time.Second, 30*time.Second)
 				}
-				r.service.Next(mockservice.PollPath, mockservice.Status(500))
-				r.awaitRequests(2 + successes)
-				r.awaitRequests(3 + successes)
+				r.Service.Next(mockservice.PollPath, mockservice.Status(500))
+				r.AwaitRequests(2 + successes)
+				r.AwaitRequests(3 + successes)
 				if soon {
 					r.requireGap(30*time.Second, 30*time.Second)
 				} else {
@@ -281,21 +281,21 @@ func TestSource_Retry_UnexpectedIsForgottenAfterTwoSuccesses(t *testing.T) {
 func TestSource_Retry_IntervalIsTheLeast(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.options.Interval = 8 * time.Minute
-		r.service.Next(mockservice.PollPath, mockservice.Status(401))
+		r.Service.Next(mockservice.PollPath, mockservice.Status(401))
 		r.start()
-		r.awaitRequests(2)
+		r.AwaitRequests(2)
 		r.requireGap(8*time.Minute, 8*time.Minute)
 	})
 }
 
 func TestSource_Stop_WhilePolling(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.service.Next(mockservice.PollPath, mockservice.Hang)
+		r.Service.Next(mockservice.PollPath, mockservice.Hang)
 		r.start()
 		stopped := time.Now()
-		r.stop()
+		r.Stop()
 		require.Zero(t, time.Since(stopped))
-		require.Len(t, r.sink.Reports(), 1)
+		require.Len(t, r.Sink.Reports(), 1)
 	})
 }
 
@@ -348,15 +348,15 @@ func TestSource_Requester_OfTheApplication(t *testing.T) {
 		}}
 		r.options = polling.Options{Interval: time.Millisecond, Requester: requester}
 		r.start()
-		require.Equal(t, "not yet", r.requireInterrupted(core.DataSourceErrorNetwork).Message)
+		require.Equal(t, "not yet", r.RequireInterrupted(core.DataSourceErrorNetwork).Message)
 		pass(time.Millisecond)
-		r.requireInterrupted(core.DataSourceErrorInvalidData, "nothing before")
+		r.RequireInterrupted(core.DataSourceErrorInvalidData, "nothing before")
 		pass(time.Millisecond)
-		r.requireFlag("a", flag("a", 1))
+		r.RequireFlag("a", flag("a", 1))
 		pass(time.Millisecond)
-		r.requireFlag("a", flag("a", 1))
+		r.RequireFlag("a", flag("a", 1))
 		pass(time.Millisecond)
-		require.Empty(t, r.sink.Items())
+		require.Empty(t, r.Sink.Items())
 	})
 }
 

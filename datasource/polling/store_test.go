@@ -25,32 +25,32 @@ var (
 func TestSource_StoreTurnsStale_GetsWhatThereIsWithoutAPoll(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.start()
-		r.service.SetData(flagData(2))
+		r.Service.SetData(flagData(2))
 		pass(time.Second)
-		r.sink.SetStoreStatus(stale)
+		r.Sink.SetStoreStatus(stale)
 		synctest.Wait()
-		require.Equal(t, 2, r.sink.Inits())
-		r.requireFlag("a", flag("a", 1))
-		require.Len(t, r.requests(), 1)
-		r.sink.SetStoreStatus(well)
-		r.awaitRequests(2)
+		require.Equal(t, 2, r.Sink.Inits())
+		r.RequireFlag("a", flag("a", 1))
+		require.Len(t, r.Requests(), 1)
+		r.Sink.SetStoreStatus(well)
+		r.AwaitRequests(2)
 		r.requireGap(30*time.Second, 30*time.Second)
-		r.requireFlag("a", flag("a", 2))
-		require.Equal(t, 3, r.sink.Inits())
-		r.requireState(core.DataSourceValid)
+		r.RequireFlag("a", flag("a", 2))
+		require.Equal(t, 3, r.Sink.Inits())
+		r.RequireState(core.DataSourceValid)
 	})
 }
 
 func TestSource_StoreTurnsStale_BeforeThereIsData(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.service.Next(mockservice.PollPath, mockservice.Status(503))
+		r.Service.Next(mockservice.PollPath, mockservice.Status(503))
 		r.start()
-		r.sink.SetStoreStatus(stale)
+		r.Sink.SetStoreStatus(stale)
 		pass(400 * time.Millisecond)
-		require.Len(t, r.requests(), 1)
-		r.awaitRequests(2)
+		require.Len(t, r.Requests(), 1)
+		r.AwaitRequests(2)
 		pass(29 * time.Second)
-		require.Equal(t, 1, r.sink.Inits())
+		require.Equal(t, 1, r.Sink.Inits())
 	})
 }
 
@@ -99,22 +99,22 @@ func TestSource_StoreTurnsStaleAgainAndAgain_GetsTheDataAtGrowingDelays(t *testi
 	for name, refusal := range map[string]error{"refuses": errStore, "accepts": nil} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				r.sink.Refuse(refusal)
-				sink := &asking{Sink: r.sink}
-				source, err := polling.Source(polling.Options{})(r.service.Settings(), sink)
+				r.Sink.Refuse(refusal)
+				sink := &asking{Sink: r.Sink}
+				source, err := polling.Source(polling.Options{})(r.Service.Settings(), sink)
 				require.NoError(t, err)
-				r.source = source
-				source.Start(r.t.Context())
+				r.Source = source
+				source.Start(r.T.Context())
 				pass(10*time.Minute + time.Second)
-				require.Len(t, r.requests(), 21)
+				require.Len(t, r.Requests(), 21)
 				sink.requireGaps(t, 0, 1, 2, 4, 8, 16, 30, 30, 30, 30)
 
-				r.sink.Refuse(nil)
+				r.Sink.Refuse(nil)
 				sink.begin(true)
 				pass(2 * time.Minute)
-				r.requireState(core.DataSourceValid)
+				r.RequireState(core.DataSourceValid)
 				sink.begin(false)
-				r.sink.SetStoreStatus(stale)
+				r.Sink.SetStoreStatus(stale)
 				pass(time.Minute)
 				sink.requireGaps(t, 1, 2, 4, 8)
 			})
@@ -125,44 +125,44 @@ func TestSource_StoreTurnsStaleAgainAndAgain_GetsTheDataAtGrowingDelays(t *testi
 func TestSource_StoreTurnsStale_DuringAnOutageOfTheService(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.start()
-		r.service.Next(mockservice.PollPath, mockservice.Status(401))
-		r.awaitRequests(2)
-		r.sink.SetStoreStatus(stale)
+		r.Service.Next(mockservice.PollPath, mockservice.Status(401))
+		r.AwaitRequests(2)
+		r.Sink.SetStoreStatus(stale)
 		synctest.Wait()
-		require.Equal(t, 2, r.sink.Inits()) // what there is
-		require.Len(t, r.requests(), 2)     // and the service is left alone
-		r.requireInterrupted(core.DataSourceErrorResponse)
-		r.awaitRequests(3)
-		r.requireState(core.DataSourceValid)
+		require.Equal(t, 2, r.Sink.Inits()) // what there is
+		require.Len(t, r.Requests(), 2)     // and the service is left alone
+		r.RequireInterrupted(core.DataSourceErrorResponse)
+		r.AwaitRequests(3)
+		r.RequireState(core.DataSourceValid)
 	})
 }
 
 func TestSource_StoreRefuses_MonitoredRecoversByItself(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.sink.Refuse(errStore)
-		r.sink.SetStoreStatus(gone)
+		r.Sink.Refuse(errStore)
+		r.Sink.SetStoreStatus(gone)
 		r.start()
-		require.Equal(t, core.DataSourceErrorStore, r.sink.Last().Err.Kind)
-		r.awaitRequests(3)
-		require.Equal(t, core.DataSourceErrorStore, r.sink.Last().Err.Kind)
-		require.False(t, r.source.Initialized())
-		r.sink.Refuse(nil)
-		r.sink.SetStoreStatus(well)
+		require.Equal(t, core.DataSourceErrorStore, r.Sink.Last().Err.Kind)
+		r.AwaitRequests(3)
+		require.Equal(t, core.DataSourceErrorStore, r.Sink.Last().Err.Kind)
+		require.False(t, r.Source.Initialized())
+		r.Sink.Refuse(nil)
+		r.Sink.SetStoreStatus(well)
 		synctest.Wait()
-		r.requireState(core.DataSourceValid)
-		require.True(t, r.source.Initialized())
-		require.Zero(t, r.sink.Inits())
+		r.RequireState(core.DataSourceValid)
+		require.True(t, r.Source.Initialized())
+		require.Zero(t, r.Sink.Inits())
 	})
 }
 
 func TestSource_StoreRefuses_UnmonitoredGetsTheDataAtTheNextPoll(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.sink.DoNotMonitor()
-		r.sink.Refuse(errStore)
+		r.Sink.DoNotMonitor()
+		r.Sink.Refuse(errStore)
 		r.start()
-		r.sink.Refuse(nil)
-		r.awaitRequests(2)
-		r.requireState(core.DataSourceValid)
-		r.requireFlag("a", flag("a", 1))
+		r.Sink.Refuse(nil)
+		r.AwaitRequests(2)
+		r.RequireState(core.DataSourceValid)
+		r.RequireFlag("a", flag("a", 1))
 	})
 }

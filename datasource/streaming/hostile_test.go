@@ -23,11 +23,11 @@ func TestSource_Event_TooLarge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
 				r.options.MaxEventSize = 100_000
-				r.service.Next(mockservice.StreamPath, endless(beginning))
+				r.Service.Next(mockservice.StreamPath, endless(beginning))
 				r.start()
-				r.requireInterrupted(core.DataSourceErrorInvalidData)
-				r.awaitRequests(2)
-				r.requireState(core.DataSourceValid)
+				r.RequireInterrupted(core.DataSourceErrorInvalidData)
+				r.AwaitRequests(2)
+				r.RequireState(core.DataSourceValid)
 			})
 		})
 	}
@@ -56,20 +56,20 @@ func TestSource_Redirect_StaysWithinTheOrigin(t *testing.T) {
 		t.Run(target, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
 				r.adapt = func(settings *core.ClientSettings) { settings.Headers = http.Header{"X-Gateway-Token": {"token"}} }
-				r.service.Next(mockservice.StreamPath, func(w http.ResponseWriter, r *http.Request) {
+				r.Service.Next(mockservice.StreamPath, func(w http.ResponseWriter, r *http.Request) {
 					http.Redirect(w, r, target, http.StatusTemporaryRedirect)
 				})
 				r.start()
-				redirected := r.service.Requests("/elsewhere")
+				redirected := r.Service.Requests("/elsewhere")
 				if !followed {
 					require.Empty(t, redirected)
-					r.requireInterrupted(core.DataSourceErrorNetwork, "another scheme, host or port")
+					r.RequireInterrupted(core.DataSourceErrorNetwork, "another scheme, host or port")
 					return
 				}
 				require.Len(t, redirected, 1)
 				require.Equal(t, mockservice.SDKKey, redirected[0].Header.Get("Authorization"))
 				require.Equal(t, "token", redirected[0].Header.Get("X-Gateway-Token"))
-				require.Equal(t, 404, r.requireInterrupted(core.DataSourceErrorResponse).HTTPStatus)
+				require.Equal(t, 404, r.RequireInterrupted(core.DataSourceErrorResponse).HTTPStatus)
 			})
 		})
 	}
@@ -80,19 +80,19 @@ func TestSource_Log_OncePerTransitionAndWithoutSecrets(t *testing.T) {
 		var log strings.Builder
 		r.adapt = func(settings *core.ClientSettings) { settings.Logger = slog.New(slog.NewTextHandler(&log, nil)) }
 		for range 5 {
-			r.service.Next(mockservice.StreamPath, respond(503))
+			r.Service.Next(mockservice.StreamPath, respond(503))
 		}
-		r.service.Next(mockservice.StreamPath, respond(401), respond(401))
+		r.Service.Next(mockservice.StreamPath, respond(401), respond(401))
 		r.start()
-		r.awaitRequests(8)
-		r.stop()
+		r.AwaitRequests(8)
+		r.Stop()
 		require.Equal(t, 1, strings.Count(log.String(), "answered 503"), log.String())
 		require.Equal(t, 1, strings.Count(log.String(), "level=ERROR"), log.String())
 		require.Contains(t, log.String(), "check the SDK key")
 		require.Equal(t, 1, strings.Count(log.String(), "works again"))
 		require.NotContains(t, log.String(), mockservice.SDKKey)
 		require.NotContains(t, log.String(), "http://")
-		r.source = nil
+		r.Source = nil
 	})
 }
 

@@ -1,11 +1,12 @@
 package streaming
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/flagservice"
 )
 
 // Defaults of [Options].
@@ -35,37 +36,19 @@ type Options struct {
 }
 
 func (o Options) validate() error {
-	var errs []error
-	for _, option := range []struct {
-		name     string
-		negative bool
-		value    any
-	}{
-		{"InitialRetryDelay", o.InitialRetryDelay < 0, o.InitialRetryDelay},
-		{"ResponseTimeout", o.ResponseTimeout < 0, o.ResponseTimeout},
-		{"ReadTimeout", o.ReadTimeout < 0, o.ReadTimeout},
-		{"MaxEventSize", o.MaxEventSize < 0, o.MaxEventSize},
-	} {
-		if option.negative {
-			errs = append(errs, fmt.Errorf("streaming: %w: %s %v is negative", core.ErrInvalid, option.name, option.value))
-		}
-	}
-	return errors.Join(errs...)
+	return errors.Join(
+		flagservice.NotNegative("streaming", "InitialRetryDelay", o.InitialRetryDelay),
+		flagservice.NotNegative("streaming", "ResponseTimeout", o.ResponseTimeout),
+		flagservice.NotNegative("streaming", "ReadTimeout", o.ReadTimeout),
+		flagservice.NotNegative("streaming", "MaxEventSize", o.MaxEventSize),
+	)
 }
 
 func (o Options) withDefaults(settings core.ClientSettings) Options {
-	if o.BaseURI == "" {
-		o.BaseURI = settings.Endpoints.Streaming
-	}
-	setDefault(&o.InitialRetryDelay, DefaultInitialRetryDelay)
-	setDefault(&o.ResponseTimeout, DefaultResponseTimeout)
-	setDefault(&o.ReadTimeout, DefaultReadTimeout)
-	setDefault(&o.MaxEventSize, DefaultMaxEventSize)
+	o.BaseURI = cmp.Or(o.BaseURI, settings.Endpoints.Streaming)
+	o.InitialRetryDelay = cmp.Or(o.InitialRetryDelay, DefaultInitialRetryDelay)
+	o.ResponseTimeout = cmp.Or(o.ResponseTimeout, DefaultResponseTimeout)
+	o.ReadTimeout = cmp.Or(o.ReadTimeout, DefaultReadTimeout)
+	o.MaxEventSize = cmp.Or(o.MaxEventSize, DefaultMaxEventSize)
 	return o
-}
-
-func setDefault[T ~int64](option *T, byDefault T) {
-	if *option == 0 {
-		*option = byDefault
-	}
 }

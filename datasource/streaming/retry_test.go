@@ -20,26 +20,26 @@ const sse = "text/event-stream"
 
 // requireGap requires that the last two requests were apart by a delay of which up to half was taken away.
 func (r *rig) requireGap(delay time.Duration) {
-	r.t.Helper()
-	require.GreaterOrEqual(r.t, r.gap(), delay/2)
-	require.LessOrEqual(r.t, r.gap(), delay)
+	r.T.Helper()
+	require.GreaterOrEqual(r.T, r.Gap(), delay/2)
+	require.LessOrEqual(r.T, r.Gap(), delay)
 }
 
 func TestSource_Retry_AfterExpectedStatus(t *testing.T) {
 	for _, status := range []int{400, 408, 429, 500, 502, 503, 204, 304} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				r.service.Next(mockservice.StreamPath, respond(status), respond(status))
+				r.Service.Next(mockservice.StreamPath, respond(status), respond(status))
 				r.start()
-				info := r.requireInterrupted(core.DataSourceErrorResponse, strconv.Itoa(status))
+				info := r.RequireInterrupted(core.DataSourceErrorResponse, strconv.Itoa(status))
 				require.Equal(t, status, info.HTTPStatus)
-				require.False(t, r.source.Initialized())
-				r.awaitRequests(2)
+				require.False(t, r.Source.Initialized())
+				r.AwaitRequests(2)
 				r.requireGap(time.Second)
-				r.awaitRequests(3)
+				r.AwaitRequests(3)
 				r.requireGap(2 * time.Second)
-				r.requireState(core.DataSourceValid)
-				r.requireFlag("a", flag("a", 1))
+				r.RequireState(core.DataSourceValid)
+				r.RequireFlag("a", flag("a", 1))
 			})
 		})
 	}
@@ -58,16 +58,16 @@ func TestSource_Retry_AfterUnexpectedStatusTakesMinutes(t *testing.T) {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
 			inBubble(t, func(r *rig) {
 				for range 3 {
-					r.service.Next(mockservice.StreamPath, respond(status))
+					r.Service.Next(mockservice.StreamPath, respond(status))
 				}
 				r.start()
-				info := r.requireInterrupted(core.DataSourceErrorResponse, "check")
+				info := r.RequireInterrupted(core.DataSourceErrorResponse, "check")
 				require.Equal(t, status, info.HTTPStatus)
 				for attempt := range 3 {
-					r.awaitRequests(2 + attempt)
+					r.AwaitRequests(2 + attempt)
 					r.requireGap(5 * time.Minute)
 				}
-				r.requireState(core.DataSourceValid)
+				r.RequireState(core.DataSourceValid)
 			})
 		})
 	}
@@ -76,15 +76,15 @@ func TestSource_Retry_AfterUnexpectedStatusTakesMinutes(t *testing.T) {
 func TestSource_Retry_AfterUnexpectedStatusOnReconnect(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.start()
-		r.service.Next(mockservice.StreamPath, respond(401))
-		r.service.SetData(flagData(2))
-		r.service.Disconnect()
-		r.awaitRequests(2)
-		r.requireInterrupted(core.DataSourceErrorResponse, "SDK key")
-		r.requireFlag("a", flag("a", 1))
-		r.awaitRequests(3)
+		r.Service.Next(mockservice.StreamPath, respond(401))
+		r.Service.SetData(flagData(2))
+		r.Service.Disconnect()
+		r.AwaitRequests(2)
+		r.RequireInterrupted(core.DataSourceErrorResponse, "SDK key")
+		r.RequireFlag("a", flag("a", 1))
+		r.AwaitRequests(3)
 		r.requireGap(5 * time.Minute)
-		r.requireFlag("a", flag("a", 2))
+		r.RequireFlag("a", flag("a", 2))
 	})
 }
 
@@ -95,15 +95,15 @@ func TestSource_Retry_UnexpectedIsForgottenAfterAMinuteOfWork(t *testing.T) {
 	} {
 		t.Run(worked.String(), func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				r.service.Next(mockservice.StreamPath, respond(403))
+				r.Service.Next(mockservice.StreamPath, respond(403))
 				r.start()
-				r.awaitRequests(2)
-				r.requireState(core.DataSourceValid)
+				r.AwaitRequests(2)
+				r.RequireState(core.DataSourceValid)
 				pass(worked)
-				r.service.Disconnect()
+				r.Service.Disconnect()
 				disconnected := time.Now()
-				r.awaitRequests(3)
-				delay := r.service.Requests(mockservice.StreamPath)[2].Time.Sub(disconnected)
+				r.AwaitRequests(3)
+				delay := r.Requests()[2].Time.Sub(disconnected)
 				require.GreaterOrEqual(t, delay, want/2)
 				require.LessOrEqual(t, delay, want)
 			})
@@ -114,27 +114,27 @@ func TestSource_Retry_UnexpectedIsForgottenAfterAMinuteOfWork(t *testing.T) {
 func TestSource_Retry_DelaysGrowToThirtySeconds(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		for range 9 {
-			r.service.Next(mockservice.StreamPath, respond(503))
+			r.Service.Next(mockservice.StreamPath, respond(503))
 		}
 		r.start()
 		for i, delay := range []time.Duration{1, 2, 4, 8, 16, 30, 30, 30, 30} {
-			r.awaitRequests(2 + i)
+			r.AwaitRequests(2 + i)
 			r.requireGap(delay * time.Second)
 		}
 		pass(time.Minute)
-		r.service.Disconnect()
-		r.awaitRequests(11)
-		require.Less(t, r.gap(), time.Minute+2*time.Second)
+		r.Service.Disconnect()
+		r.AwaitRequests(11)
+		require.Less(t, r.Gap(), time.Minute+2*time.Second)
 	})
 }
 
 func TestSource_Retry_InitialDelay(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.options.InitialRetryDelay = 50 * time.Second
-		r.service.Next(mockservice.StreamPath, respond(503), respond(503))
+		r.Service.Next(mockservice.StreamPath, respond(503), respond(503))
 		r.start()
 		for i := range 2 {
-			r.awaitRequests(2 + i)
+			r.AwaitRequests(2 + i)
 			r.requireGap(50 * time.Second)
 		}
 	})
@@ -159,13 +159,13 @@ func TestSource_Retry_AfterBrokenConnections(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				r.service.Next(mockservice.StreamPath, test.handler)
+				r.Service.Next(mockservice.StreamPath, test.handler)
 				r.start()
-				r.requireInterrupted(test.kind, test.text)
-				require.Empty(t, r.sink.Items())
-				r.awaitRequests(2)
+				r.RequireInterrupted(test.kind, test.text)
+				require.Empty(t, r.Sink.Items())
+				r.AwaitRequests(2)
 				r.requireGap(time.Second)
-				r.requireFlag("a", flag("a", 1))
+				r.RequireFlag("a", flag("a", 1))
 			})
 		})
 	}
@@ -174,14 +174,14 @@ func TestSource_Retry_AfterBrokenConnections(t *testing.T) {
 func TestSource_Retry_AfterNoResponse(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.options.ResponseTimeout = 7 * time.Second
-		r.service.Next(mockservice.StreamPath, mockservice.Hang)
+		r.Service.Next(mockservice.StreamPath, mockservice.Hang)
 		r.start()
 		pass(6 * time.Second)
-		require.Empty(t, r.sink.Reports())
+		require.Empty(t, r.Sink.Reports())
 		pass(time.Second)
-		r.requireInterrupted(core.DataSourceErrorNetwork, "7s")
-		r.awaitRequests(2)
-		r.requireState(core.DataSourceValid)
+		r.RequireInterrupted(core.DataSourceErrorNetwork, "7s")
+		r.AwaitRequests(2)
+		r.RequireState(core.DataSourceValid)
 	})
 }
 
@@ -190,15 +190,15 @@ func TestSource_Retry_AfterSilence(t *testing.T) {
 		r.start()
 		for range 4 {
 			pass(4 * time.Minute)
-			r.service.Write(":\n")
+			r.Service.Write(":\n")
 		}
 		pass(5*time.Minute - time.Second)
-		r.requireState(core.DataSourceValid)
-		require.Equal(t, 1, r.requests())
+		r.RequireState(core.DataSourceValid)
+		require.Equal(t, 1, r.connections())
 		pass(time.Second)
-		r.requireInterrupted(core.DataSourceErrorNetwork, "silent for 5m0s")
-		r.awaitRequests(2)
-		r.requireState(core.DataSourceValid)
+		r.RequireInterrupted(core.DataSourceErrorNetwork, "silent for 5m0s")
+		r.AwaitRequests(2)
+		r.RequireState(core.DataSourceValid)
 	})
 }
 
@@ -208,11 +208,11 @@ func TestSource_Silence_IsMeasuredInBytes(t *testing.T) {
 		event := "event: patch\ndata: " + `{"path":"/flags/a","data":` + flag("a", 2) + "}\n\n"
 		for i := range len(event) {
 			pass(4 * time.Minute)
-			r.service.Write(event[i : i+1])
+			r.Service.Write(event[i : i+1])
 		}
 		synctest.Wait()
-		r.requireFlag("a", flag("a", 2))
-		require.Equal(t, 1, r.requests())
+		r.RequireFlag("a", flag("a", 2))
+		require.Equal(t, 1, r.connections())
 	})
 }
 
@@ -220,10 +220,10 @@ func TestSource_Stop_WhileWaiting(t *testing.T) {
 	for name, handler := range map[string]http.HandlerFunc{"to retry": respond(401), "for the response": mockservice.Hang} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				r.service.Next(mockservice.StreamPath, handler)
+				r.Service.Next(mockservice.StreamPath, handler)
 				r.start()
 				stopped := time.Now()
-				r.stop()
+				r.Stop()
 				require.Zero(t, time.Since(stopped))
 			})
 		})
@@ -232,15 +232,15 @@ func TestSource_Stop_WhileWaiting(t *testing.T) {
 
 func TestSource_Start_ContextEndStops(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		source, err := streaming.Source(streaming.Options{})(r.service.Settings(), r.sink)
+		source, err := streaming.Source(streaming.Options{})(r.Service.Settings(), r.Sink)
 		require.NoError(t, err)
-		ctx, cancel := context.WithCancel(r.t.Context())
+		ctx, cancel := context.WithCancel(r.T.Context())
 		source.Start(ctx)
 		synctest.Wait()
 		require.True(t, source.Initialized())
 		cancel()
 		<-source.Done()
-		r.requireState(core.DataSourceOff)
+		r.RequireState(core.DataSourceOff)
 	})
 }
 
@@ -262,11 +262,11 @@ func TestSource_StreamInits_AreRecorded(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			w.WriteHeader(http.StatusBadGateway)
 		}
-		r.service.Next(mockservice.StreamPath, late, mockservice.Break(sse, ""))
+		r.Service.Next(mockservice.StreamPath, late, mockservice.Break(sse, ""))
 		r.start()
-		r.awaitRequests(3)
+		r.AwaitRequests(3)
 		pass(time.Second)
-		r.stop()
+		r.Stop()
 		close(recorded.outcomes)
 		var got []string
 		for outcome := range recorded.outcomes {

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
-	"github.com/cleatdev/cleat/internal/mockservice"
 )
 
 var (
@@ -22,17 +21,17 @@ var (
 func TestSource_StoreTurnsStale_EverythingIsSentAgain(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.start()
-		r.service.SetData(flagData(2))
-		r.sink.SetStoreStatus(stale)
+		r.Service.SetData(flagData(2))
+		r.Sink.SetStoreStatus(stale)
 		pass(time.Second)
-		require.Equal(t, 2, r.requests())
-		r.requireFlag("a", flag("a", 2))
-		for _, report := range r.sink.Reports() {
+		require.Equal(t, 2, r.connections())
+		r.RequireFlag("a", flag("a", 2))
+		for _, report := range r.Sink.Reports() {
 			require.Equal(t, core.DataSourceValid, report.State) // the service has done nothing wrong
 		}
-		r.sink.SetStoreStatus(well)
+		r.Sink.SetStoreStatus(well)
 		pass(time.Minute)
-		require.Equal(t, 2, r.requests())
+		require.Equal(t, 2, r.connections())
 	})
 }
 
@@ -47,13 +46,13 @@ func TestSource_StoreTurnsStaleAgainAndAgain_DelaysGrow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				r.sink.Refuse(test.refusal)
+				r.Sink.Refuse(test.refusal)
 				r.start()
 				for i, delay := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
 					pass(test.outage)
 					r.turnStale(2+i, delay*time.Second)
 				}
-				r.sink.Refuse(nil)
+				r.Sink.Refuse(nil)
 				r.turnStale(9, 30*time.Second)
 				pass(59 * time.Second)
 				r.turnStale(10, 30*time.Second)
@@ -66,115 +65,115 @@ func TestSource_StoreTurnsStaleAgainAndAgain_DelaysGrow(t *testing.T) {
 
 // turnStale has the store ask for everything, and requires that the source connects for the count-th time after the delay.
 func (r *rig) turnStale(count int, delay time.Duration) {
-	r.t.Helper()
+	r.T.Helper()
 	began := time.Now()
-	r.sink.SetStoreStatus(gone)
-	r.sink.SetStoreStatus(stale)
-	r.awaitRequests(count)
-	requests := r.service.Requests(mockservice.StreamPath)
+	r.Sink.SetStoreStatus(gone)
+	r.Sink.SetStoreStatus(stale)
+	r.AwaitRequests(count)
+	requests := r.Requests()
 	took := requests[count-1].Time.Sub(began)
-	require.GreaterOrEqual(r.t, took, delay/2)
-	require.LessOrEqual(r.t, took, delay)
+	require.GreaterOrEqual(r.T, took, delay/2)
+	require.LessOrEqual(r.T, took, delay)
 }
 
 func TestSource_StoreRefusesInit_MonitoredRecoversByItself(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.sink.Refuse(errStore)
-		r.sink.SetStoreStatus(gone)
+		r.Sink.Refuse(errStore)
+		r.Sink.SetStoreStatus(gone)
 		r.start()
 		r.requireRefused()
-		require.False(t, r.source.Initialized())
+		require.False(t, r.Source.Initialized())
 		pass(time.Minute)
-		require.Equal(t, 1, r.requests())
+		require.Equal(t, 1, r.connections())
 
-		r.sink.Refuse(nil)
-		r.sink.SetStoreStatus(well) // it has kept the data and written it
+		r.Sink.Refuse(nil)
+		r.Sink.SetStoreStatus(well) // it has kept the data and written it
 		synctest.Wait()
-		r.requireState(core.DataSourceValid)
-		require.True(t, r.source.Initialized())
-		require.Equal(t, 1, r.requests())
+		r.RequireState(core.DataSourceValid)
+		require.True(t, r.Source.Initialized())
+		require.Equal(t, 1, r.connections())
 	})
 }
 
 func TestSource_StoreRefusesInit_MonitoredAsksAgain(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.sink.Refuse(errStore)
-		r.sink.SetStoreStatus(gone)
+		r.Sink.Refuse(errStore)
+		r.Sink.SetStoreStatus(gone)
 		r.start()
-		r.sink.Refuse(nil)
-		r.sink.SetStoreStatus(stale)
+		r.Sink.Refuse(nil)
+		r.Sink.SetStoreStatus(stale)
 		pass(time.Second)
-		require.Equal(t, 2, r.requests())
-		r.requireState(core.DataSourceValid)
-		r.requireFlag("a", flag("a", 1))
+		require.Equal(t, 2, r.connections())
+		r.RequireState(core.DataSourceValid)
+		r.RequireFlag("a", flag("a", 1))
 	})
 }
 
 func TestSource_StoreRefusesUpsert_MonitoredGoesOn(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.start()
-		r.sink.Refuse(errStore)
+		r.Sink.Refuse(errStore)
 		r.send("patch", `{"path":"/flags/a","data":`+flag("a", 2)+`}`)
 		r.requireRefused()
 		pass(time.Minute)
-		require.Equal(t, 1, r.requests())
-		r.sink.Refuse(nil)
+		require.Equal(t, 1, r.connections())
+		r.Sink.Refuse(nil)
 		r.send("patch", `{"path":"/flags/a","data":`+flag("a", 3)+`}`)
-		r.requireFlag("a", flag("a", 3))
-		r.sink.SetStoreStatus(well)
+		r.RequireFlag("a", flag("a", 3))
+		r.Sink.SetStoreStatus(well)
 		synctest.Wait()
-		r.requireState(core.DataSourceValid)
+		r.RequireState(core.DataSourceValid)
 	})
 }
 
 func TestSource_StoreRefuses_UnmonitoredConnectsAgain(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.sink.DoNotMonitor()
-		r.sink.Refuse(errStore)
+		r.Sink.DoNotMonitor()
+		r.Sink.Refuse(errStore)
 		r.start()
 		r.requireRefused()
-		r.awaitRequests(3)
-		require.False(t, r.source.Initialized())
-		r.sink.Refuse(nil)
-		r.awaitRequests(4)
-		r.requireState(core.DataSourceValid)
+		r.AwaitRequests(3)
+		require.False(t, r.Source.Initialized())
+		r.Sink.Refuse(nil)
+		r.AwaitRequests(4)
+		r.RequireState(core.DataSourceValid)
 
-		r.sink.Refuse(errStore)
+		r.Sink.Refuse(errStore)
 		r.send("delete", `{"path":"/flags/a","version":2}`)
-		r.sink.Refuse(nil)
-		r.awaitRequests(5)
-		r.requireState(core.DataSourceValid)
+		r.Sink.Refuse(nil)
+		r.AwaitRequests(5)
+		r.RequireState(core.DataSourceValid)
 	})
 }
 
 func TestSource_StoreRefusesOneItem_GoesOn(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.start()
-		r.sink.Refuse(&core.ItemError{Kind: core.Flags, Key: "a", Err: core.ErrTooLarge})
+		r.Sink.Refuse(&core.ItemError{Kind: core.Flags, Key: "a", Err: core.ErrTooLarge})
 		r.send("patch", `{"path":"/flags/a","data":`+flag("a", 2)+`}`)
-		r.requireState(core.DataSourceValid)
-		require.Equal(t, 1, r.requests())
+		r.RequireState(core.DataSourceValid)
+		require.Equal(t, 1, r.connections())
 	})
 }
 
 func TestSource_StoreChangesWhileDisconnected_WaitsForTheService(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.service.Next("/all", respond(401))
+		r.Service.Next("/all", respond(401))
 		r.start()
-		r.sink.SetStoreStatus(gone)
-		r.sink.SetStoreStatus(stale)
+		r.Sink.SetStoreStatus(gone)
+		r.Sink.SetStoreStatus(stale)
 		pass(time.Minute)
-		require.Equal(t, 1, r.requests())
-		r.awaitRequests(2)
+		require.Equal(t, 1, r.connections())
+		r.AwaitRequests(2)
 		pass(time.Minute)
-		require.Equal(t, 2, r.requests()) // what was sent is what the store had asked for
-		require.Equal(t, 1, r.sink.Inits())
+		require.Equal(t, 2, r.connections()) // what was sent is what the store had asked for
+		require.Equal(t, 1, r.Sink.Inits())
 	})
 }
 
 // requireRefused requires that the last thing that was reported is the store's refusal.
 func (r *rig) requireRefused() {
-	r.t.Helper()
-	require.Equal(r.t, core.DataSourceInterrupted, r.sink.Last().State)
-	require.Equal(r.t, core.DataSourceErrorStore, r.sink.Last().Err.Kind)
+	r.T.Helper()
+	require.Equal(r.T, core.DataSourceInterrupted, r.Sink.Last().State)
+	require.Equal(r.T, core.DataSourceErrorStore, r.Sink.Last().Err.Kind)
 }

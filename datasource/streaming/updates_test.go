@@ -14,15 +14,15 @@ import (
 
 func TestSource_Start_DeliversEverything(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.service.SetEnvironmentID("env-1")
+		r.Service.SetEnvironmentID("env-1")
 		r.start()
 		require.Equal(t, map[string]string{
 			"features/a": flag("a", 1),
 			"segments/s": `{"key":"s","version":1}`,
-		}, r.sink.Items())
-		require.True(t, r.source.Initialized())
-		require.Equal(t, "env-1", r.sink.EnvironmentID())
-		require.Equal(t, []mockservice.Report{{State: core.DataSourceValid}}, r.sink.Reports())
+		}, r.Sink.Items())
+		require.True(t, r.Source.Initialized())
+		require.Equal(t, "env-1", r.Sink.EnvironmentID())
+		require.Equal(t, []mockservice.Report{{State: core.DataSourceValid}}, r.Sink.Reports())
 	})
 }
 
@@ -32,7 +32,7 @@ func TestSource_Request_HasHeadersAndPath(t *testing.T) {
 			r.options = streaming.Options{BaseURI: base, PayloadFilter: "my.Filter-1"}
 			r.adapt = func(settings *core.ClientSettings) { settings.Headers.Set("X-Launchdarkly-Tags", "application-id/x") }
 			r.start()
-			requests := r.service.Requests("/under/all")
+			requests := r.Service.Requests("/under/all")
 			require.Len(t, requests, 1)
 			require.Equal(t, http.MethodGet, requests[0].Method)
 			require.Equal(t, "filter=my.Filter-1", requests[0].URL.RawQuery)
@@ -48,7 +48,7 @@ func TestSource_Request_LeavesOutInvalidFilter(t *testing.T) {
 		inBubble(t, func(r *rig) {
 			r.options.PayloadFilter = filter
 			r.start()
-			require.Empty(t, r.service.Requests(mockservice.StreamPath)[0].URL.RawQuery)
+			require.Empty(t, r.Requests()[0].URL.RawQuery)
 		})
 	}
 }
@@ -59,10 +59,10 @@ func TestSource_Patch_Upserts(t *testing.T) {
 		r.send("patch", `{"path":"/flags/a","data":`+flag("a", 2)+`}`)
 		r.send("patch", `{"data":`+flag("b/c", 1)+`,"path":"/flags/b/c"}`)
 		r.send("patch", `{"path":"/segments/s","data":{"key":"s","version":7}}`)
-		r.requireFlag("a", flag("a", 2))
-		r.requireFlag("b/c", flag("b/c", 1))
-		require.JSONEq(t, `{"key":"s","version":7}`, r.sink.Items()["segments/s"])
-		require.Equal(t, 1, r.requests())
+		r.RequireFlag("a", flag("a", 2))
+		r.RequireFlag("b/c", flag("b/c", 1))
+		require.JSONEq(t, `{"key":"s","version":7}`, r.Sink.Items()["segments/s"])
+		require.Equal(t, 1, r.connections())
 	})
 }
 
@@ -71,20 +71,20 @@ func TestSource_Delete_Deletes(t *testing.T) {
 		r.start()
 		r.send("delete", `{"path":"/flags/a","version":2}`)
 		r.send("delete", `{"path":"/segments/never-seen","version":3}`)
-		r.requireFlag("a", `{"key":"a","version":2,"deleted":true}`)
-		require.JSONEq(t, `{"key":"never-seen","version":3,"deleted":true}`, r.sink.Items()["segments/never-seen"])
+		r.RequireFlag("a", `{"key":"a","version":2,"deleted":true}`)
+		require.JSONEq(t, `{"key":"never-seen","version":3,"deleted":true}`, r.Sink.Items()["segments/never-seen"])
 	})
 }
 
 func TestSource_Put_ReplacesEverything(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.start()
-		r.service.SendData(`{"flags":{"b":` + flag("b", 1) + `}}`)
+		r.Service.SendData(`{"flags":{"b":` + flag("b", 1) + `}}`)
 		pass(0)
-		require.Equal(t, map[string]string{"features/b": flag("b", 1)}, r.sink.Items())
+		require.Equal(t, map[string]string{"features/b": flag("b", 1)}, r.Sink.Items())
 		r.send("put", `{"data":{}}`)
-		require.Empty(t, r.sink.Items())
-		require.Equal(t, 3, r.sink.Inits())
+		require.Empty(t, r.Sink.Items())
+		require.Equal(t, 3, r.Sink.Inits())
 	})
 }
 
@@ -103,9 +103,9 @@ func TestSource_Event_Ignored(t *testing.T) {
 				r.start()
 				r.send(event[0], event[1])
 				r.send("patch", `{"path":"/flags/a","data":`+flag("a", 2)+`}`)
-				r.requireFlag("a", flag("a", 2))
-				require.Equal(t, 1, r.requests())
-				r.requireState(core.DataSourceValid)
+				r.RequireFlag("a", flag("a", 2))
+				require.Equal(t, 1, r.connections())
+				r.RequireState(core.DataSourceValid)
 			})
 		})
 	}
@@ -139,16 +139,16 @@ func TestSource_Event_MalformedDropsTheConnection(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
 				r.start()
-				r.service.SetData(flagData(2))
+				r.Service.SetData(flagData(2))
 				r.send(event[0], event[1])
-				r.requireInterrupted(core.DataSourceErrorInvalidData, `"`+event[0]+`"`)
-				r.requireFlag("a", flag("a", 1)) // the last good data stays
-				require.Zero(t, r.service.Streams())
+				r.RequireInterrupted(core.DataSourceErrorInvalidData, `"`+event[0]+`"`)
+				r.RequireFlag("a", flag("a", 1)) // the last good data stays
+				require.Zero(t, r.Service.Streams())
 
 				pass(streaming.DefaultInitialRetryDelay)
-				require.Equal(t, 2, r.requests())
-				r.requireFlag("a", flag("a", 2))
-				r.requireState(core.DataSourceValid)
+				require.Equal(t, 2, r.connections())
+				r.RequireFlag("a", flag("a", 2))
+				r.RequireState(core.DataSourceValid)
 			})
 		})
 	}
@@ -157,26 +157,26 @@ func TestSource_Event_MalformedDropsTheConnection(t *testing.T) {
 func TestSource_Stop_EndsTheConnection(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.start()
-		require.Equal(t, 1, r.service.Streams())
-		r.stop()
+		require.Equal(t, 1, r.Service.Streams())
+		r.Stop()
 		pass(0)
-		require.Zero(t, r.service.Streams())
-		r.source.Start(r.t.Context())
+		require.Zero(t, r.Service.Streams())
+		r.Source.Start(r.T.Context())
 		pass(time.Hour)
-		require.Equal(t, 1, r.requests())
-		r.source.Stop()
+		require.Equal(t, 1, r.connections())
+		r.Source.Stop()
 	})
 }
 
 func TestSource_Stop_WithoutStart(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		source, err := streaming.Source(streaming.Options{})(r.service.Settings(), r.sink)
+		source, err := streaming.Source(streaming.Options{})(r.Service.Settings(), r.Sink)
 		require.NoError(t, err)
 		source.Stop()
 		<-source.Done()
-		source.Start(r.t.Context())
+		source.Start(r.T.Context())
 		pass(time.Hour)
-		require.Zero(t, r.requests())
+		require.Zero(t, r.connections())
 	})
 }
 

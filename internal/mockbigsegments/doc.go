@@ -15,11 +15,11 @@
 //
 // # Connections
 //
-// [Service.Client] returns an HTTP client whose connections exist in memory only, so that the whole of net/http takes
-// part but no network, and tests can run in a bubble of testing/synctest. A [Service] is also an http.Handler, for tests
-// that want a listener. Requests without the SDK key are answered with 401.
+// [mockhttp.Server.Client] returns an HTTP client whose connections exist in memory only, so that the whole of net/http
+// takes part but no network, and tests can run in a bubble of testing/synctest. A [Service] is also an http.Handler, for
+// tests that want a listener. Requests without the SDK key are answered with 401.
 //
 // # Misbehaviour
 //
-// [Service.Next] has the next requests of a path answered by handlers of the test's, one each.
+// [mockhttp.Server.Next] has the next requests of a path answered by handlers of the test's, one each.
 package mockbigsegments

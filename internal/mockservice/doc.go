@@ -9,12 +9,12 @@
 //
 // # Connections
 //
-// [Service.Client] returns an HTTP client whose connections exist in memory only, so that the whole of net/http takes
-// part, its transport and server included, but no network. Inside a bubble of testing/synctest, time-outs and delays of
-// minutes then take no time. A [Service] is also an http.Handler, for tests that want a listener.
+// [mockhttp.Server.Client] returns an HTTP client whose connections exist in memory only, so that the whole of net/http
+// takes part, its transport and server included, but no network. Inside a bubble of testing/synctest, time-outs and delays
+// of minutes then take no time. A [Service] is also an http.Handler, for tests that want a listener.
 //
 // # Misbehaviour
 //
-// [Service.Next] has the next requests of a path answered by handlers of the test's, one each; [Status], [Hang],
+// [mockhttp.Server.Next] has the next requests of a path answered by handlers of the test's, one each; [Status], [Hang],
 // [Text] and [Break] make some. What the service does by itself comes after them.
 package mockservice

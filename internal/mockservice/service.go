@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
-	"log"
 	"log/slog"
 	"net/http"
 	"sync"
 	"testing"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/mockhttp"
 )
 
 // Paths of the service.
@@ -29,53 +29,24 @@ const URL = "http://flags.test"
 
 // Service is a flag service. Make one with [New]. It is safe for concurrent use.
 type Service struct {
-	listener *listener
-	server   *http.Server
-	client   *http.Client
-	ended    chan struct{} // closed when the service is closed
+	*mockhttp.Server
 
 	mu            sync.Mutex // guards what follows
 	data          string
 	environmentID string
 	compress      bool
-	streams       map[*stream]struct{}
-	next          map[string][]http.HandlerFunc
-	requests      map[string][]Request
 }
+
+// Request is one that the service has got.
+type Request = mockhttp.Request
 
 // New starts a service without flags, which is closed when the test ends.
 func New(t testing.TB) *Service {
 	t.Helper()
-	s := &Service{
-		listener: newListener(),
-		ended:    make(chan struct{}),
-		data:     `{"flags":{},"segments":{}}`,
-		streams:  map[*stream]struct{}{},
-		next:     map[string][]http.HandlerFunc{},
-		requests: map[string][]Request{},
-	}
-	s.server = &http.Server{Handler: s, ErrorLog: log.New(io.Discard, "", 0)} //nolint:gosec // in memory, without strangers
-	s.client = &http.Client{Transport: &http.Transport{DialContext: s.listener.dial}}
-	go func() { _ = s.server.Serve(s.listener) }()
-	t.Cleanup(s.Close)
+	s := &Service{data: `{"flags":{},"segments":{}}`}
+	s.Server = mockhttp.New(t, http.HandlerFunc(s.serve))
 	return s
 }
-
-// Close ends all connections and the service. It is idempotent.
-func (s *Service) Close() {
-	s.mu.Lock()
-	select {
-	case <-s.ended:
-	default:
-		close(s.ended)
-	}
-	s.mu.Unlock()
-	_ = s.server.Close()
-	s.client.CloseIdleConnections()
-}
-
-// Client returns a client that reaches the service, by whatever host a URL names.
-func (s *Service) Client() *http.Client { return s.client }
 
 // Settings returns what a client would give to its components to have them use the service.
 func (s *Service) Settings() core.ClientSettings {
@@ -83,7 +54,7 @@ func (s *Service) Settings() core.ClientSettings {
 		SDKKey:     SDKKey,
 		Logger:     slog.New(slog.DiscardHandler),
 		Endpoints:  core.ServiceEndpoints{Streaming: URL, Polling: URL, Events: URL},
-		HTTPClient: s.client,
+		HTTPClient: s.Client(),
 	}.WithDefaults()
 }
 
@@ -109,19 +80,7 @@ func (s *Service) Compress() {
 	s.compress = true
 }
 
-// Next has the next requests of the path answered by the handlers, one each.
-func (s *Service) Next(path string, handlers ...http.HandlerFunc) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.next[path] = append(s.next[path], handlers...)
-}
-
-// ServeHTTP implements http.Handler.
-func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if handler := s.record(r); handler != nil {
-		handler(w, r)
-		return
-	}
+func (s *Service) serve(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case StreamPath:
 		s.serveStream(w, r)

@@ -1,4 +1,4 @@
-package mockservice
+package mockhttp
 
 import (
 	"context"
@@ -51,4 +51,4 @@ func (l *listener) Addr() net.Addr { return address{} }
 type address struct{}
 
 func (address) Network() string { return "memory" }
-func (address) String() string  { return "flags.test" }
+func (address) String() string  { return "mock.test" }

@@ -1,4 +1,4 @@
-package mockservice
+package mockhttp
 
 import (
 	"compress/gzip"
@@ -9,26 +9,35 @@ import (
 	"time"
 )
 
-// Request is one that the service has got.
+// Request is one that the server has got.
 type Request struct {
 	Time   time.Time
 	Method string
+	Host   string
 	URL    *url.URL
 	Header http.Header
 	// Body is decompressed.
 	Body []byte
 }
 
+// Next has the next requests of the path answered by the handlers, one each. nil stands for what the server does by
+// itself.
+func (s *Server) Next(path string, handlers ...http.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next[path] = append(s.next[path], handlers...)
+}
+
 // Requests returns all requests of the path, the oldest first.
-func (s *Service) Requests(path string) []Request {
+func (s *Server) Requests(path string) []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.requests[path])
 }
 
 // record notes a request and returns the handler that the test has for it; nil if there is none.
-func (s *Service) record(r *http.Request) http.HandlerFunc {
-	request := Request{Time: time.Now(), Method: r.Method, URL: r.URL, Header: r.Header.Clone(), Body: body(r)}
+func (s *Server) record(r *http.Request) http.HandlerFunc {
+	request := Request{time.Now(), r.Method, r.Host, r.URL, r.Header.Clone(), body(r)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	path := r.URL.Path

@@ -1,4 +1,4 @@
-package endtoend
+package testrun
 
 import (
 	"context"
@@ -8,16 +8,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
-// recorder is a tester that keeps failures to itself. It embeds the test that it runs in for everything that does not
+// recorder is a T that keeps failures to itself. It embeds the test that it runs in for everything that does not
 // concern the outcome.
 type recorder struct {
 	testing.TB
 	name   string
-	root   *outcomes
+	root   *Outcomes
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -26,29 +24,24 @@ type recorder struct {
 	cleanups []func()
 }
 
-// outcomes is what a recorded run ended with, by the names of subtests that have none of their own.
-type outcomes struct {
-	only func(name string) bool // the subtests that are run
-
-	mu     sync.Mutex
-	ran    []string
-	failed map[string]string // with what was reported first
-}
-
-// record runs those subtests of a suite that only names, and returns how they ended.
-func record(t testing.TB, only func(name string) bool, run func(t tester)) *outcomes {
-	o := &outcomes{only: only, failed: make(map[string]string)}
+// Record runs those subtests of a suite that only names, by complete names; all if it is nil. It returns how they ended.
+// They are cleaned up after, have ended when it returns, and do not make t fail.
+func Record(t testing.TB, only func(name string) bool, run func(t T)) *Outcomes {
+	if only == nil {
+		only = func(string) bool { return true }
+	}
+	o := &Outcomes{only: only, Failed: make(map[string]string)}
 	newRecorder(t, "", o).runHere(run)
 	return o
 }
 
-func newRecorder(t testing.TB, name string, o *outcomes) *recorder {
+func newRecorder(t testing.TB, name string, o *Outcomes) *recorder {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &recorder{TB: t, name: name, root: o, ctx: ctx, cancel: cancel}
 }
 
 // runHere runs f to its end, on another goroutine because FailNow ends that.
-func (r *recorder) runHere(f func(t tester)) {
+func (r *recorder) runHere(f func(t T)) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -72,14 +65,12 @@ func (r *recorder) cleanUp() {
 	}
 }
 
-func (r *recorder) Run(name string, f func(t tester)) bool {
+func (r *recorder) Run(name string, f func(t T)) bool {
 	sub := newRecorder(r.TB, strings.TrimPrefix(r.name+"/"+name, "/"), r.root)
 	if !r.root.only(sub.name) {
 		return true
 	}
-	r.root.mu.Lock()
-	r.root.ran = append(r.root.ran, sub.name)
-	r.root.mu.Unlock()
+	r.root.started(sub.name)
 	sub.runHere(f)
 	return !sub.Failed()
 }
@@ -88,11 +79,7 @@ func (r *recorder) report(message string) {
 	r.mu.Lock()
 	r.failed = true
 	r.mu.Unlock()
-	r.root.mu.Lock()
-	defer r.root.mu.Unlock()
-	if r.root.failed[r.name] == "" {
-		r.root.failed[r.name] = message
-	}
+	r.root.report(r.name, message)
 }
 
 func (r *recorder) Name() string             { return r.TB.Name() + "/" + r.name }
@@ -126,29 +113,4 @@ func (r *recorder) Failed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.failed
-}
-
-// requireFailures asserts that the subtests in must failed, and no others but those in may. A name that ends in "*" stands
-// for all that begin so.
-func (o *outcomes) requireFailures(t *testing.T, must, may []string) {
-	t.Helper()
-	for _, name := range must {
-		require.Contains(t, o.ran, name, "there is no such subtest")
-		require.Contains(t, o.failed, name, "the subtest that is meant for this passed")
-	}
-	for name, message := range o.failed {
-		if !matches(must, name) && !matches(may, name) {
-			t.Errorf("%s failed too: %.900s", name, message)
-		}
-	}
-}
-
-func matches(patterns []string, name string) bool {
-	for _, pattern := range patterns {
-		group, isGroup := strings.CutSuffix(pattern, "*")
-		if pattern == name || isGroup && strings.HasPrefix(name, group) {
-			return true
-		}
-	}
-	return false
 }
