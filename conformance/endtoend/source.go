@@ -93,8 +93,8 @@ func (s *source) sendAll() error {
 	if err := s.sink.Init(s.ctx, s.service.live().collections()); err != nil {
 		return err
 	}
-	s.initialized.Store(true)
 	s.sink.UpdateStatus(core.DataSourceValid, core.DataSourceErrorInfo{})
+	s.initialized.Store(true)
 	return nil
 }
 

@@ -51,7 +51,7 @@ func sqliteHarness(t *testing.T) Harness {
 				return data, err == nil
 			},
 			Wipe: func(t testing.TB) {
-				exec(t, "DELETE FROM items; DELETE FROM metadata; DELETE FROM big_segments")
+				exec(t, "BEGIN IMMEDIATE; DELETE FROM items; DELETE FROM metadata; DELETE FROM big_segments; COMMIT")
 			},
 			Capabilities: conformance.Capabilities{AtomicInit: true, Watcher: true},
 		},
