@@ -82,7 +82,7 @@ func TestSource_Put_ReplacesEverything(t *testing.T) {
 		r.Service.SendData(`{"flags":{"b":` + flag("b", 1) + `}}`)
 		pass(0)
 		require.Equal(t, map[string]string{"features/b": flag("b", 1)}, r.Sink.Items())
-		r.send("put", `{"data":{}}`)
+		r.send("put", `{"data":{"flags":{}}}`)
 		require.Empty(t, r.Sink.Items())
 		require.Equal(t, 3, r.Sink.Inits())
 	})

@@ -12,8 +12,8 @@ import (
 // ErrInvalidData is wrapped by errors that say that the flag service sent something that cannot be understood.
 var ErrInvalidData = errors.New("the flag service sent data that cannot be understood")
 
-// ReadAll reads {"flags":{…},"segments":{…}}, the form of an answer to a poll. A collection that is missing or null is
-// empty.
+// ReadAll reads {"flags":{…},"segments":{…}}, the form of an answer to a poll. Flags have to be there, if only as {}: what
+// a proxy says in their place is often JSON too, and must not be taken for an environment without flags.
 func ReadAll(r io.Reader) ([]core.Collection, error) {
 	p := newParser(r)
 	data, err := p.all()
@@ -117,6 +117,9 @@ func (p *parser) all() ([]core.Collection, error) {
 	if err != nil {
 		return nil, err
 	}
+	if collections[core.Flags] == nil {
+		return nil, errors.New(`"flags" is missing`)
+	}
 	data := make([]core.Collection, 0, len(core.BuiltInKinds()))
 	for _, kind := range core.BuiltInKinds() {
 		data = append(data, core.Collection{Kind: kind, Items: collections[kind]})
@@ -129,12 +132,18 @@ func kinds() map[string]core.DataKind {
 	return map[string]core.DataKind{"flags": core.Flags, "segments": core.Segments}
 }
 
-// collection reads an object of items by key. Of a key that is there twice, the last item counts. What stands under an
-// empty key is skipped: it cannot be asked for, and no store takes it.
+// collection reads an object of items by key; it returns nil for null. Of a key that is there twice, the last item counts.
+// What stands under an empty key is skipped: it cannot be asked for, and no store takes it.
 func (p *parser) collection(kind core.DataKind, name string) ([]core.KeyedItem, error) {
-	var items []core.KeyedItem
-	seen := map[string]int{}
-	err := p.objectOrNull(`"`+name+`"`, func(key string) error {
+	token, err := p.decoder.Token()
+	if err != nil || token == nil {
+		return nil, err
+	}
+	if token != json.Delim('{') {
+		return nil, fmt.Errorf("%q is not an object", name)
+	}
+	items, seen := []core.KeyedItem{}, map[string]int{}
+	err = p.members(func(key string) error {
 		if key == "" {
 			return p.skip()
 		}
@@ -163,24 +172,14 @@ func parseItem(kind core.DataKind, text []byte) (*core.Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	return item, item.Validate(kind)
+	err = item.Validate(kind)
+	return item, err
 }
 
 // object reads an object and calls member for each property, which has to read the value.
 func (p *parser) object(what string, member func(name string) error) error {
 	token, err := p.decoder.Token()
 	if err != nil {
-		return err
-	}
-	if token != json.Delim('{') {
-		return fmt.Errorf("%s is not an object", what)
-	}
-	return p.members(member)
-}
-
-func (p *parser) objectOrNull(what string, member func(name string) error) error {
-	token, err := p.decoder.Token()
-	if err != nil || token == nil {
 		return err
 	}
 	if token != json.Delim('{') {

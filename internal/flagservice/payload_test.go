@@ -48,13 +48,26 @@ func TestReadAll_ErrorOfTheReaderIsKept(t *testing.T) {
 	require.NotErrorIs(t, err, ErrInvalidData)
 }
 
+// JSON that is about something else is not an environment without flags, which would delete all of them.
+func TestReadAll_WithoutFlags_IsInvalid(t *testing.T) {
+	for _, text := range []string{
+		`{}`, `{"error":"upstream unavailable"}`, `{"flags":null,"segments":{}}`, `{"Flags":{}}`, `{"segments":{}}`,
+	} {
+		_, err := ReadAll(strings.NewReader(text))
+		require.ErrorIs(t, err, ErrInvalidData, text)
+		require.ErrorContains(t, err, `"flags" is missing`, text)
+		_, _, err = ReadPut(strings.NewReader(`{"path":"/","data":` + text + `}`))
+		require.ErrorIs(t, err, ErrInvalidData, text)
+	}
+}
+
 func TestReadPut_Path(t *testing.T) {
 	for text, want := range map[string]bool{
-		`{"data":{}}`:                true,
-		`{"path":"/","data":{}}`:     true,
-		`{"data":{},"path":"/"}`:     true,
-		`{"path":"","data":{}}`:      true,
-		`{"path":"/flags","data":5}`: false,
+		`{"data":{"flags":{}}}`:            true,
+		`{"path":"/","data":{"flags":{}}}`: true,
+		`{"data":{"flags":{}},"path":"/"}`: true,
+		`{"path":"","data":{"flags":{}}}`:  true,
+		`{"path":"/flags","data":5}`:       false,
 	} {
 		data, ok, err := ReadPut(strings.NewReader(text))
 		require.NoError(t, err, text)
