@@ -1,6 +1,7 @@
 package cleat
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -16,6 +17,7 @@ import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
 
 	"github.com/cleatdev/cleat/bigsegments"
+	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/events"
 )
@@ -95,7 +97,7 @@ func (c *Client) assemble(config *Config) (err error) {
 	if err := c.assembleBigSegments(config); err != nil {
 		return err
 	}
-	c.evaluators = newEvaluators(c.store, c.bigSegments, c.logger)
+	c.evaluators = newEvaluators(c.store, c.bigSegments, cmp.Or(config.Cache.ReadTimeout, caching.DefaultReadTimeout), c.logger)
 	settings := core.ClientSettings{
 		SDKKey: config.SDKKey, Logger: config.Logger, Endpoints: config.Endpoints, HTTPClient: c.httpClient,
 		Headers: config.header(), Diagnostics: config.diagnostics(), Started: time.Now(),

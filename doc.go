@@ -11,15 +11,17 @@
 //
 // # Values and reasons
 //
-// A variation always returns a value, never panics, and never waits longer than its context or the store's time-out. If
-// the flag has no value for the context, it returns the default value. The detail forms say why:
+// A variation always returns a value and never panics. It waits for the store only if the flag, or what it refers to, is not
+// in memory: no longer than its context, and no longer than a few of the store's time-outs if the store is slow. If the flag
+// has no value for the context, it returns the default value. The detail forms say why:
 //
 //   - CLIENT_NOT_READY: there is no data yet, or the client is offline or closed.
 //   - FLAG_NOT_FOUND: there is no such flag.
 //   - USER_NOT_SPECIFIED: the evaluation context is not valid.
 //   - MALFORMED_FLAG: the flag's data cannot be decoded or makes no sense.
 //   - WRONG_TYPE: the flag has a value of another type.
-//   - EXCEPTION: the store could not be read, or evaluating panicked. The log says more.
+//   - EXCEPTION: the store could not be read, was too slow, or evaluating panicked. The log says more, at the debug level
+//     what is due to the store, whose outages are reported by themselves.
 //   - OFF and others that are no errors, if the flag itself says that there is no value.
 //
 // A client that is waiting for its data source uses what an earlier run left in the store.

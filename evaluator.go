@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
 	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
@@ -30,14 +31,19 @@ type engine struct {
 	logger      *slog.Logger
 	evaluator   evaluation.Evaluator
 
-	ctx   context.Context //nolint:containedctx // of who has borrowed the engine
-	err   error           // the first error in this evaluation, because of which its result cannot be relied on
-	reads int             // in this evaluation
+	ctx      context.Context //nolint:containedctx // of who has borrowed the engine
+	patience time.Duration   // for what one evaluation reads
+	err      error           // the first error in this evaluation, because of which its result cannot be relied on
+	reads    int             // in this evaluation
+	began    time.Time       // when it was first looked how long they take
 }
 
-func newEvaluators(store core.ReadOnlyStore, bigSegments *bigsegments.Manager, logger *slog.Logger) *evaluators {
+// newEvaluators makes evaluators that give up an evaluation soon after patience, if it has to wait for the store that long.
+func newEvaluators(
+	store core.ReadOnlyStore, bigSegments *bigsegments.Manager, patience time.Duration, logger *slog.Logger,
+) *evaluators {
 	return &evaluators{pool: sync.Pool{New: func() any {
-		e := &engine{store: store, bigSegments: bigSegments, logger: logger}
+		e := &engine{store: store, bigSegments: bigSegments, patience: patience, logger: logger}
 		e.renew()
 		return e
 	}}}
@@ -60,8 +66,9 @@ const (
 	// to be: a few kilobytes of flags that refer to each other twice each take a time that doubles with every flag, and a
 	// chain of a hundred thousand takes the stack.
 	maxReads = 10_000
-	// readsPerLook is after how many of them the evaluation looks whether anybody is still waiting for it.
-	readsPerLook = 64
+	// readsPerLook is after how many of them the evaluation looks whether anybody is still waiting for it, and for how long
+	// already, which costs more than a read from memory.
+	readsPerLook = 4
 )
 
 // renew makes the engine's evaluator, or replaces one that panicked.
@@ -70,7 +77,8 @@ func (e *engine) renew() {
 	if e.bigSegments != nil {
 		options = append(options, evaluation.EvaluatorOptionBigSegmentProvider(e))
 	}
-	e.evaluator, e.err, e.reads = evaluation.NewEvaluatorWithOptions(e, options...), nil, 0
+	e.evaluator = evaluation.NewEvaluatorWithOptions(e, options...)
+	e.forget()
 }
 
 // evaluate puts the result for the flag into result. The error is one of the store, because of which the result cannot be
@@ -80,8 +88,14 @@ func (e *engine) evaluate(
 	result *evaluation.Result,
 ) (err error) {
 	*result = e.evaluator.Evaluate(flag, *evalContext, recorder)
-	err, e.err, e.reads = e.err, nil, 0
+	err = e.err
+	e.forget()
 	return err
+}
+
+// forget makes the engine ready for another evaluation.
+func (e *engine) forget() {
+	e.err, e.reads, e.began = nil, 0, time.Time{}
 }
 
 // GetFeatureFlag returns a prerequisite. One that cannot be decoded counts as missing, like one that does not exist.
@@ -143,10 +157,24 @@ func (e *engine) mayRead(key string) bool {
 	case e.err != nil:
 	case e.reads > maxReads:
 		e.err = fmt.Errorf("%w: more than %d prerequisites and segments were read, %q the last", core.ErrCorrupt, maxReads, key)
-	case e.reads%readsPerLook == 0:
-		e.err = e.ctx.Err()
+	case e.reads == 2 || e.reads%readsPerLook == 0:
+		e.err = e.look()
 	}
 	return e.err == nil
+}
+
+// look returns why the evaluation should not go on; nil if it should.
+func (e *engine) look() error {
+	if e.began.IsZero() {
+		e.began = time.Now()
+	}
+	if err := e.ctx.Err(); err != nil {
+		return err
+	}
+	if time.Since(e.began) > e.patience {
+		return fmt.Errorf("%w: reading what the flag refers to takes more than %v", core.ErrUnavailable, e.patience)
+	}
+	return nil
 }
 
 // logItem logs at a low level: it is called at every evaluation, and the store has reported what is corrupt.

@@ -3,8 +3,12 @@ package cleat
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
 	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
@@ -165,7 +169,7 @@ func TestClient_Variations_StoreErrorInAPrerequisiteIsAnException(t *testing.T) 
 			"rules":[{"clauses":[{"op":"segmentMatch","values":["segment-x"]}]}],"fallthrough":{"variation":0},"variations":[true]}`)
 	client, _ := newTestClient(t, data)
 	client.store = brokenForKey{client.store, "a", errors.New("connection reset")}
-	client.evaluators = newEvaluators(client.store, nil, client.logger)
+	client.evaluators = newEvaluators(client.store, nil, time.Minute, client.logger)
 	_, detail := client.BoolVariationDetail(t.Context(), "dependent", user, false)
 	require.Equal(t, ldreason.NewEvalReasonError(ldreason.EvalErrorException), detail.Reason)
 	state, found := client.AllFlagsState(t.Context(), user, WithReasons()).Flag("dependent")
@@ -174,7 +178,7 @@ func TestClient_Variations_StoreErrorInAPrerequisiteIsAnException(t *testing.T) 
 	require.Equal(t, ldreason.EvalErrorException, state.Reason.GetErrorKind())
 
 	client.store = brokenForKey{client.store, "segment-x", core.ErrCorrupt}
-	client.evaluators = newEvaluators(client.store.(brokenForKey), nil, client.logger)
+	client.evaluators = newEvaluators(client.store.(brokenForKey), nil, time.Minute, client.logger)
 	require.False(t, client.BoolVariation(t.Context(), "dependent", user, false))
 }
 
@@ -204,7 +208,7 @@ func TestClient_Variations_PanicIsAnException(t *testing.T) {
 func TestClient_AllFlagsState_PanicIsAnException(t *testing.T) {
 	client, _ := newTestClient(t, items(t, "a", onFlag("a", 1, "true"), "dependent",
 		`{"key":"dependent","on":true,"prerequisites":[{"key":"a","variation":0}],"offVariation":0,"variations":[true]}`))
-	client.evaluators = newEvaluators(panickingStore{client.store}, nil, client.logger)
+	client.evaluators = newEvaluators(panickingStore{client.store}, nil, time.Minute, client.logger)
 	state := client.AllFlagsState(t.Context(), user, WithReasons())
 	require.Equal(t, ldvalue.Bool(true), state.Value("a"))
 	dependent, _ := state.Flag("dependent")
@@ -238,4 +242,43 @@ func TestClient_BoolVariation_WithEvents_AllocatesTheEvent(t *testing.T) {
 	client, _ := newTestClientWith(t, items(t, "simple", onFlag("simple", 1, "true")), Config{Events: discarded.factory})
 	ctx := t.Context()
 	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { client.BoolVariation(ctx, "simple", user, false) }), 1.0)
+}
+
+// A store that answers slowly, and not too slowly to be believed, does not hold up an evaluation for as many times as the flag
+// refers to something.
+func TestClient_BoolVariation_SlowStore_IsGivenUpSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newTestClient(t, items(t, "many", manySegments(30)))
+		const each = 1900 * time.Millisecond
+		client.evaluators = newEvaluators(slowStore{client.store, each}, nil, caching.DefaultReadTimeout, client.logger)
+		began := time.Now()
+		_, detail := client.BoolVariationDetail(t.Context(), "many", user, false)
+		require.Equal(t, ldreason.EvalErrorException, detail.Reason.GetErrorKind())
+		require.Less(t, time.Since(began), 5*each)
+		client.evaluators = newEvaluators(slowStore{client.store, time.Millisecond}, nil, caching.DefaultReadTimeout, client.logger)
+		for range 2 { // the time of one evaluation is not counted in the next
+			time.Sleep(time.Minute)
+			require.True(t, client.BoolVariation(t.Context(), "many", user, false))
+		}
+	})
+}
+
+// manySegments is a flag whose last rule is met unless one of n segments holds the context.
+func manySegments(n int) string {
+	var rules strings.Builder
+	for i := range n {
+		fmt.Fprintf(&rules, `{"variation":0,"clauses":[{"op":"segmentMatch","values":["segment-%d"]}]},`, i)
+	}
+	return `{"key":"many","version":1,"on":true,"variations":[false,true],"fallthrough":{"variation":1},"rules":[` +
+		strings.TrimSuffix(rules.String(), ",") + `]}`
+}
+
+type slowStore struct {
+	core.FeatureStore
+	each time.Duration
+}
+
+func (s slowStore) Get(ctx context.Context, kind core.DataKind, key string) (*core.Item, bool, error) {
+	time.Sleep(s.each)
+	return s.FeatureStore.Get(ctx, kind, key)
 }

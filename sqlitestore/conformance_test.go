@@ -36,7 +36,9 @@ func harness(t *testing.T) conformance.Harness {
 			require.True(t, err == nil || errors.Is(err, sql.ErrNoRows), err)
 			return data, err == nil
 		},
-		Wipe: func(t testing.TB) { bare(t, path, "BEGIN IMMEDIATE; DELETE FROM items; DELETE FROM metadata; DELETE FROM big_segments; COMMIT") },
+		Wipe: func(t testing.TB) {
+			bare(t, path, "BEGIN IMMEDIATE; DELETE FROM items; DELETE FROM metadata; DELETE FROM big_segments; COMMIT")
+		},
 		Capabilities: conformance.Capabilities{
 			AtomicInit: true, AvailabilityChecker: true, Watcher: true, ChangeSetApplier: true, DiagnosticDescription: true,
 		},
