@@ -43,7 +43,8 @@ type Harness struct {
 // Capabilities is what an adapter declares about itself. The zero value is an adapter without optional abilities, whose
 // Init is not atomic, and which accepts items of 5 MB and keys of 10 KB.
 type Capabilities struct {
-	// AtomicInit says that readers see the old set or the new, never a mixture or nothing.
+	// AtomicInit says that readers see the old set or the new, never a mixture or nothing. Without it, an Init may also stop
+	// with a [core.PartialInitError] that wraps [core.ErrConflict] because another one began later.
 	AtomicInit bool
 
 	// MaxItemSize is the largest item JSON in bytes that must be accepted. An item of twice that size must be refused with

@@ -21,7 +21,8 @@ var (
 	ErrCorrupt = errors.New("cleat: stored data is corrupt")
 
 	// ErrConflict is returned when an update kept losing against other writers until its retries were used up. Nothing
-	// was written; it never means "not newer", which is no error.
+	// was written; it never means "not newer", which is no error. In a [PartialInitError] it says that another Init, which
+	// began later, is writing its data instead.
 	ErrConflict = errors.New("cleat: update conflicts with other writers")
 
 	// ErrReadOnly is returned by writing methods when the database can be read but not written: a read-only file, a

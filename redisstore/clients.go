@@ -58,6 +58,10 @@ func (t *target) configure(closing context.Context, o *Options) error {
 	}
 	settings.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	settings.Dialer = newDialer(closing, settings.DialTimeout, settings.TLSConfig)
+	if t.topology == sentinel {
+		patience := min(settings.DialTimeout, o.ReadTimeout) / sentinelShare
+		settings.Dialer = dialSentinels(patience, newDialer(closing, patience, settings.TLSConfig), settings.Dialer)
+	}
 	return nil
 }
 

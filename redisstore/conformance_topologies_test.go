@@ -91,32 +91,20 @@ func sentinelHarness(t *testing.T) conformance.Harness {
 	return harnessOf(sentinelClient(t, url), openerFor(url), bigOpenerFor(url), optionsFor, capabilitiesInOneSlot())
 }
 
-func bigSegmentsOf(h conformance.Harness) conformance.BigSegmentsHarness {
-	return conformance.BigSegmentsHarness{Open: h.OpenBigSegments, Writer: true}
+// runConformance runs all suites, one after the other, because each may empty the servers.
+func runConformance(t *testing.T, h conformance.Harness) {
+	t.Run("FeatureStore", func(t *testing.T) { conformance.RunFeatureStore(t, h) })
+	t.Run("Wrapped", func(t *testing.T) { conformance.RunWrapped(t, h) })
+	t.Run("BigSegments", func(t *testing.T) {
+		conformance.RunBigSegments(t, conformance.BigSegmentsHarness{Open: h.OpenBigSegments, Writer: true})
+	})
 }
 
-func TestConformance_Cluster_FeatureStore(t *testing.T) {
-	conformance.RunFeatureStore(t, clusterHarness(t))
-}
+func TestConformance_Cluster(t *testing.T) { runConformance(t, clusterHarness(t)) }
 
-func TestConformance_Cluster_Wrapped(t *testing.T) { conformance.RunWrapped(t, clusterHarness(t)) }
+func TestConformance_ClusterInOneSlot(t *testing.T) { runConformance(t, clusterInOneSlotHarness(t)) }
 
-func TestConformance_Cluster_BigSegments(t *testing.T) {
-	conformance.RunBigSegments(t, bigSegmentsOf(clusterHarness(t)))
-}
+func TestConformance_Sentinel(t *testing.T) { runConformance(t, sentinelHarness(t)) }
 
-func TestConformance_ClusterInOneSlot_FeatureStore(t *testing.T) {
-	conformance.RunFeatureStore(t, clusterInOneSlotHarness(t))
-}
-
-func TestConformance_ClusterInOneSlot_BigSegments(t *testing.T) {
-	conformance.RunBigSegments(t, bigSegmentsOf(clusterInOneSlotHarness(t)))
-}
-
-func TestConformance_Sentinel_FeatureStore(t *testing.T) {
-	conformance.RunFeatureStore(t, sentinelHarness(t))
-}
-
-func TestConformance_Sentinel_BigSegments(t *testing.T) {
-	conformance.RunBigSegments(t, bigSegmentsOf(sentinelHarness(t)))
-}
+// Over TLS it is a user with the documented permissions.
+func TestConformance_TLSAndUser(t *testing.T) { runConformance(t, tlsHarness(t)) }

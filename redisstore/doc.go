@@ -12,13 +12,18 @@
 // rediss:// URL is TLS from the first byte: a server that does not speak it gets no password.
 //
 // A URL lists Sentinels or nodes to begin with; one that can be reached suffices, and the names of keys do not depend on
-// them. When a primary is lost, calls return ErrUnavailable until another server has taken its place, which is then used.
-// While an old primary still takes itself for one, or is a replica already, they may return ErrReadOnly.
+// them. A Sentinel that needs longer for an answer than an eighth of the ReadTimeout, or of a shorter dial_timeout, is passed
+// over, unless the client is a caller's. When a primary is lost, calls return ErrUnavailable until another server has taken its
+// place, which is then used. While an old primary still takes itself for one, or is a replica already, they may return
+// ErrReadOnly.
 //
 // A Cluster puts keys into slots by their names. If the prefix has a hash tag, as "{flags}" or "app:{flags}" have, all keys of
 // a store are in one slot, and everything is as on a single server; see [Options.HasHashTag]. If it has none, each kind is in
 // a slot of its own, and no step is atomic that concerns two: [ClusterStore] is the type for that, and [Open] and [New]
 // refuse such a prefix. A prefix is never given a hash tag that its owner did not write.
+//
+// While a slot moves to another node, everything goes on, except that an Init or a change set whose keys are at two nodes for
+// the moment waits, until its time-out, for the slot to arrive.
 //
 // A redis:// URL that leads to a node of a Cluster gives errors that say to use redis+cluster://.
 //
@@ -35,6 +40,7 @@
 //	P:features, P:segments, P:<kind>  hash     item key → item JSON; the version is in the JSON only
 //	P:$inited                         string   exists once an Init has completed; its value is empty
 //	P:$init:<id>:<kind>[:<n>]         hash     items of an Init that is under way; they expire
+//	P:$init:latest:[<kind>:]<n>       string   number of the Init that began last, and of the last one per kind; they expire
 //	P:big_segments_synchronized_on    string   when the big segments were last complete, in Unix milliseconds
 //	P:big_segment_include:<hash>      set      references of the segments that include the context
 //	P:big_segment_exclude:<hash>      set      references of the segments that exclude the context
@@ -43,7 +49,8 @@
 //	P:$changes                        channel  what cleat wrote, as "<kind>:<item key>"; it is no key and keeps nothing
 //
 // The prefix is used as it is, also with braces in it. On a Cluster without a hash tag, n is a number that puts staged items
-// into the slot of their kind. With Options.NoPrefix the colon is left out too: "features", "$inited".
+// or P:$init:latest:… into the slot of their kind, or of the mark. With Options.NoPrefix the colon is left out too: "features",
+// "$inited".
 //
 // # Init
 //
@@ -59,9 +66,12 @@
 // is left over goes when all is in place, unless somebody has changed it meanwhile; the mark comes last. Readers see the old
 // items of a kind or the new ones, never none. A failure is a [*core.PartialInitError], and the mark is then as it was.
 //
-// Two such Inits at once can mix: each kind then has items of both, or lacks some of one that the other took for left over, so
-// that flags can refer to segments that are missing. The next Init that is alone puts that right. Where several processes
-// bring flags into one Cluster, use a hash tag.
+// Of several such Inits at once, the one that began last is stored, whole. Each takes a number when it begins, which the
+// scripts leave beside every kind that they write. An Init that finds a greater number there stops: it neither replaces nor
+// removes anything of that kind, and returns a [*core.PartialInitError] that wraps ErrConflict. Should the later one fail
+// half way, both have, and the next Init puts that right. The numbers expire a minute after the longest InitTimeout of those
+// that took one. A server that evicts one fails the Init that left it there, and no longer stops an older Init from writing
+// that kind. Upserts take no number and are never held up.
 //
 // # Upserts
 //
@@ -115,7 +125,8 @@
 //   - ErrCorrupt: a key that has the wrong type, which is named and left as it is. Items that are no JSON are returned as
 //     they are, for package caching to report.
 //   - ErrTooLarge: an item over Options.MaxItemSize.
-//   - ErrConflict: an upsert that lost against other writers again and again.
+//   - ErrConflict: an upsert that lost against other writers again and again; an Init on a Cluster without a hash tag while
+//     another one began later.
 //   - ErrClosed and ErrInvalid as everywhere. The error of the caller's context is returned as it is.
 //
 // A write whose connection breaks before the answer has come is not repeated, because it may have happened. No error

@@ -35,6 +35,9 @@ func translate(op operation, err error) error {
 	return &storeError{text: text, sentinel: sentinel, cause: err}
 }
 
+// codeSuperseded begins the reply of our own scripts to an Init after which another one began.
+const codeSuperseded = "SUPERSEDED"
+
 // classify decides by the code of a reply, which is its first word and part of the protocol. Whatever else the driver
 // reports is about connections: refused, cut, timed out, none left in the pool.
 func classify(op operation, err error) (advice string, sentinel error) {
@@ -58,6 +61,8 @@ func classify(op operation, err error) (advice string, sentinel error) {
 			return "grant the user the commands and keys that the package documentation lists", core.ErrReadOnly
 		}
 		return "grant the user the commands and keys that the package documentation lists", core.ErrUnavailable
+	case codeSuperseded:
+		return "the data are those of the other Init as soon as that has completed", core.ErrConflict
 	case "NOAUTH", "WRONGPASS":
 		return "check the user name and the password", core.ErrUnavailable
 	case "OOM":

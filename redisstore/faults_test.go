@@ -16,7 +16,7 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// proxy is a faulty way to the shared server.
+// proxy is a faulty way to a server.
 type proxy struct {
 	*toxiproxy.Proxy
 	t *testing.T
@@ -26,8 +26,13 @@ func startProxy(t *testing.T) *proxy {
 	t.Helper()
 	upstream, err := redis.ParseURL(containers.Redis(t))
 	require.NoError(t, err)
+	return startProxyTo(t, upstream.Addr)
+}
+
+func startProxyTo(t *testing.T, address string) *proxy {
+	t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	p := &proxy{toxiproxy.NewProxy(server, t.Name(), "127.0.0.1:0", upstream.Addr), t}
+	p := &proxy{toxiproxy.NewProxy(server, t.Name(), "127.0.0.1:0", address), t}
 	require.NoError(t, p.Start())
 	t.Cleanup(p.Stop)
 	return p

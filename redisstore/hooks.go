@@ -16,7 +16,7 @@ type dialGuard struct{ closing context.Context }
 // DialHook implements redis.Hook.
 func (g dialGuard) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		ctx, cancel := context.WithCancel(ctx)
+		ctx, cancel := context.WithCancel(toPrimary(ctx))
 		defer cancel()
 		defer context.AfterFunc(g.closing, cancel)()
 		conn, err := next(ctx, network, address)

@@ -18,7 +18,8 @@ import (
 //
 // On a Cluster under a prefix without a hash tag, the items are staged in the same way and then put into place kind by kind,
 // in the order of the collections, each kind at once; then what is left over is removed, and then the mark is set. A failure
-// is a [*core.PartialInitError] unless it is that of ctx or the store was closed.
+// is a [*core.PartialInitError] unless it is that of ctx or the store was closed. Of several at once, the one that began last
+// is stored, and the others fail with one that wraps [core.ErrConflict] unless they were done by then.
 //
 // An Init whose context ends while its last command runs still says whether it took effect, for which it waits half a
 // second. Only if the connection breaks at that moment, or the server stops answering, an Init that failed can have taken
@@ -125,18 +126,21 @@ func (p *initPlan) run(ctx context.Context, client redis.UniversalClient) error 
 // swap makes the staged items the stored ones. Once begun, it is not interrupted any more: whoever called Init has to be
 // told whether it took effect.
 func (p *initPlan) swap(ctx context.Context, client redis.UniversalClient) error {
-	ctx, cancel, err := p.commit(ctx)
-	if err != nil {
-		return err
-	}
-	defer cancel()
-	keys := []string{p.mark}
-	args := []any{len(p.kinds)}
+	keys := append(make([]string, 0, 1+2*len(p.kinds)), p.mark)
+	args := append(make([]any, 0, 1+len(p.kinds)+len(p.kept)), len(p.kinds))
 	for _, kind := range p.kinds {
 		keys = append(keys, kind.live, kind.staged)
 		args = append(args, len(kind.items))
 	}
-	reply, err := runScript(ctx, client, swapScript, keys, append(args, p.kept...)...)
+	args = append(args, p.kept...)
+	reply, err := untilMoved(ctx, func() (any, error) {
+		ctx, cancel, err := p.commit(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer cancel()
+		return tryScript(ctx, client, swapScript, keys, args)
+	})
 	if err != nil {
 		return err
 	}

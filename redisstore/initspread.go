@@ -19,6 +19,7 @@ const maxRemovals = 5000
 // spreadPlan is what one Init does if every kind is in another slot.
 type spreadPlan struct {
 	staging
+	turn     *turn
 	mark     string
 	kinds    []*spreadKind
 	steps    []*mergeStep
@@ -31,7 +32,10 @@ type spreadPlan struct {
 // spreadKind is one kind on its way through an Init.
 type spreadKind struct {
 	kind     core.DataKind
+	turn     *turn
 	live     string
+	latest   string              // where the number of the last Init that came to the kind is
+	reached  bool                // by this Init
 	nothing  string              // where no items are staged
 	given    map[string]struct{} // the keys of the items of all steps, and of those that are too large
 	kept     []any               // the keys of those that are too large: what is stored of them stays
@@ -67,6 +71,7 @@ func (s *base) initSpread(ctx context.Context, data []core.SerializedCollection)
 
 func (s *base) planSpread(data []core.SerializedCollection) (*spreadPlan, error) {
 	plan := &spreadPlan{staging: s.newStaging(), mark: s.session.keys.inited()}
+	plan.turn = &turn{key: s.session.keys.latest(), lifetime: plan.lifetime}
 	for _, kind := range core.BuiltInKinds() {
 		plan.kindFor(s, kind)
 	}
@@ -96,8 +101,8 @@ func (p *spreadPlan) kindFor(s *base, kind core.DataKind) *spreadKind {
 		}
 	}
 	added := &spreadKind{
-		kind: kind, live: s.session.keys.items(kind), nothing: s.session.keys.stagedInSlot(rand.Text(), kind),
-		given: map[string]struct{}{},
+		kind: kind, turn: p.turn, live: s.session.keys.items(kind), latest: s.session.keys.latestOf(kind),
+		nothing: s.session.keys.stagedInSlot(rand.Text(), kind), given: map[string]struct{}{},
 	}
 	p.kinds = append(p.kinds, added)
 	return added
@@ -119,6 +124,9 @@ func (p *spreadPlan) add(s *base, kind *spreadKind, item core.KeyedSerializedIte
 // run stages everything before it changes anything. Leftovers go in the opposite order of the built-in kinds: flags before
 // the segments that they refer to.
 func (p *spreadPlan) run(ctx context.Context, client redis.UniversalClient) error {
+	if err := p.turn.begin(ctx, client); err != nil {
+		return err
+	}
 	for _, step := range p.steps {
 		if err := p.stage(ctx, client, step.staged, step.items); err != nil {
 			return err
@@ -187,11 +195,8 @@ func (k *spreadKind) put(
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	args := []any{count, 0}
-	if merge {
-		args[1] = 1
-	}
-	reply, err := runScript(ctx, client, mergeScript, []string{k.live, staged}, append(args, k.kept...)...)
+	args := []any{k.turn.number, k.turn.lifetime.Milliseconds(), asArgument(k.reached), count, asArgument(merge)}
+	reply, err := runScript(ctx, client, mergeScript, []string{k.live, staged, k.latest}, append(args, k.kept...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -199,6 +204,7 @@ func (k *spreadKind) put(
 	if !ok {
 		return nil, fmt.Errorf("%s: %w", k.live, errStagedVanished())
 	}
+	k.reached = true
 	return staying, nil
 }
 
@@ -220,8 +226,20 @@ func (k *spreadKind) remove(ctx context.Context, client redis.UniversalClient, p
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	_, err := runScript(ctx, client, removeScript, []string{k.live}, pairs...)
+	args := append([]any{k.turn.number}, pairs...)
+	reply, err := runScript(ctx, client, removeScript, []string{k.live, k.latest}, args...)
+	if err == nil && reply != int64(1) {
+		err = fmt.Errorf("%s: %w", k.latest, errStagedVanished())
+	}
 	return err
+}
+
+// asArgument is how scripts are told yes or no.
+func asArgument(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // setMark marks the store as initialised.

@@ -33,6 +33,15 @@ func (k keys) stagedInSlot(id string, kind core.DataKind) string {
 	return inSlotOf(k.items(kind), k.staged(id, kind)+":")
 }
 
+// latest is the number of the Init that began last, if the keys are spread over the slots of a Cluster. It is in the slot of
+// the mark, which every Init needs, too.
+func (k keys) latest() string { return inSlotOf(k.inited(), k.name("$init:latest:")) }
+
+// latestOf is the number of the last Init that came to a kind, in the slot of the kind.
+func (k keys) latestOf(kind core.DataKind) string {
+	return inSlotOf(k.items(kind), k.name("$init:latest:"+string(kind)+":"))
+}
+
 func (k keys) synchronizedOn() string { return k.name("big_segments_synchronized_on") }
 
 func (k keys) cursor() string { return k.name("big_segments_cursor") }

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"flag"
 	"testing"
 
 	"github.com/redis/go-redis/v9/logging"
@@ -10,6 +11,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil { // They wait for servers far more than they compute.
+		panic(err)
+	}
 	logging.Disable() // The driver tells the standard error of every Sentinel that it asks.
 	// Links of the fault-injecting proxy stay blocked when it drops their data.
 	options := []goleak.Option{

@@ -102,6 +102,7 @@ func TestClusterStore_DocumentedPermissions_AreEnough(t *testing.T) {
 func TestScripts_CommandRefusedBeforeRedis7_ChangeNothing(t *testing.T) {
 	server, ctx := containers.StartRedis(t), t.Context()
 	const mark, live, staged = "launchdarkly:$inited", "launchdarkly:features", "launchdarkly:$init:id:features"
+	const latest = "launchdarkly:$init:latest:features"
 	const unaware = "local redis = setmetatable({acl_check_cmd = false}, {__index = redis})\n"
 	for _, denied := range []string{"rename", "persist", "unlink"} {
 		admin, store, _ := restricted(t, server, Options{}, aclToWrite)
@@ -113,11 +114,14 @@ func TestScripts_CommandRefusedBeforeRedis7_ChangeNothing(t *testing.T) {
 		}
 		for name, put := range map[string]func() error{
 			"swap":  func() error { return run(swapSource, []string{mark, live, staged}, 1, 1) },
-			"merge": func() error { return run(mergeSource, []string{live, staged}, 1, 0) },
+			"merge": func() error { return run(mergeSource, []string{live, staged, latest}, 1, 60000, 0, 1, 0) },
 		} {
 			require.NoError(t, admin.Do(ctx, "acl", "setuser", "app", "-"+denied).Err())
 			require.NoError(t, admin.FlushAll(ctx).Err())
 			require.NoError(t, admin.HSet(ctx, live, "old", "{}").Err())
+			if name == "merge" && denied == "unlink" {
+				continue // It is for a kind of which nothing is staged.
+			}
 			require.Error(t, put(), "%s without %s", name, denied)
 			require.Equal(t, map[string]string{"old": "{}"}, admin.HGetAll(ctx, live).Val(), "%s without %s", name, denied)
 			require.Zero(t, admin.Exists(ctx, mark).Val(), "%s without %s", name, denied)

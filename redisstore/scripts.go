@@ -5,6 +5,7 @@ import (
 	"crypto/sha1" // It is how Redis names scripts.
 	_ "embed"
 	"encoding/hex"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -14,6 +15,8 @@ var (
 	upsertSource string
 	//go:embed swap.lua
 	swapSource string
+	//go:embed begin.lua
+	beginSource string
 	//go:embed merge.lua
 	mergeSource string
 	//go:embed remove.lua
@@ -27,12 +30,16 @@ var (
 
 	upsertScript = newScript(upsertSource)
 	swapScript   = newScript(swapSource)
+	beginScript  = newScript(beginSource)
 	mergeScript  = newScript(mergeSource)
 	removeScript = newScript(removeSource)
 	patchScript  = newScript(patchSource)
 	lockScript   = newScript(lockSource)
 	cursorScript = newScript(cursorSource)
 )
+
+// slotMovesPause is how long to wait for the keys of a slot that moves.
+const slotMovesPause = 50 * time.Millisecond
 
 // script is a script and the digest by which a server knows it once it has run there.
 type script struct{ source, digest string }
@@ -47,15 +54,35 @@ type once struct{ *redis.Cmd }
 func (once) NoRetry() bool { return true }
 
 // runScript runs a script by its digest and, if the server does not have it in its cache, by its source. A script that a
-// server did not know did not run.
+// server did not know did not run. It waits for keys that are on their way to another node.
 func runScript(
 	ctx context.Context, client redis.UniversalClient, script script, keys []string, args ...any,
+) (any, error) {
+	return untilMoved(ctx, func() (any, error) { return tryScript(ctx, client, script, keys, args) })
+}
+
+func tryScript(
+	ctx context.Context, client redis.UniversalClient, script script, keys []string, args []any,
 ) (any, error) {
 	reply, err := evaluate(ctx, client, "evalsha", script.digest, keys, args)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		return evaluate(ctx, client, "eval", script.source, keys, args)
 	}
 	return reply, err
+}
+
+// untilMoved repeats what was refused, and so did not run, because its keys are in a slot that moves and not all at one node.
+func untilMoved(ctx context.Context, try func() (any, error)) (any, error) {
+	for {
+		reply, err := try()
+		if !redis.HasErrorPrefix(err, "TRYAGAIN") {
+			return reply, err
+		}
+		pause(ctx, slotMovesPause)
+		if ctx.Err() != nil {
+			return nil, err
+		}
+	}
 }
 
 func evaluate(

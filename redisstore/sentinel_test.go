@@ -1,7 +1,9 @@
 package redisstore
 
 import (
+	"crypto/rand"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -131,6 +133,70 @@ func TestOpen_SentinelRefuses_SaysWhyWithoutSecrets(t *testing.T) {
 		require.ErrorContains(t, err, want, url)
 		require.NotContains(t, err.Error(), "hunter", url)
 	}
+}
+
+// One Sentinel that is down or never answers, wherever a URL lists it, keeps nobody from the primary that the others name.
+func TestOpen_OneSentinelIsLost_OthersAreAsked(t *testing.T) {
+	ctx, all := t.Context(), containers.RedisSentinel(t)
+	hosts, name, _ := strings.Cut(strings.TrimPrefix(all, "redis+sentinel://"), "/")
+	working := strings.Split(hosts, ",")[1:]
+	for what, lost := range map[string]string{
+		"down": "127.0.0.1:1", "mute": strings.TrimPrefix(muteServer(t), "redis://"),
+	} {
+		for place := range 3 {
+			listed := slices.Insert(slices.Clone(working), place, lost)
+			opts := Options{Prefix: freshPrefix(), ReadTimeout: soon / 2, WriteTimeout: soon / 2}
+			begin := time.Now()
+			store, err := Open(ctx, "redis+sentinel://"+strings.Join(listed, ",")+"/"+name, &opts)
+			require.NoError(t, err)
+			_, found, err := store.Get(ctx, core.Flags, "k")
+			require.NoError(t, err, "%s at %d, after %v", what, place, time.Since(begin))
+			require.False(t, found)
+			require.Less(t, time.Since(begin), soon/2, "%s at %d", what, place)
+			_, err = store.Upsert(ctx, core.Flags, "k", item("k", 1))
+			require.NoError(t, err)
+			require.NoError(t, store.Close())
+			require.Less(t, time.Since(begin), soon, "%s at %d", what, place)
+		}
+	}
+}
+
+// A Sentinel that stops answering, or is lost, while it is in use is replaced by one of those that it told of.
+func TestStore_SentinelInUseIsLost_OthersAreAsked(t *testing.T) {
+	ctx, all := t.Context(), containers.RedisSentinel(t)
+	hosts, name, _ := strings.Cut(strings.TrimPrefix(all, "redis+sentinel://"), "/")
+	for what, lose := range map[string]func(*proxy){
+		"hangs": func(p *proxy) {
+			p.infect(`{"name":"hang","type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
+		},
+		"down": func(p *proxy) { p.Stop() },
+	} {
+		used := startProxyTo(t, strings.Split(hosts, ",")[0])
+		url := "redis+sentinel://" + used.Listen + "/" + name + "?client_name=" + rand.Text()
+		store := openAt(t, url, Options{Prefix: freshPrefix(), ReadTimeout: soon / 2})
+		require.NoError(t, store.CheckAvailability(ctx))
+		lose(used)
+		for range 3 {
+			dropConnections(t, sentinelClient(t, all), store) // so that the primary has to be found again
+			begin := time.Now()
+			require.NoError(t, store.CheckAvailability(ctx), "%s: after %v", what, time.Since(begin))
+			require.Less(t, time.Since(begin), soon/2)
+		}
+		require.NoError(t, store.Close())
+	}
+}
+
+// dropConnections has a server close the connections of a store's client, which has a name.
+func dropConnections(t *testing.T, admin *redis.Client, store *Store) {
+	t.Helper()
+	dropped := 0
+	for line := range strings.Lines(admin.ClientList(t.Context()).Val()) {
+		if id, _, _ := strings.Cut(line, " "); strings.Contains(line, "name="+store.session.client.(*redis.Client).Options().ClientName) {
+			require.NoError(t, admin.ClientKillByFilter(t.Context(), "ID", strings.TrimPrefix(id, "id=")).Err())
+			dropped++
+		}
+	}
+	require.Positive(t, dropped)
 }
 
 // Sentinels that never answer cost the time-out and no more, and Close ends what waits for them.

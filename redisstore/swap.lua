@@ -43,10 +43,13 @@ for i = tonumber(ARGV[1]) + 2, #ARGV, 2 do
 end
 for i = 1, tonumber(ARGV[1]) do
   local live, staged = KEYS[2 * i], KEYS[2 * i + 1]
-  redis.call('UNLINK', live)
+  -- What is stored is not removed before RENAME replaces it: in a slot that moves to another node, a key that is missing can
+  -- not be written any more.
   if redis.call('EXISTS', staged) == 1 then
     redis.call('PERSIST', staged)
     redis.call('RENAME', staged, live)
+  else
+    redis.call('UNLINK', live)
   end
 end
 -- Those who watch the store read everything again. A user who may not publish can still write.

@@ -168,13 +168,7 @@ func TestOpen_TLSToPlainServer_SendsNoPassword(t *testing.T) {
 	}
 }
 
-// The suite passes for a user with the documented permissions over TLS.
-func TestConformance_TLSAndUser_FeatureStore(t *testing.T) {
-	h := tlsHarness(t)
-	t.Run("FeatureStore", func(t *testing.T) { conformance.RunFeatureStore(t, h) })
-	t.Run("BigSegments", func(t *testing.T) { conformance.RunBigSegments(t, bigSegmentsOf(h)) })
-}
-
+// tlsHarness is of a user with the documented permissions.
 func tlsHarness(t *testing.T) conformance.Harness {
 	a := newAuthority(t)
 	server := startTLS(t, a, "suite*") // which the suite puts prefixes of its own behind

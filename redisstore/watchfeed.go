@@ -112,7 +112,7 @@ func (p *feedPlan) dialOnce(ctx context.Context, f *feed, dial dialer) dialer {
 		p.calls.Add(1)
 		go func() { // A dialer of the caller's may not watch the context either.
 			defer p.calls.Done()
-			conn, err := dial(bounded, network, address)
+			conn, err := dial(toPrimary(bounded), network, address)
 			if conn != nil && err == nil {
 				context.AfterFunc(ctx, func() { _ = conn.Close() })
 			}
