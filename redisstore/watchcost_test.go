@@ -88,21 +88,18 @@ func TestStore_Watch_Upserts_DoNotReadWholeKinds(t *testing.T) {
 	seen := func(key string, n int) {
 		require.Eventually(t, func() bool { return version(key) == n }, 10*soon, time.Millisecond, "%s %d", key, n)
 	}
-	require.Eventually(t, func() bool { // until the watch has begun
-		upsert(t, other, core.Flags, "flag-00001", version("flag-00001")+1)
-		return version("flag-00001") > 1
-	}, 10*soon, 10*time.Millisecond)
-	upsert(t, other, core.Flags, "flag-00000", 2)
-	seen("flag-00000", 2)
-	before := int64(-1)
-	require.Eventually(t, func() bool { // until the wrapper has read everything again because the watch has begun
+	next := 2
+	require.Eventually(t, func() bool { // until all that the watch consists of has begun, and what that made the wrapper read
 		n := reads.n.Load()
-		defer func() { before = n }()
-		return n == before
+		upsert(t, other, core.Flags, "flag-00001", next)
+		seen("flag-00001", next)
+		next++
+		return reads.n.Load() == n
 	}, 10*soon, soon/2)
+	before := reads.n.Load()
 	const last, delayed = 30, 4
 	begin := time.Now()
-	for n := 3; n <= last; n++ {
+	for n := 2; n <= last; n++ {
 		upsert(t, other, core.Flags, "flag-00000", n)
 		upsert(t, other, core.Flags, "flag-09999", n)
 		seen("flag-00000", n)
