@@ -1,6 +1,7 @@
 package benchmarks
 
 import (
+	"fmt"
 	"maps"
 	"testing"
 
@@ -40,19 +41,34 @@ func TestWorkloads_KeepToTheirLimits(t *testing.T) {
 	unknown := maps.Clone(limits)
 	for _, w := range workloads() {
 		delete(unknown, w.name)
-		row := w.run(t, quickOptions(), true, "")
-		if row == nil {
-			continue // failed, or skipped for want of a server
+		var exceeded []string
+		for range 3 { // What else the process does is counted too, and on a busy machine it may be much.
+			row := w.run(t, quickOptions(), true, "")
+			if row == nil {
+				break // failed, or skipped for want of a server
+			}
+			for _, verdict := range row.Verdicts() {
+				require.NotEqual(t, "not measured", verdict.Got, "%s: %s", w.name, verdict.Goal)
+			}
+			if exceeded = exceededLimits(t, w.name, row.Comparison); len(exceeded) == 0 {
+				break
+			}
 		}
-		for _, verdict := range row.Verdicts() {
-			require.NotEqual(t, "not measured", verdict.Got, "%s: %s", w.name, verdict.Goal)
-		}
-		for _, metric := range []measure.Metric{measure.Allocations, measure.Bytes, measure.Requests, measure.Writes, measure.Heap} {
-			got, measured := row.Comparison.Median(measure.Ours, metric)
-			limit, limited := limits[w.name][metric]
-			require.Equal(t, measured, limited, "%s: is there a limit of %s?", w.name, metric)
-			require.LessOrEqual(t, got, limit, "%s: %s", w.name, metric)
-		}
+		require.Empty(t, exceeded, w.name)
 	}
 	require.Empty(t, unknown)
+}
+
+// exceededLimits names what the workload needed more of than it may.
+func exceededLimits(t *testing.T, name string, comparison *measure.Comparison) (exceeded []string) {
+	t.Helper()
+	for _, metric := range []measure.Metric{measure.Allocations, measure.Bytes, measure.Requests, measure.Writes, measure.Heap} {
+		got, measured := comparison.Median(measure.Ours, metric)
+		limit, limited := limits[name][metric]
+		require.Equal(t, measured, limited, "%s: is there a limit of %s?", name, metric)
+		if got > limit {
+			exceeded = append(exceeded, fmt.Sprintf("%s: %g instead of %g", metric, got, limit))
+		}
+	}
+	return exceeded
 }
