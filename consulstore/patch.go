@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 
@@ -108,9 +109,10 @@ func (j *patchJob) run(ctx context.Context) (applied bool, err error) {
 // apply changes some contexts if the cursor is where the patch begins, and then moves it if these are the last. It returns
 // errLost if somebody else changed one of them meanwhile.
 func (j *patchJob) apply(ctx context.Context, users []string, last bool) error {
+	began := time.Now()
 	cursor, err := j.session.get(ctx, j.cursor, j.mode())
 	if err != nil {
-		return lostAnyway(ctx, j.refused, err)
+		return lostAnyway(ctx, j.refused, began, err)
 	}
 	at, index := "", uint64(0)
 	if cursor != nil {
@@ -121,7 +123,7 @@ func (j *patchJob) apply(ctx context.Context, users []string, last bool) error {
 	}
 	ops, err := j.operations(ctx, users)
 	if err != nil {
-		return lostAnyway(ctx, j.refused, err)
+		return lostAnyway(ctx, j.refused, began, err)
 	}
 	final := j.guard(index)
 	if last {

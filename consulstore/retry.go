@@ -49,10 +49,14 @@ func untilSettled(ctx context.Context, what string, attempt func() error) error 
 	return err
 }
 
+// promptly is how long a server takes at most that answers and is only busy.
+const promptly = 500 * time.Millisecond
+
 // lostAnyway returns what an attempt ends with that could not read what it was to be based on. If other writers came first
-// until the time was up, that is why, wherever in an attempt the time was up; refused is how the attempt before it ended.
-func lostAnyway(ctx context.Context, refused, err error) error {
-	if refused != nil && ctx.Err() != nil {
+// until the time was up, that is why, wherever in an attempt the time was up, unless the server has stopped answering. refused
+// is how the attempt before it ended, and began when this one did.
+func lostAnyway(ctx context.Context, refused error, began time.Time, err error) error {
+	if refused != nil && ctx.Err() != nil && time.Since(began) < promptly {
 		return errLost
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 
@@ -87,11 +88,11 @@ func (set *changeSet) describe() string {
 // attempt compares every item and writes those that are newer, if nobody else has written them since. It returns errLost if
 // somebody has.
 func (set *changeSet) attempt(ctx context.Context) error {
-	unchanged := true
+	began, unchanged := time.Now(), true
 	for _, c := range set.changes {
 		before := c.stamp
 		if err := set.judge(ctx, c); err != nil {
-			return lostAnyway(ctx, set.refused, err)
+			return lostAnyway(ctx, set.refused, began, err)
 		}
 		unchanged = unchanged && c.tried && c.stamp.index == before.index
 		c.tried = true
@@ -181,6 +182,7 @@ func (set *changeSet) put(ctx context.Context, c *change) error {
 	set.store.indexes.forget(c.name)
 	written, err := set.store.session.putIf(ctx, c.name, c.Item.Data, c.stamp.index)
 	if err == nil && !written {
+		set.refused = errLost
 		return errLost
 	}
 	return err

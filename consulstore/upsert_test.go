@@ -125,24 +125,36 @@ func TestStore_Upsert_AlwaysLosing_IsConflict(t *testing.T) {
 	require.True(t, result.Written)
 }
 
-// So is one whose time is up while it compares again: nothing has been written.
+// So is one whose time is up while it compares again: nothing has been written. A server that does not answer then is
+// something else.
 func TestStore_Upsert_LostAndOutOfTime_IsConflict(t *testing.T) {
-	b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
-	store, requests := recordedStore(t, &Options{Prefix: prefix, WriteTimeout: time.Second})
-	var lost atomic.Bool
-	requests.answer = func(request *http.Request) *http.Response {
-		switch {
-		case request.Method == http.MethodPut:
-			b.write(t, prefix+"/features/k", []byte(`{"version":1}`))
-			lost.Store(true)
-		case lost.Load():
-			<-request.Context().Done()
+	for name, size := range map[string]int{"in a transaction": 10, "too large for one": 450_000} {
+		for answers, want := range map[bool]error{true: core.ErrConflict, false: core.ErrUnavailable} {
+			t.Run(fmt.Sprintf("%s, answers %t", name, answers), func(t *testing.T) {
+				b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
+				store, requests := recordedStore(t, &Options{Prefix: prefix, WriteTimeout: 2 * promptly})
+				began := time.Now()
+				var lost atomic.Bool
+				requests.answer = func(request *http.Request) *http.Response {
+					switch {
+					case request.Method == http.MethodPut:
+						b.write(t, prefix+"/features/k", []byte(`{"version":1}`))
+						if answers { // almost until the end
+							time.Sleep(time.Until(began.Add(promptly * 17 / 10)))
+						}
+						lost.Store(true)
+					case lost.Load():
+						<-request.Context().Done()
+					}
+					return nil
+				}
+				_, err := store.Upsert(t.Context(), core.Flags, "k", core.SerializedItem{
+					Version: 2, Data: fmt.Appendf(nil, `{"version":2,"text":"%*s"}`, size, ""),
+				})
+				require.ErrorIs(t, err, want)
+			})
 		}
-		return nil
 	}
-	_, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 2))
-	require.ErrorIs(t, err, core.ErrConflict)
-	require.NotErrorIs(t, err, core.ErrUnavailable)
 }
 
 // A change set is one transaction, or refused.
