@@ -26,7 +26,7 @@ var (
 	ErrConflict = errors.New("cleat: update conflicts with other writers")
 
 	// ErrReadOnly is returned by writing methods when the database can be read but not written: a read-only file, a
-	// replica, missing permissions. Reads go on.
+	// replica, missing permissions, no memory or disk space left. Reads go on.
 	ErrReadOnly = errors.New("cleat: store is read-only")
 
 	// ErrInvalid is returned when an argument cannot be used: a nil context, an empty key, a kind with a forbidden name,

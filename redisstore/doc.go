@@ -119,9 +119,10 @@
 //
 // Errors wrap the sentinels of package core and keep the driver's error within reach of errors.As:
 //
-//   - ErrUnavailable: no connection, no answer in time, no connection left in the pool, a server that is loading, out of
-//     memory or unable to save, refused credentials, and every reply not named here.
-//   - ErrReadOnly: a replica, too few replicas (min-replicas-to-write), a user who may not write.
+//   - ErrUnavailable: no connection, no answer in time, no connection left in the pool, a server that is loading,
+//     refused credentials, and every reply not named here.
+//   - ErrReadOnly: a replica, too few replicas (min-replicas-to-write), a server that is out of memory or unable to save, a
+//     user who may not write.
 //   - ErrCorrupt: a key that has the wrong type, which is named and left as it is. Items that are no JSON are returned as
 //     they are, for package caching to report.
 //   - ErrTooLarge: an item over Options.MaxItemSize.

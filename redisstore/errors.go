@@ -65,10 +65,10 @@ func classify(op operation, err error) (advice string, sentinel error) {
 		return "the data are those of the other Init as soon as that has completed", core.ErrConflict
 	case "NOAUTH", "WRONGPASS":
 		return "check the user name and the password", core.ErrUnavailable
-	case "OOM":
-		return "raise the server's maxmemory or free memory", core.ErrUnavailable
+	case "OOM": // writes only; so is the next
+		return "raise the server's maxmemory or free memory", core.ErrReadOnly
 	case "MISCONF":
-		return "the server cannot save to disk: see its log", core.ErrUnavailable
+		return "the server cannot save to disk: see its log", core.ErrReadOnly
 	case "MOVED", "ASK", "CROSSSLOT":
 		return "the server is a node of a Redis Cluster; use a redis+cluster:// URL or a redis.ClusterClient", core.ErrUnavailable
 	default:

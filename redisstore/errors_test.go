@@ -33,8 +33,8 @@ func TestTranslate_ByCode(t *testing.T) {
 		{writing, reply("NOPERM no permissions"), core.ErrReadOnly},
 		{reading, reply("NOPERM no permissions"), core.ErrUnavailable},
 		{reading, reply("MASTERDOWN Link with MASTER is down"), core.ErrUnavailable},
-		{writing, reply("OOM command not allowed"), core.ErrUnavailable},
-		{writing, reply("MISCONF Redis is configured to save RDB snapshots"), core.ErrUnavailable},
+		{writing, reply("OOM command not allowed"), core.ErrReadOnly},
+		{writing, reply("MISCONF Redis is configured to save RDB snapshots"), core.ErrReadOnly},
 		{reading, reply("LOADING Redis is loading the dataset in memory"), core.ErrUnavailable},
 		{reading, reply("CLUSTERDOWN The cluster is down"), core.ErrUnavailable},
 		{reading, reply("BUSY Redis is busy running a script"), core.ErrUnavailable},
@@ -59,7 +59,7 @@ func TestTranslate_ByCode(t *testing.T) {
 }
 
 // A server that is out of memory refuses writes, answers reads, keeps what it has, and takes writes again later.
-func TestStore_ServerOutOfMemory_IsUnavailableAndLosesNothing(t *testing.T) {
+func TestStore_ServerOutOfMemory_IsReadOnlyAndLosesNothing(t *testing.T) {
 	ctx, client := t.Context(), clientFor(t, containers.StartRedis(t).URL)
 	store, err := New(ctx, client, nil)
 	require.NoError(t, err)
@@ -70,16 +70,16 @@ func TestStore_ServerOutOfMemory_IsUnavailableAndLosesNothing(t *testing.T) {
 	require.NoError(t, client.ConfigSet(ctx, "maxmemory", "1").Err())
 
 	_, err = store.Upsert(ctx, core.Flags, "k", item("k", 1))
-	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.ErrorIs(t, err, core.ErrReadOnly)
 	require.ErrorContains(t, err, "maxmemory")
 	require.True(t, redis.IsOOMError(cause(t, err)))
-	require.ErrorIs(t, store.Init(ctx, []core.SerializedCollection{flags(3, 2, 100)}), core.ErrUnavailable)
-	require.ErrorIs(t, store.Init(ctx, nil), core.ErrUnavailable)
-	require.ErrorIs(t, segments.SetLastUpToDate(ctx, 1), core.ErrUnavailable)
+	require.ErrorIs(t, store.Init(ctx, []core.SerializedCollection{flags(3, 2, 100)}), core.ErrReadOnly)
+	require.ErrorIs(t, store.Init(ctx, nil), core.ErrReadOnly)
+	require.ErrorIs(t, segments.SetLastUpToDate(ctx, 1), core.ErrReadOnly)
 	_, err = segments.ApplyPatch(ctx, core.BigSegmentPatch{
 		SegmentRef: "s.g1", Version: "1", Included: core.BigSegmentChanges{Add: []string{"h"}},
 	})
-	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.ErrorIs(t, err, core.ErrReadOnly)
 	items, err := store.GetAll(ctx, core.Flags)
 	require.NoError(t, err)
 	require.Equal(t, map[int]int{1: 3}, versions(t, items))

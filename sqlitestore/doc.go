@@ -67,8 +67,8 @@
 // errors.As.
 //
 //   - [core.ErrUnavailable]: another process kept the database locked, the time-out of the operation ended, the disk is
-//     full or failing, the file or directory is missing or cannot be opened.
-//   - [core.ErrReadOnly]: the file, its directory or its file system cannot be written.
+//     failing, the file or directory is missing or cannot be opened.
+//   - [core.ErrReadOnly]: the file, its directory or its file system cannot be written, or is full.
 //   - [core.ErrCorrupt]: the file is damaged or no database.
 //   - [core.ErrIncompatible]: the database is of something else or of a newer version of cleat.
 //   - [core.ErrTooLarge]: key and JSON of an item together exceed a billion bytes, SQLite's limit.

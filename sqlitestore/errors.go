@@ -58,7 +58,7 @@ func sentinelOfCode(code int) error {
 		return core.ErrCorrupt
 	}
 	switch code & 0xff {
-	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_FULL:
 		return core.ErrReadOnly
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return core.ErrCorrupt
@@ -67,7 +67,7 @@ func sentinelOfCode(code int) error {
 	case sqlite3.SQLITE_TOOBIG:
 		return core.ErrTooLarge
 	default:
-		return core.ErrUnavailable // busy, locked, full, failing, out of memory, cannot be opened
+		return core.ErrUnavailable // busy, locked, failing, out of memory, cannot be opened
 	}
 }
 

@@ -103,7 +103,7 @@ func TestStore_WithALogOnAReadOnlyFileSystem_ReadsWhatIsInTheLog(t *testing.T) {
 	})
 }
 
-func TestStore_OnAFullFileSystem_ReadsGoOnAndWritesAreUnavailableUntilThereIsSpace(t *testing.T) {
+func TestStore_OnAFullFileSystem_ReadsGoOnAndWritesAreReadOnlyUntilThereIsSpace(t *testing.T) {
 	withMounts(t, func(t *testing.T) {
 		dir := mountMemory(t, "2m")
 		s := openStore(t, filepath.Join(dir, "flags.db"), nil)
@@ -111,7 +111,7 @@ func TestStore_OnAFullFileSystem_ReadsGoOnAndWritesAreUnavailableUntilThereIsSpa
 		ballast := filepath.Join(dir, "ballast")
 		require.NoError(t, os.WriteFile(ballast, make([]byte, 1<<20), 0o600))
 
-		require.ErrorIs(t, s.Init(t.Context(), flags(1000, 2, 1000)), core.ErrUnavailable)
+		require.ErrorIs(t, s.Init(t.Context(), flags(1000, 2, 1000)), core.ErrReadOnly)
 		requireWholeSet(t, s, 10, 1, 1)
 		version := 1
 		var err error
@@ -120,12 +120,12 @@ func TestStore_OnAFullFileSystem_ReadsGoOnAndWritesAreUnavailableUntilThereIsSpa
 			_, err = s.Upsert(t.Context(), core.Flags, "f", live("f", version, 50_000).Item)
 			require.Less(t, version, 1000, "the file system fills up")
 		}
-		require.ErrorIs(t, err, core.ErrUnavailable)
+		require.ErrorIs(t, err, core.ErrReadOnly)
 		_, err = s.GetAll(t.Context(), core.Flags)
 		require.NoError(t, err)
 		require.NoError(t, s.CheckAvailability(t.Context()))
 		_, err = sqlitestore.New(t.Context(), filepath.Join(dir, "another.db"), nil)
-		require.ErrorIs(t, err, core.ErrUnavailable)
+		require.ErrorIs(t, err, core.ErrReadOnly)
 
 		require.NoError(t, os.Remove(ballast))
 		require.NoError(t, s.Init(t.Context(), flags(100, 3, 100)))

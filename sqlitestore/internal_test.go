@@ -87,7 +87,7 @@ func TestSentinelOfCode_TellsTheResultCodesApart(t *testing.T) {
 		sqlite3.SQLITE_BUSY:               core.ErrUnavailable,
 		sqlite3.SQLITE_BUSY_SNAPSHOT:      core.ErrUnavailable,
 		sqlite3.SQLITE_LOCKED:             core.ErrUnavailable,
-		sqlite3.SQLITE_FULL:               core.ErrUnavailable,
+		sqlite3.SQLITE_FULL:               core.ErrReadOnly,
 		sqlite3.SQLITE_IOERR_WRITE:        core.ErrUnavailable,
 		sqlite3.SQLITE_CANTOPEN:           core.ErrUnavailable,
 		sqlite3.SQLITE_NOMEM:              core.ErrUnavailable,
@@ -173,7 +173,7 @@ func limitLength(t *testing.T, s *Store, length int) {
 	require.NoError(t, conn.Close())
 }
 
-func TestStore_Writes_ToAFullDatabase_AreUnavailableUntilThereIsSpace(t *testing.T) {
+func TestStore_Writes_ToAFullDatabase_AreReadOnlyUntilThereIsSpace(t *testing.T) {
 	s, err := New(t.Context(), filepath.Join(t.TempDir(), "flags.db"), nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
@@ -184,7 +184,7 @@ func TestStore_Writes_ToAFullDatabase_AreUnavailableUntilThereIsSpace(t *testing
 	item := core.SerializedItem{Version: 1, Data: make([]byte, 100_000)}
 	limitPages(20)
 	_, err = s.Upsert(t.Context(), core.Flags, "f", item)
-	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.ErrorIs(t, err, core.ErrReadOnly)
 	var cause *sqlite.Error
 	require.ErrorAs(t, err, &cause)
 	require.Equal(t, sqlite3.SQLITE_FULL, cause.Code())
