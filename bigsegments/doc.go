@@ -7,6 +7,12 @@
 // kept is returned without an allocation and without a lock that callers share. Any number of callers that miss the same
 // context cause one query; a caller whose context ends returns at once and does not fail the others.
 //
+// The store is asked for at most 100 memberships at once; the manager's own queries come on top of that. Who finds so many
+// under way waits for a turn, the last to come before the others, who may be about to give up. A lookup takes no longer than
+// its context and [Options].QueryTimeout allow, waiting included. Whoever gets no turn in that time gets what a failed query
+// would give, and the query is not made any more; it is no outage, though, because a store that is slow does answer. A query
+// that was sent is not taken back when its callers leave; what it finds is kept.
+//
 // # Status
 //
 // The store's metadata is read when the manager is made and then at every [Options].StatusPollInterval, and sooner if what
@@ -21,7 +27,7 @@
 // # Outages
 //
 // An outage begins with the first query that fails or exceeds [Options].QueryTimeout, be it for metadata or for a
-// membership. From then on only the manager itself asks the store, at growing, jittered intervals up to
+// membership; lookups that wait for a turn then end. From then on only the manager itself asks the store, at growing, jittered intervals up to
 // [Options].StatusPollInterval, and repeats the query that failed; lookups are answered at once from what is kept.
 // Begin and end of an outage are logged once each.
 //

@@ -25,8 +25,11 @@ const (
 	stateClosed
 )
 
+// answers reports whether the store may be asked.
+func (s state) answers() bool { return s == stateHealthy || s == stateStale }
+
 func (s state) status() core.BigSegmentStoreStatus {
-	return core.BigSegmentStoreStatus{Available: s == stateHealthy || s == stateStale, Stale: s == stateStale}
+	return core.BigSegmentStoreStatus{Available: s.answers(), Stale: s == stateStale}
 }
 
 // reason is what an evaluation says that uses a membership.

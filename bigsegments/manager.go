@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/cleatdev/cleat/core"
 )
@@ -20,7 +19,7 @@ type Manager struct {
 	health  *health
 	run     *lifecycle
 	began   time.Time // when polling began
-	flights singleflight.Group
+	flights flights
 	wake    chan struct{} // holds a token if a query has failed since the last poll
 	damage  damageLog
 }
@@ -46,6 +45,7 @@ func NewManager(store core.BigSegmentStore, opts *Options) (*Manager, error) {
 		return nil, fmt.Errorf("bigsegments: %w: making the cache: %w", core.ErrInvalid, err)
 	}
 	m.health = newHealth(m.options.Logger)
+	m.flights = flights{fly: m.fly, byKey: make(map[string]*flight)}
 	m.run.enter()
 	go m.monitor()
 	return m, nil

@@ -67,6 +67,7 @@ func (m *Manager) poll() (staleIn time.Duration, ok bool) {
 	}
 	if err != nil {
 		m.health.polled(poll{err: fmt.Errorf("bigsegments: reading the store's metadata: %w", err)})
+		m.flights.refuse()
 		return 0, false
 	}
 	failed := m.health.pendingFailure()

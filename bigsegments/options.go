@@ -31,7 +31,8 @@ type Options struct {
 	StatusPollInterval time.Duration
 	// StaleAfter is how long ago the store may last have been up to date before it counts as stale; 0 means 2 min.
 	StaleAfter time.Duration
-	// QueryTimeout ends every query of the store; 0 means 2 s.
+	// QueryTimeout ends every query of the store, and every lookup, also one that still waits for its turn because 100
+	// queries are under way; 0 means 2 s.
 	QueryTimeout time.Duration
 	// ServeStaleFor is for how long after its CacheTime a membership may still be used while the store cannot be asked;
 	// the status is STALE then. 0 means not at all. Memberships that make room for others are not known any more.

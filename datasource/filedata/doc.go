@@ -2,13 +2,14 @@
 //
 // # Format
 //
-// A file is a JSON or YAML object with up to three properties, each an object by key:
+// A file is a JSON or YAML object with one to three properties, each an object by key:
 //
 //   - "flags": whole flags, in the JSON that the flag service sends. Properties that cleat does not know are kept.
 //   - "flagValues": nothing but a value; the flag is on and has this value for everyone.
 //   - "segments": whole segments.
 //
-// Other properties are logged and ignored. In a flag or segment, "key" may be left out and must otherwise equal the key
+// Other properties are ignored, and logged each time that the data is loaded; a file with none of the three is refused. One
+// without flags holds {"flags": {}}. In a flag or segment, "key" may be left out and must otherwise equal the key
 // that it stands under; "version" is 1 if it is left out.
 //
 // A file whose name ends in .json is JSON, one that ends in .yaml or .yml is YAML, and any other is JSON if its first

@@ -3,6 +3,7 @@ package filedata
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -31,12 +32,17 @@ type property struct {
 
 // document is what a file says.
 type document struct {
-	entries []entry
-	unknown []property
+	line     int  // where it begins
+	sections bool // it has one at least
+	entries  []entry
+	unknown  []property
 }
 
+// maxNamed is how many properties an error names.
+const maxNamed = 5
+
 var (
-	errEmpty   = errors.New("the file is empty; a file without flags holds {}")
+	errEmpty   = errors.New(`the file is empty; a file without flags holds {"flags": {}}`)
 	byteOrder  = []byte("\xef\xbb\xbf")
 	errNotUTF8 = errors.New("the file is not UTF-8 text")
 )
@@ -50,10 +56,43 @@ func parseDocument(path string, data []byte) (document, error) {
 	if !utf8.Valid(data) {
 		return document{}, &positionError{line: lineOf(data, int64(validPrefix(data))), err: errNotUTF8}
 	}
+	parse := parseJSON
 	if isYAML(path, data) {
-		return parseYAML(data)
+		parse = parseYAML
 	}
-	return parseJSON(data)
+	doc, err := parse(data)
+	if err == nil {
+		err = doc.check()
+	}
+	return doc, err
+}
+
+// check refuses what is no flag data file. Taken for one without flags, it would empty everything.
+func (d *document) check() error {
+	if d.sections {
+		return nil
+	}
+	line := d.line
+	if len(d.unknown) > 0 {
+		line = d.unknown[0].line
+	}
+	return errorAt(line, `there is no %q, %q or %q, only %s; a file without flags holds {"flags": {}}`,
+		sectionFlags, sectionFlagValues, sectionSegments, names(d.unknown))
+}
+
+func names(properties []property) string {
+	if len(properties) == 0 {
+		return "{}"
+	}
+	var quoted []string
+	for _, p := range properties[:min(len(properties), maxNamed)] {
+		quoted = append(quoted, fmt.Sprintf("%.50q", p.name))
+	}
+	text := strings.Join(quoted, ", ")
+	if more := len(properties) - len(quoted); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 func isYAML(path string, data []byte) bool {

@@ -47,7 +47,8 @@ func decode(kind core.DataKind, data []byte) (*core.Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	return item, item.Validate(kind)
+	err = item.Validate(kind)
+	return item, err
 }
 
 // flagOfValue returns a flag that is on and has one variation for everyone.

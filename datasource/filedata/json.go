@@ -12,7 +12,7 @@ func parseJSON(data []byte) (document, error) {
 		return document{}, err
 	}
 	p := &jsonParser{data: data, decoder: json.NewDecoder(bytes.NewReader(data))}
-	var doc document
+	doc := document{line: lineOf(data, int64(bytes.IndexByte(data, '{')))}
 	err := p.object("the file", func(name string, line int) error {
 		if !isSection(name) {
 			doc.unknown = append(doc.unknown, property{name, line})
@@ -66,6 +66,7 @@ func (p *jsonParser) object(what string, member func(name string, line int) erro
 }
 
 func (p *jsonParser) section(doc *document, section string) error {
+	doc.sections = true
 	if p.nextIsNull() {
 		_, err := p.decoder.Token()
 		return err

@@ -59,30 +59,38 @@ func (l *loader) readAll() (texts [][]byte, sums [][sha256.Size]byte, err error)
 	return texts, sums, nil
 }
 
-func (l *loader) parseAll(texts [][]byte) ([]core.Collection, error) {
+func (l *loader) parseAll(texts [][]byte) (data []core.Collection, err error) {
 	set := newItemSet(l.options.DuplicateKeys)
+	unknown := make([][]property, len(texts))
 	for i, path := range l.options.Paths {
-		if err := l.parse(set, path, texts[i]); err != nil {
+		if unknown[i], err = parse(set, path, texts[i]); err != nil {
 			return nil, &fileError{path: path, kind: core.DataSourceErrorInvalidData, err: err}
 		}
+	}
+	for i, path := range l.options.Paths { // not before, because files that are refused are parsed again and again
+		l.logUnknown(path, unknown[i])
 	}
 	return set.collections(), nil
 }
 
-func (l *loader) parse(set *itemSet, path string, text []byte) error {
+// parse adds what the text says to the set, and returns the properties that it ignores.
+func parse(set *itemSet, path string, text []byte) (unknown []property, err error) {
 	doc, err := parseDocument(path, text)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, unknown := range doc.unknown {
+	for _, e := range doc.entries {
+		if err := set.add(path, e); err != nil {
+			return nil, err
+		}
+	}
+	return doc.unknown, nil
+}
+
+func (l *loader) logUnknown(path string, properties []property) {
+	for _, unknown := range properties {
 		l.logger.Warn("cleat: flag data file has an unknown property, which is ignored",
 			"path", path, "line", unknown.line, "property", unknown.name,
 			"known", []string{sectionFlags, sectionFlagValues, sectionSegments})
 	}
-	for _, e := range doc.entries {
-		if err := set.add(path, e); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -273,3 +273,18 @@ func TestSource_Stop_BeforeStart(t *testing.T) {
 	require.True(t, ended(source))
 	require.Zero(t, s.initCount())
 }
+
+// What is no flag data file must not be taken for one without flags.
+func TestSource_Reload_FileWithoutSectionsKeepsTheLastGoodData(t *testing.T) {
+	path := write(t, "f.yaml", text(1))
+	s := newSink()
+	start(t, s, watching(path))
+	s.waitForFlag(t, "a", flagJSON(1))
+	replace(t, path, "# from a template\nflagz: {a: 1}\n")
+	s.waitForError(t, core.DataSourceErrorInvalidData, path, "line 2", `"flagz"`, `"flagValues"`)
+	require.Equal(t, 1, s.initCount())
+	require.Equal(t, flagJSON(1), s.items()["features/a"])
+	replace(t, path, `{"flags": {}}`)
+	s.waitForState(t, core.DataSourceValid)
+	require.Empty(t, s.items())
+}

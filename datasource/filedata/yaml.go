@@ -15,7 +15,7 @@ func parseYAML(data []byte) (document, error) {
 		return document{}, err
 	}
 	c := newYAMLConverter(len(data))
-	var doc document
+	doc := document{line: root.Line}
 	err = c.mapping(root, "the file", func(name string, line int, value *yaml.Node) error {
 		if !isSection(name) {
 			doc.unknown = append(doc.unknown, property{name, line})
@@ -49,6 +49,7 @@ func yamlRoot(data []byte) (*yaml.Node, error) {
 }
 
 func (c *yamlConverter) section(doc *document, section string, value *yaml.Node) error {
+	doc.sections = true
 	if isNull(value) {
 		return nil
 	}
