@@ -163,6 +163,10 @@ func (w *CachingStoreWrapper) loadItem(ctx context.Context, c *kindCache, key st
 		if err := w.checkMark(ctx); err != nil {
 			return nil, err
 		}
+		// The database may have been emptied before it was read, and filled again before it was asked for the mark.
+		if v, err = w.readItem(ctx, c.kind, key); err != nil {
+			return nil, err
+		}
 	}
 	return c.putRead(key, v, mark, over, w.room), nil
 }
@@ -198,8 +202,11 @@ func (w *CachingStoreWrapper) loadAll(ctx context.Context, c *kindCache, over pr
 	for key, v := range values {
 		w.compare(c, key, v)
 	}
-	if c.lacks(values) {
+	if c.lacks(values) { // as for a single item
 		if err := w.checkMark(ctx); err != nil {
+			return nil, err
+		}
+		if values, err = w.readAll(ctx, c.kind); err != nil {
 			return nil, err
 		}
 	}
