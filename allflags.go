@@ -73,7 +73,7 @@ func (c *Client) AllFlagsState(
 		if !o.clientSideOnly || flag.ClientSideAvailability.UsingEnvironmentID {
 			recorder.of, recorder.keys = flag.Key, nil
 			c.evaluateFlag(engine, flag, &evalContext, recorder.record, &result)
-			o.describe(state.add(key), flag, &result, recorder.keys, now)
+			state.flags = append(state.flags, o.evaluated(key, flag, &result, recorder.keys, now))
 		}
 	}
 	return state
@@ -107,20 +107,18 @@ func (c *Client) allFlags(ctx context.Context) (items map[string]*core.Item, err
 	return items, err
 }
 
-// describe fills in the state of a flag.
-func (o *flagsStateOptions) describe(
-	state *FlagState, flag *ldmodel.FeatureFlag, result *evaluation.Result, prerequisites []string,
-	now ldtime.UnixMillisecondTime,
-) {
-	state.Value = result.Detail.Value
-	state.Variation = result.Detail.VariationIndex
-	state.Version = flag.Version
-	state.Prerequisites = prerequisites
-	state.TrackEvents = flag.TrackEvents || result.IsExperiment
-	state.TrackReason = result.IsExperiment
-	state.DebugEventsUntilDate = flag.DebugEventsUntilDate
-	state.detailsOmitted = o.detailsOnlyForTrackedFlags && !state.TrackEvents && flag.DebugEventsUntilDate <= now
-	if (o.withReasons || state.TrackReason) && !state.detailsOmitted {
-		state.Reason = result.Detail.Reason
+// evaluated makes what the state has of a flag.
+func (o *flagsStateOptions) evaluated(
+	key string, flag *ldmodel.FeatureFlag, result *evaluation.Result, prerequisites []string, now ldtime.UnixMillisecondTime,
+) evaluatedFlag {
+	e := evaluatedFlag{
+		key: key, flag: flag, variation: result.Detail.VariationIndex.OrElse(-1), prerequisites: prerequisites,
+		experiment: result.IsExperiment,
 	}
+	e.detailsOmitted = o.detailsOnlyForTrackedFlags && !e.trackEvents() && flag.DebugEventsUntilDate <= now
+	if (o.withReasons || e.experiment) && !e.detailsOmitted {
+		reason := result.Detail.Reason
+		e.reason = &reason
+	}
+	return e
 }

@@ -9,15 +9,27 @@ import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
 	"github.com/launchdarkly/go-sdk-common/v3/ldtime"
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
 )
 
 // FlagsState holds the values of all flags for one context at one time. It is immutable. Its JSON is the form in which
 // LaunchDarkly's SDKs for front ends take their first flags. The zero value is the state that is not valid.
 type FlagsState struct {
 	valid bool
-	keys  []string
-	flags []FlagState // in the order of keys
+	flags []evaluatedFlag
 	index *flagIndex
+}
+
+// evaluatedFlag is what a [FlagState] is made of when somebody asks for it. It is small, because an all-flags state has one
+// for each of perhaps thousands of flags, and is made for each page that a web server delivers.
+type evaluatedFlag struct {
+	key            string
+	flag           *ldmodel.FeatureFlag
+	variation      int                        // its index; -1 if there is none, and the value is null
+	reason         *ldreason.EvaluationReason // nil if it was not asked for
+	prerequisites  []string
+	experiment     bool // the value is part of one
+	detailsOmitted bool // the version does not appear in the JSON
 }
 
 // flagIndex finds flags by their keys. It is made when somebody asks for one: JSON does without. (A map of FlagState would
@@ -33,9 +45,9 @@ func (s FlagsState) find(key string) (index int, found bool) {
 		return 0, false
 	}
 	s.index.once.Do(func() {
-		s.index.of = make(map[string]int, len(s.keys))
-		for i, key := range s.keys {
-			s.index.of[key] = i
+		s.index.of = make(map[string]int, len(s.flags))
+		for i := range s.flags {
+			s.index.of[s.flags[i].key] = i
 		}
 	})
 	index, found = s.index.of[key]
@@ -44,15 +56,7 @@ func (s FlagsState) find(key string) (index int, found bool) {
 
 // newFlagsState returns a valid state with room for that many flags.
 func newFlagsState(size int) FlagsState {
-	return FlagsState{
-		valid: true, keys: make([]string, 0, size), flags: make([]FlagState, 0, size), index: &flagIndex{},
-	}
-}
-
-// add makes room for the state of a flag, to be filled in by the caller.
-func (s *FlagsState) add(key string) *FlagState {
-	s.keys, s.flags = append(s.keys, key), append(s.flags, FlagState{})
-	return &s.flags[len(s.flags)-1]
+	return FlagsState{valid: true, flags: make([]evaluatedFlag, 0, size), index: &flagIndex{}}
 }
 
 // FlagState is what [FlagsState] says of one flag.
@@ -73,9 +77,30 @@ type FlagState struct {
 	DebugEventsUntilDate ldtime.UnixMillisecondTime
 	// Prerequisites are the keys of the flags that were evaluated to decide about this one, in that order.
 	Prerequisites []string
-
-	detailsOmitted bool // the version does not appear in the JSON
 }
+
+func (e *evaluatedFlag) value() ldvalue.Value {
+	if e.variation < 0 {
+		return ldvalue.Null()
+	}
+	return e.flag.Variations[e.variation]
+}
+
+func (e *evaluatedFlag) state() FlagState {
+	state := FlagState{
+		Value: e.value(), Version: e.flag.Version, TrackEvents: e.trackEvents(), TrackReason: e.experiment,
+		DebugEventsUntilDate: e.flag.DebugEventsUntilDate, Prerequisites: e.prerequisites,
+	}
+	if e.variation >= 0 {
+		state.Variation = ldvalue.NewOptionalInt(e.variation)
+	}
+	if e.reason != nil {
+		state.Reason = *e.reason
+	}
+	return state
+}
+
+func (e *evaluatedFlag) trackEvents() bool { return e.flag.TrackEvents || e.experiment }
 
 // Valid reports whether flags were evaluated at all.
 func (s FlagsState) Valid() bool { return s.valid }
@@ -86,7 +111,7 @@ func (s FlagsState) Flag(key string) (state FlagState, found bool) {
 	if !found {
 		return FlagState{}, false
 	}
-	return s.flags[i], true
+	return s.flags[i].state(), true
 }
 
 // Value returns the value of the flag with the key; null if there is none.
@@ -98,8 +123,8 @@ func (s FlagsState) Value(key string) ldvalue.Value {
 // Values returns all values by key, in a map that belongs to the caller.
 func (s FlagsState) Values() map[string]ldvalue.Value {
 	values := make(map[string]ldvalue.Value, len(s.flags))
-	for i, key := range s.keys {
-		values[key] = s.flags[i].Value
+	for i := range s.flags {
+		values[s.flags[i].key] = s.flags[i].value()
 	}
 	return values
 }
@@ -108,18 +133,18 @@ func (s FlagsState) Values() map[string]ldvalue.Value {
 // whether the state is valid in "$valid". Flags are in the order of their keys.
 func (s FlagsState) MarshalJSON() ([]byte, error) {
 	w := jwriter.NewWriter()
-	order := make([]int, len(s.keys))
-	for i := range order {
-		order[i] = i
+	flags := make([]*evaluatedFlag, len(s.flags))
+	for i := range flags {
+		flags[i] = &s.flags[i]
 	}
-	slices.SortFunc(order, func(a, b int) int { return strings.Compare(s.keys[a], s.keys[b]) })
+	slices.SortFunc(flags, func(a, b *evaluatedFlag) int { return strings.Compare(a.key, b.key) })
 	object := w.Object()
-	for _, i := range order {
-		s.flags[i].Value.WriteToJSONWriter(object.Name(s.keys[i]))
+	for _, e := range flags {
+		e.value().WriteToJSONWriter(object.Name(e.key))
 	}
 	details := object.Name("$flagsState").Object()
-	for _, i := range order {
-		s.flags[i].write(details.Name(s.keys[i]))
+	for _, e := range flags {
+		e.write(details.Name(e.key))
 	}
 	details.End()
 	object.Name("$valid").Bool(s.valid)
@@ -127,20 +152,21 @@ func (s FlagsState) MarshalJSON() ([]byte, error) {
 	return w.Bytes(), w.Error()
 }
 
-func (f FlagState) write(w *jwriter.Writer) {
+func (e *evaluatedFlag) write(w *jwriter.Writer) {
 	object := w.Object()
 	defer object.End()
-	object.Maybe("variation", f.Variation.IsDefined()).Int(f.Variation.IntValue())
-	object.Maybe("version", !f.detailsOmitted).Int(f.Version)
-	if f.Reason.IsDefined() {
-		f.Reason.WriteToJSONWriter(object.Name("reason"))
+	object.Maybe("variation", e.variation >= 0).Int(e.variation)
+	object.Maybe("version", !e.detailsOmitted).Int(e.flag.Version)
+	if e.reason != nil {
+		e.reason.WriteToJSONWriter(object.Name("reason"))
 	}
-	object.Maybe("trackEvents", f.TrackEvents).Bool(true)
-	object.Maybe("trackReason", f.TrackReason).Bool(true)
-	object.Maybe("debugEventsUntilDate", f.DebugEventsUntilDate != 0).Float64(float64(f.DebugEventsUntilDate))
-	if len(f.Prerequisites) > 0 {
+	object.Maybe("trackEvents", e.trackEvents()).Bool(true)
+	object.Maybe("trackReason", e.experiment).Bool(true)
+	until := e.flag.DebugEventsUntilDate
+	object.Maybe("debugEventsUntilDate", until != 0).Float64(float64(until))
+	if len(e.prerequisites) > 0 {
 		array := object.Name("prerequisites").Array()
-		for _, key := range f.Prerequisites {
+		for _, key := range e.prerequisites {
 			array.String(key)
 		}
 		array.End()

@@ -22,7 +22,7 @@ var limits = map[string]measure.Sample{
 	"heap/evaluated":          {measure.Heap: 10_000},
 	"client/bool-simple":      {measure.Allocations: 0, measure.Bytes: 0},
 	"client/bool-rules":       {measure.Allocations: 0, measure.Bytes: 0},
-	"client/all-flags-state":  {measure.Allocations: 16, measure.Bytes: 35_000},
+	"client/all-flags-state":  {measure.Allocations: 16, measure.Bytes: 15_000},
 	"redis/upsert":            {measure.Requests: 1, measure.Allocations: 41, measure.Bytes: 4_800},
 	"redis/init":              {measure.Requests: 3, measure.Allocations: 2_300, measure.Bytes: 400_000},
 	"redis/getall":            {measure.Requests: 1, measure.Allocations: 2_100, measure.Bytes: 2_500_000},
