@@ -3,7 +3,6 @@ package consulstore
 import (
 	"encoding/base64"
 	"encoding/json"
-	"strings"
 
 	"github.com/hashicorp/consul/api"
 )
@@ -36,8 +35,7 @@ func (o *txnOp) size() int {
 
 // escapedLen returns the length of a text in JSON without the quotation marks.
 func escapedLen(text string) int {
-	plain := func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`"\<>&`, r) }
-	if strings.IndexFunc(text, plain) < 0 {
+	if isPlain(text) {
 		return len(text)
 	}
 	encoded, err := json.Marshal(text)
@@ -45,6 +43,17 @@ func escapedLen(text string) int {
 		return 6 * len(text)
 	}
 	return len(encoded) - len(`""`)
+}
+
+// isPlain reports whether nothing in the text is escaped in JSON.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c < ' ', c > '~', c == '"', c == '\\', c == '<', c == '>', c == '&':
+			return false
+		}
+	}
+	return true
 }
 
 // frameSize is what a transaction has besides its operations: brackets and a line end.
