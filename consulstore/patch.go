@@ -142,13 +142,12 @@ func (j *patchJob) mode() Consistency {
 	return ConsistencyDefault
 }
 
-// checkRefusal returns why the server undid the attempt before this one if that was not for another writer: if nothing had
-// changed, twice, because once something may have come and gone in between.
+// checkRefusal returns why the server undid the attempt before this one if that was not for another writer.
 func (j *patchJob) checkRefusal(ops []txnOp) error {
 	unchanged := slices.EqualFunc(ops, j.tried, func(a, b txnOp) bool { return a.KV.Key == b.KV.Key && a.KV.Index == b.KV.Index })
 	j.tried = ops
 	if j.refused != nil && unchanged {
-		if j.baseless++; j.baseless > 1 {
+		if j.baseless++; j.baseless > maxBaseless {
 			return j.refused
 		}
 	}

@@ -15,6 +15,10 @@ const (
 	// maxAttempts bounds how often an update starts again because another writer came first.
 	maxAttempts = 40
 
+	// maxBaseless bounds how often it starts again although nothing has changed: an item may have come and gone in between,
+	// as when others initialise the store, but not every time.
+	maxBaseless = 6
+
 	firstPause   = 5 * time.Millisecond
 	longestPause = 150 * time.Millisecond
 )

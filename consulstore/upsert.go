@@ -98,8 +98,7 @@ func (set *changeSet) attempt(ctx context.Context) error {
 		c.tried = true
 	}
 	if set.refused != nil && unchanged {
-		// Once, an item may have come and gone in between. Twice, it was not for another writer.
-		if set.baseless++; set.baseless > 1 {
+		if set.baseless++; set.baseless > maxBaseless {
 			return set.refused
 		}
 	}

@@ -157,6 +157,29 @@ func TestStore_Upsert_LostAndOutOfTime_IsConflict(t *testing.T) {
 	}
 }
 
+// An item that comes and goes again between reading and writing, as when others initialise the store, looks as if nothing had
+// changed. The upsert is not refused for that.
+func TestStore_Upsert_ItemComesAndGoes_IsWritten(t *testing.T) {
+	b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
+	store, requests := recordedStore(t, &Options{Prefix: prefix})
+	key := prefix + "/features/k"
+	attempts := 0
+	requests.answer = func(request *http.Request) *http.Response {
+		switch {
+		case request.Method == http.MethodPut && attempts < maxBaseless:
+			attempts++
+			b.write(t, key, []byte(`{"version":1}`))
+		case request.Method == http.MethodGet:
+			_, err := b.KV().Delete(key, nil)
+			require.NoError(t, err)
+		}
+		return nil
+	}
+	result, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 2))
+	require.NoError(t, err)
+	require.True(t, result.Written)
+}
+
 // A change set is one transaction, or refused.
 func TestStore_ApplyChangeSet_TooManyForATransaction_IsRefused(t *testing.T) {
 	store := openStore(t, Options{Prefix: freshPrefix()})
