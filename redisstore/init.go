@@ -133,14 +133,10 @@ func (p *initPlan) swap(ctx context.Context, client redis.UniversalClient) error
 		args = append(args, len(kind.items))
 	}
 	args = append(args, p.kept...)
-	reply, err := untilMoved(ctx, func() (any, error) {
-		ctx, cancel, err := p.commit(ctx)
-		if err != nil {
-			return nil, err
-		}
-		defer cancel()
-		return tryScript(ctx, client, swapScript, keys, args)
-	})
+	reply, err := p.trySwap(ctx, client, keys, args)
+	for err != nil && isMoving(err) && pauseForMove(ctx) {
+		reply, err = p.trySwap(ctx, client, keys, args)
+	}
 	if err != nil {
 		return err
 	}
@@ -148,4 +144,13 @@ func (p *initPlan) swap(ctx context.Context, client redis.UniversalClient) error
 		return errStagedVanished()
 	}
 	return nil
+}
+
+func (p *initPlan) trySwap(ctx context.Context, client redis.UniversalClient, keys []string, args []any) (any, error) {
+	ctx, cancel, err := p.commit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	return tryScript(ctx, client, swapScript, keys, args)
 }

@@ -58,31 +58,32 @@ func (once) NoRetry() bool { return true }
 func runScript(
 	ctx context.Context, client redis.UniversalClient, script script, keys []string, args ...any,
 ) (any, error) {
-	return untilMoved(ctx, func() (any, error) { return tryScript(ctx, client, script, keys, args) })
+	for {
+		reply, err := tryScript(ctx, client, script, keys, args)
+		if err == nil || !isMoving(err) || !pauseForMove(ctx) {
+			return reply, err
+		}
+	}
 }
 
 func tryScript(
 	ctx context.Context, client redis.UniversalClient, script script, keys []string, args []any,
 ) (any, error) {
 	reply, err := evaluate(ctx, client, "evalsha", script.digest, keys, args)
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
 		return evaluate(ctx, client, "eval", script.source, keys, args)
 	}
 	return reply, err
 }
 
-// untilMoved repeats what was refused, and so did not run, because its keys are in a slot that moves and not all at one node.
-func untilMoved(ctx context.Context, try func() (any, error)) (any, error) {
-	for {
-		reply, err := try()
-		if !redis.HasErrorPrefix(err, "TRYAGAIN") {
-			return reply, err
-		}
-		pause(ctx, slotMovesPause)
-		if ctx.Err() != nil {
-			return nil, err
-		}
-	}
+// isMoving reports whether a command was refused, and so did not run, because its keys are in a slot that moves and not all
+// at one node.
+func isMoving(err error) bool { return redis.HasErrorPrefix(err, "TRYAGAIN") }
+
+// pauseForMove reports false if the time is over.
+func pauseForMove(ctx context.Context) bool {
+	pause(ctx, slotMovesPause)
+	return ctx.Err() == nil
 }
 
 func evaluate(
