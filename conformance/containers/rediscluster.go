@@ -158,7 +158,7 @@ func (s *RedisServer) awaitCluster(size int) error {
 	})
 }
 
-// PrimaryOf returns the node that has a slot, as a node that runs sees it.
+// PrimaryOf returns the node that has a slot, as a node that runs sees it; nil if none has.
 func (c *RedisClusterServers) PrimaryOf(t testing.TB, asked *RedisServer, slot int) *RedisServer {
 	t.Helper()
 	nodes, err := asked.ask("CLUSTER", "NODES")
@@ -172,7 +172,11 @@ func (c *RedisClusterServers) PrimaryOf(t testing.TB, asked *RedisServer, slot i
 		}
 		for _, slots := range fields[8:] {
 			var first, last int
-			if n, _ := fmt.Sscanf(slots, "%d-%d", &first, &last); n == 2 && first <= slot && slot <= last {
+			n, _ := fmt.Sscanf(slots, "%d-%d", &first, &last)
+			if n == 1 { // a single one
+				last = first
+			}
+			if n > 0 && first <= slot && slot <= last {
 				return c.at(t, fields[1])
 			}
 		}
