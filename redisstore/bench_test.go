@@ -42,6 +42,30 @@ func BenchmarkStore_Upsert(b *testing.B) {
 	require.NoError(b, store.Close())
 }
 
+// BenchmarkStore_Get reads an item of 2 KB, beside the bare command.
+func BenchmarkStore_Get(b *testing.B) {
+	client, prefix := bareClient(b), freshPrefix()
+	store, err := New(b.Context(), client, &Options{Prefix: prefix})
+	require.NoError(b, err)
+	require.NoError(b, store.Init(b.Context(), []core.SerializedCollection{flags(1, 1, 2000)}))
+	const key = "flag-00000"
+	b.Run("bare HGET", func(b *testing.B) {
+		for range b.N {
+			data, err := client.HGet(b.Context(), prefix+":features", key).Bytes()
+			require.NoError(b, err)
+			require.NotEmpty(b, data)
+		}
+	})
+	b.Run("store", func(b *testing.B) {
+		for range b.N {
+			_, found, err := store.Get(b.Context(), core.Flags, key)
+			require.NoError(b, err)
+			require.True(b, found)
+		}
+	})
+	require.NoError(b, store.Close())
+}
+
 // BenchmarkStore_GetAll reads 1,000 items of 2 KB, beside the bare command.
 func BenchmarkStore_GetAll(b *testing.B) {
 	client, prefix := bareClient(b), freshPrefix()
