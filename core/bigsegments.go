@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"iter"
 	"maps"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldtime"
@@ -68,6 +69,10 @@ func (m BigSegmentMembership) CheckMembership(segmentRef string) ldvalue.Optiona
 	}
 	return ldvalue.OptionalBool{}
 }
+
+// All returns every segment reference that says something, in no particular order, with true for one that includes the
+// context and false for one that excludes it.
+func (m BigSegmentMembership) All() iter.Seq2[string, bool] { return maps.All(m.included) }
 
 // Len returns how many segments say something.
 func (m BigSegmentMembership) Len() int { return len(m.included) }

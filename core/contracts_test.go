@@ -3,6 +3,7 @@ package core_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -64,6 +65,15 @@ func TestPartialInitError_KeepsTheCause(t *testing.T) {
 	err := fmt.Errorf("store: %w", &core.PartialInitError{Written: 3, Total: 9, Err: cause})
 	require.ErrorIs(t, err, cause)
 	require.ErrorContains(t, err, "init stopped after 3 of 9 items: cable cut")
+}
+
+func TestBigSegmentMembership_All_YieldsEveryReferenceOnce(t *testing.T) {
+	m := core.NewBigSegmentMembership([]string{"both", "in"}, []string{"both", "out"})
+	require.Equal(t, map[string]bool{"both": true, "in": true, "out": false}, maps.Collect(m.All()))
+	require.Empty(t, maps.Collect(core.BigSegmentMembership{}.All()))
+	for range m.All() {
+		break // an early end is the caller's right
+	}
 }
 
 func TestBigSegmentMembership_IncludeBeatsExclude(t *testing.T) {
