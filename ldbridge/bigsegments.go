@@ -1,0 +1,82 @@
+package ldbridge
+
+import (
+	"context"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+	"github.com/launchdarkly/go-server-sdk/v7/subsystems"
+	"github.com/launchdarkly/go-server-sdk/v7/subsystems/ldstoreimpl"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// BigSegmentStore configures a store for ldcomponents.BigSegments of LaunchDarkly's SDK, in the way of [DataStore].
+func BigSegmentStore[S core.BigSegmentStore](
+	open func(context.Context) (S, error), opts *Options,
+) subsystems.ComponentConfigurer[subsystems.BigSegmentStore] {
+	return bigSegmentsConfigurer{func(ctx context.Context) (core.BigSegmentStore, Options, error) {
+		options, err := withDefaults(opts)
+		if err != nil {
+			return nil, Options{}, err
+		}
+		store, err := open(ctx)
+		return store, options, err
+	}}
+}
+
+// bigSegmentsConfigurer opens a big segment store, with its options complete.
+type bigSegmentsConfigurer struct {
+	open func(context.Context) (core.BigSegmentStore, Options, error)
+}
+
+// Build implements [subsystems.ComponentConfigurer].
+func (c bigSegmentsConfigurer) Build(subsystems.ClientContext) (subsystems.BigSegmentStore, error) {
+	return call("opening the big segment store", openTimeout, func(ctx context.Context) (subsystems.BigSegmentStore, error) {
+		store, options, err := c.open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &bigSegmentStore{store, options}, nil
+	})
+}
+
+// DescribeConfiguration implements [subsystems.DiagnosticDescription].
+func (c bigSegmentsConfigurer) DescribeConfiguration(subsystems.ClientContext) ldvalue.Value {
+	return ldvalue.String(diagnosticName)
+}
+
+// bigSegmentStore is a big segment store of cleat's as the SDK wants it.
+type bigSegmentStore struct {
+	core    core.BigSegmentStore
+	options Options
+}
+
+var _ subsystems.BigSegmentStore = (*bigSegmentStore)(nil)
+
+// GetMetadata implements [subsystems.BigSegmentStore].
+func (s *bigSegmentStore) GetMetadata() (subsystems.BigSegmentStoreMetadata, error) {
+	metadata, err := call("GetMetadata", s.options.ReadTimeout, s.core.Metadata)
+	return subsystems.BigSegmentStoreMetadata{LastUpToDate: metadata.LastUpToDate}, err
+}
+
+// GetMembership implements [subsystems.BigSegmentStore]. The membership is of the SDK's own type.
+func (s *bigSegmentStore) GetMembership(contextHash string) (subsystems.BigSegmentMembership, error) {
+	membership, err := call("GetMembership", s.options.ReadTimeout, func(ctx context.Context) (core.BigSegmentMembership, error) {
+		return s.core.Membership(ctx, contextHash)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var included, excluded []string
+	for ref, isIncluded := range membership.All() {
+		if isIncluded {
+			included = append(included, ref)
+		} else {
+			excluded = append(excluded, ref)
+		}
+	}
+	return ldstoreimpl.NewBigSegmentMembershipFromSegmentRefs(included, excluded), nil
+}
+
+// Close implements [subsystems.BigSegmentStore].
+func (s *bigSegmentStore) Close() error { return closing(s.core) }

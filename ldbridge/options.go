@@ -1,0 +1,71 @@
+package ldbridge
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// Defaults of [Options].
+const (
+	DefaultReadTimeout    = 2 * time.Second
+	DefaultReadAllTimeout = 10 * time.Second
+	DefaultWriteTimeout   = 5 * time.Second
+	DefaultInitTimeout    = 60 * time.Second
+)
+
+// openTimeout bounds the opening of a store, which cannot be configured by what the opening may yet find out.
+const openTimeout = 60 * time.Second
+
+// Options says how long the SDK may wait for the store, because the SDK's interfaces carry no context. The zero value of
+// each field means its default. A call that takes longer fails with [core.ErrUnavailable]. The time limits of the store
+// itself stay in force: the shorter one counts.
+type Options struct {
+	// ReadTimeout ends every read of one item, of a big segment membership or of metadata, and every check whether the
+	// store is initialised or available; 0 means 2 s.
+	ReadTimeout time.Duration
+	// ReadAllTimeout ends every read of all items of a kind; 0 means 10 s. A big segment store does not use it.
+	ReadAllTimeout time.Duration
+	// WriteTimeout ends every upsert; 0 means 5 s. A big segment store does not use it.
+	WriteTimeout time.Duration
+	// InitTimeout ends every Init; 0 means 60 s. A big segment store does not use it.
+	InitTimeout time.Duration
+}
+
+// withDefaults returns what nil or not nil options mean, or an error that names every field that is out of range.
+func withDefaults(opts *Options) (Options, error) {
+	if opts == nil {
+		opts = new(Options)
+	}
+	return opts.withDefaults(), opts.validate()
+}
+
+func (o Options) withDefaults() Options {
+	return Options{
+		ReadTimeout:    cmp.Or(o.ReadTimeout, DefaultReadTimeout),
+		ReadAllTimeout: cmp.Or(o.ReadAllTimeout, DefaultReadAllTimeout),
+		WriteTimeout:   cmp.Or(o.WriteTimeout, DefaultWriteTimeout),
+		InitTimeout:    cmp.Or(o.InitTimeout, DefaultInitTimeout),
+	}
+}
+
+func (o Options) validate() error {
+	var errs []error
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"ReadTimeout", o.ReadTimeout},
+		{"ReadAllTimeout", o.ReadAllTimeout},
+		{"WriteTimeout", o.WriteTimeout},
+		{"InitTimeout", o.InitTimeout},
+	} {
+		if d.value < 0 {
+			errs = append(errs, fmt.Errorf("ldbridge: %w: %s %v is negative", core.ErrInvalid, d.name, d.value))
+		}
+	}
+	return errors.Join(errs...)
+}
