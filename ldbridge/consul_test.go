@@ -11,7 +11,6 @@ import (
 
 	"github.com/launchdarkly/go-server-sdk/v7/subsystems"
 	"github.com/launchdarkly/go-server-sdk/v7/subsystems/ldstoreimpl"
-	"github.com/launchdarkly/go-server-sdk/v7/subsystems/ldstoretypes"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/conformance/containers"
@@ -55,10 +54,7 @@ func TestDataStore_Upsert_BetweenReadAndWriteOfConsul(t *testing.T) {
 
 func requireUpsert(t *testing.T, store subsystems.PersistentDataStore, key string, version int, want bool) {
 	t.Helper()
-	kind := ldstoreimpl.Features()
-	updated, err := store.Upsert(kind, key, ldstoretypes.SerializedItemDescriptor{
-		Version: version, Deleted: true, SerializedItem: kind.Serialize(ldstoretypes.ItemDescriptor{Version: version}),
-	})
+	updated, err := store.Upsert(ldstoreimpl.Features(), key, deletedFlag(version))
 	require.NoError(t, err)
 	require.Equal(t, want, updated, "%s, version %d", key, version)
 }

@@ -85,7 +85,8 @@ func newTroubled(
 
 func well(context.Context) error { return nil }
 
-func flagItem(key string, version int) ldstoretypes.SerializedItemDescriptor {
+// deletedFlag is a tombstone as the SDK makes it.
+func deletedFlag(version int) ldstoretypes.SerializedItemDescriptor {
 	flag := ldstoretypes.ItemDescriptor{Version: version}
 	return ldstoretypes.SerializedItemDescriptor{
 		Version: version, Deleted: true, SerializedItem: ldstoreimpl.Features().Serialize(flag),
@@ -108,7 +109,7 @@ func calls(store subsystems.PersistentDataStore) map[string]func() error {
 		"Init":             func() error { return store.Init(flagsOf()) },
 		"Get":              func() error { _, err := store.Get(ldstoreimpl.Features(), "a"); return err },
 		"GetAll":           func() error { _, err := store.GetAll(ldstoreimpl.Features()); return err },
-		"Upsert":           func() error { _, err := store.Upsert(ldstoreimpl.Features(), "a", flagItem("a", 1)); return err },
+		"Upsert":           func() error { _, err := store.Upsert(ldstoreimpl.Features(), "a", deletedFlag(1)); return err },
 		"IsInitialized":    func() error { return unless(store.IsInitialized()) },
 		"IsStoreAvailable": func() error { return unless(store.IsStoreAvailable()) },
 	}
@@ -203,8 +204,8 @@ func TestDataStore_ItemThatDoesNotFit_IsLeftOutAndLogged(t *testing.T) {
 	store, log := newTroubled(t, well, nil)
 	require.NoError(t, store.Init(flagsOf(
 		ldstoretypes.KeyedSerializedItemDescriptor{Key: "large", Item: large},
-		ldstoretypes.KeyedSerializedItemDescriptor{Key: "", Item: flagItem("", 1)},
-		ldstoretypes.KeyedSerializedItemDescriptor{Key: "small", Item: flagItem("small", 1)},
+		ldstoretypes.KeyedSerializedItemDescriptor{Key: "", Item: deletedFlag(1)},
+		ldstoretypes.KeyedSerializedItemDescriptor{Key: "small", Item: deletedFlag(1)},
 	)))
 	require.True(t, store.IsInitialized())
 	updated, err := store.Upsert(ldstoreimpl.Features(), "large too", large)

@@ -88,7 +88,8 @@ func requireFlags(t *testing.T, evaluate variation) {
 	} {
 		for i, evalContext := range []ldcontext.Context{ana, bob} {
 			value, detail := evaluate(key, evalContext)
-			require.Equal(t, want[i], result{value, detail.Reason.String()}, "%s for %s", key, evalContext.Key())
+			got := result{value, detail.Reason.String()}
+			require.Equal(t, want[i], got, "%s for %s", key, evalContext.Key())
 			if key == crowdFlag {
 				require.Equal(t, ldreason.BigSegmentsHealthy, detail.Reason.GetBigSegmentsStatus())
 			}

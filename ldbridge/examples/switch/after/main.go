@@ -41,7 +41,9 @@ func run(out io.Writer, store string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(out, key, detail.Value, detail.Reason)
+		if _, err := fmt.Fprintln(out, key, detail.Value, detail.Reason); err != nil {
+			return err
+		}
 	}
 	return client.Close()
 }
