@@ -6,4 +6,5 @@ cd "$(dirname "$0")/.."
 environment=$(scripts/prepare-services.sh)
 eval "$environment"
 go test -race -timeout 15m "$@" ./...
+go test -C ldbridge -race -timeout 15m "$@" ./... # LaunchDarkly's own suites for stores among them
 exec go test -C benchmarks -skip '^TestMeasure$' ./... # limits of allocations and requests; make bench measures times
