@@ -51,7 +51,7 @@
 //	  query_timeout: 2s             # ends every query; 2s
 //	  serve_stale_for: 10m          # how long beyond cache_time to use a membership during an outage; not at all
 //
-//	endpoints:                      # by default those of the public flag service
+//	endpoints:                      # by default those of the public flag service; a Relay Proxy answers no mode polling
 //	  base: https://relay.example.com       # stands for those of the following that are not given, as for a Relay Proxy
 //	  streaming: https://stream.example.com
 //	  polling: https://poll.example.com

@@ -127,7 +127,7 @@ type BigSegments struct {
 
 // Endpoints says where the flag service is; what is empty is the public one.
 type Endpoints struct {
-	// Base stands for each of the others that is empty, as for a Relay Proxy.
+	// Base stands for each of the others that is empty, as for a Relay Proxy, which answers no ModePolling.
 	Base                       URL
 	Streaming, Polling, Events URL
 }

@@ -18,7 +18,8 @@ const (
 )
 
 // ServiceEndpoints says where the flag service is. Each is a base URI such as https://relay.example.com, with or without
-// a slash at its end, to which paths are added; empty means the public service.
+// a slash at its end, to which paths are added; empty means the public service. Relay Proxy serves Streaming and Events; polls
+// of package datasource/polling it does not answer.
 type ServiceEndpoints struct {
 	Streaming, Polling, Events string
 }

@@ -1,5 +1,6 @@
 // Package polling is a data source that asks the flag service for everything at intervals. Streaming brings changes
-// sooner and costs less; polling is for networks in which no connection can stay open.
+// sooner and costs less; polling is for networks in which no connection can stay open. Relay Proxy does not answer these polls;
+// a client behind one streams.
 //
 // # Protocol
 //

@@ -16,15 +16,15 @@ import (
 )
 
 func ExampleSource() {
-	relay := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"flags":{"a":{"key":"a","version":1,"variations":["hello"],"offVariation":0}}}`)
 	}))
-	defer relay.Close()
+	defer service.Close()
 
 	ctx := context.Background()
 	client, err := cleat.New(ctx, cleat.Config{
 		SDKKey:     "sdk-key",
-		DataSource: polling.Source(polling.Options{BaseURI: relay.URL, Interval: time.Minute}),
+		DataSource: polling.Source(polling.Options{BaseURI: service.URL, Interval: time.Minute}),
 		Events:     events.Off(),
 	})
 	if err != nil {

@@ -33,7 +33,7 @@ func TestSource_Start_DeliversEverything(t *testing.T) {
 }
 
 func TestSource_Request_HasHeadersAndPath(t *testing.T) {
-	for _, base := range []string{"http://relay.test/under", "http://relay.test/under/"} {
+	for _, base := range []string{"http://service.test/under", "http://service.test/under/"} {
 		inBubble(t, func(r *rig) {
 			r.options = polling.Options{BaseURI: base, PayloadFilter: "f1"}
 			r.start()

@@ -3,7 +3,8 @@
 // again at intervals.
 //
 //	CLEAT_SDK_KEY=sdk-… go run ./examples/polling
-//	CLEAT_SDK_KEY=sdk-… go run ./examples/polling -relay https://relay.example.com
+//
+// Relay Proxy answers no polls of server-side SDKs: examples/streaming is how to use one.
 package main
 
 import (
@@ -23,17 +24,17 @@ import (
 )
 
 func main() {
-	relay := flag.String("relay", "", "base URI of a relay; empty means the public flag service")
+	service := flag.String("service", "", "base URI of the flag service; empty means the public one")
 	flag.Parse()
-	if err := run(context.Background(), log.New(os.Stdout, "", 0), os.Getenv("CLEAT_SDK_KEY"), *relay); err != nil {
+	if err := run(context.Background(), log.New(os.Stdout, "", 0), os.Getenv("CLEAT_SDK_KEY"), *service); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, out *log.Logger, sdkKey, relay string) (err error) {
+func run(ctx context.Context, out *log.Logger, sdkKey, service string) (err error) {
 	client, err := cleat.New(ctx, cleat.Config{
 		SDKKey:     sdkKey,
-		Endpoints:  core.ServiceEndpoints{Polling: relay, Events: relay},
+		Endpoints:  core.ServiceEndpoints{Polling: service, Events: service},
 		DataSource: polling.Source(polling.Options{Interval: time.Minute}),
 		StartWait:  20 * time.Second, // longer than by default, because there is nothing to do without flags
 	})

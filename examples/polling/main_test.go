@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func startRelay(t *testing.T) (*mockservice.Service, string) {
+func startService(t *testing.T) (*mockservice.Service, string) {
 	t.Helper()
 	service := mockservice.New(t)
 	service.Compress()
@@ -24,24 +24,24 @@ func startRelay(t *testing.T) (*mockservice.Service, string) {
 		"banner":{"key":"banner","version":3,"on":false,"offVariation":0,"variations":["hello"],
 			"clientSideAvailability":{"usingEnvironmentId":true,"usingMobileKey":false}},
 		"internal":{"key":"internal","version":1,"on":false,"offVariation":0,"variations":[true]}}}`)
-	relay := httptest.NewServer(service)
-	t.Cleanup(relay.Close)
-	return service, relay.URL
+	server := httptest.NewServer(service)
+	t.Cleanup(server.Close)
+	return service, server.URL
 }
 
 func TestRun_PrintsTheFlagsOfTheFrontEnd(t *testing.T) {
-	service, relay := startRelay(t)
+	service, uri := startService(t)
 	var text bytes.Buffer
-	require.NoError(t, run(t.Context(), log.New(&text, "", 0), "sdk-key", relay))
+	require.NoError(t, run(t.Context(), log.New(&text, "", 0), "sdk-key", uri))
 	require.JSONEq(t, `{"banner":"hello","$flagsState":{"banner":{"version":3,"variation":0}},"$valid":true}`, text.String())
 	require.Len(t, service.Requests(mockservice.PollPath), 1)
 	require.Empty(t, service.Requests(mockservice.StreamPath))
 }
 
 func TestRun_RefusedKey_FailsWithoutWaiting(t *testing.T) {
-	service, relay := startRelay(t)
+	service, uri := startService(t)
 	service.Next(mockservice.PollPath, mockservice.Status(http.StatusUnauthorized))
 	var text bytes.Buffer
-	require.ErrorIs(t, run(t.Context(), log.New(&text, "", 0), "sdk-key", relay), cleat.ErrInitFailed)
+	require.ErrorIs(t, run(t.Context(), log.New(&text, "", 0), "sdk-key", uri), cleat.ErrInitFailed)
 	require.Empty(t, text.String())
 }

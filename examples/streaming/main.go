@@ -35,7 +35,7 @@ func main() {
 func run(ctx context.Context, out *log.Logger, sdkKey, relay, key string) (err error) {
 	client, err := cleat.New(ctx, cleat.Config{
 		SDKKey:    sdkKey,
-		Endpoints: core.ServiceEndpoints{Streaming: relay, Polling: relay, Events: relay},
+		Endpoints: core.ServiceEndpoints{Streaming: relay, Events: relay},
 	})
 	if client == nil {
 		return err // nothing in the configuration to work with
