@@ -49,12 +49,15 @@ type Client struct {
 	end      context.CancelFunc
 }
 
-// New makes a client, starts its data source, and waits until that has delivered, for [Config].StartWait or until ctx
-// ends. The data source itself goes on until Close.
+// New makes a client, starts its data source, and waits for the first data: at most for [Config].StartWait, until ctx ends,
+// or until it is clear that none will come soon, because the data source has given up or the flag service has refused the
+// SDK key. ctx ends nothing but that wait; the data source goes on until Close.
 //
-// If there was no delivery, New returns the client, which can be used and has to be closed, together with
-// [ErrInitTimeout], [ErrInitFailed] or ctx.Err(). If the client is nil, the configuration cannot be used; the error then
-// wraps [core.ErrInvalid] or comes from the factory of a component, and the stores have been closed.
+// New returns an error only if there is no client: the configuration cannot be used, and the error wraps
+// [core.ErrInvalid] or comes from the factory of a component. The stores have then been closed. That no data has come is
+// no error, because an outage of the data source should not keep an application from starting: New logs a warning and
+// returns the client, which evaluates flags from what the store has, and returns default values where that is nothing,
+// until the data source delivers. [Client.Initialized] says whether there is data, and [Client.WaitFor] waits longer.
 //
 // A client that is offline or in daemon mode waits for nothing.
 func New(ctx context.Context, config Config) (*Client, error) {
@@ -81,8 +84,8 @@ func New(ctx context.Context, config Config) (*Client, error) {
 		return c, nil
 	}
 	c.source.Start(c.lifetime)
-	err = c.waitForData(ctx, config.StartWait)
-	return c, err
+	c.waitForData(ctx, &config)
+	return c, nil
 }
 
 // assemble makes what the client consists of. On an error, Close closes what there is.
@@ -140,30 +143,6 @@ func (c *Client) assembleBigSegments(config *Config) (err error) {
 	return nil
 }
 
-func (c *Client) waitForData(ctx context.Context, limit time.Duration) error {
-	if limit < 0 {
-		return nil
-	}
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	var err error
-	select {
-	case <-c.sink.filled:
-	case <-c.sink.status.hopeless:
-		err = fmt.Errorf("%w: %v", ErrInitFailed, c.sink.status.reason())
-	case <-timer.C:
-		err = fmt.Errorf("%w (%v)", ErrInitTimeout, limit)
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	select {
-	case <-c.sink.filled: // whatever else has happened
-		return nil
-	default:
-		return err
-	}
-}
-
 // Initialized reports whether there is data to evaluate flags with: the data source has delivered, or an earlier run or
 // another process has filled the store. It is false if the store cannot be asked, and for a client that is offline or
 // closed.
@@ -185,7 +164,8 @@ func (c *Client) Initialized(ctx context.Context) bool {
 	return true
 }
 
-// DataSourceStatus tells of the status of the data source. In a client without one it is always valid.
+// DataSourceStatus tells of the status of the data source. In a client without one, which is in daemon mode or offline, it is
+// valid until the client is closed.
 func (c *Client) DataSourceStatus() core.DataSourceStatusProvider { return c.sink.status }
 
 // DataStoreStatus tells of the status of the store.

@@ -72,7 +72,8 @@ type Config struct {
 	// Hooks are called at each evaluation and custom event, in this order before, and in reverse order after.
 	Hooks []Hook
 
-	// StartWait is how long New waits for the first data; 0 means 5 s, and a negative time that it does not wait.
+	// StartWait is how long New waits for the first data before it returns the client without; 0 means 5 s, and a negative
+	// time that it does not wait.
 	StartWait time.Duration
 
 	// Logger gets what goes wrong; nil means slog.Default().

@@ -1,6 +1,9 @@
 package cleat
 
 import (
+	"cmp"
+	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -19,8 +22,9 @@ type dataSourceStatus struct {
 
 	mu      sync.Mutex // guards what follows
 	current core.DataSourceStatus
-	given   core.DataSourceErrorInfo // why there is no hope
-	isGiven bool                     // hopeless is closed
+	isGiven bool // hopeless is closed
+	// entered has a channel for each state that is waited for; it is closed when that state begins.
+	entered map[core.DataSourceState]chan struct{}
 }
 
 var _ core.DataSourceStatusProvider = (*dataSourceStatus)(nil)
@@ -30,6 +34,7 @@ func newDataSourceStatus(logger *slog.Logger) *dataSourceStatus {
 		listeners: broadcast.New[core.DataSourceStatus](logger),
 		hopeless:  make(chan struct{}),
 		current:   core.DataSourceStatus{State: core.DataSourceInitializing, StateSince: time.Now()},
+		entered:   map[core.DataSourceState]chan struct{}{},
 	}
 }
 
@@ -71,6 +76,10 @@ func (s *dataSourceStatus) change(state core.DataSourceState, err core.DataSourc
 	now := time.Now()
 	if state != s.current.State {
 		s.current.State, s.current.StateSince = state, now
+		if entered := s.entered[state]; entered != nil {
+			close(entered)
+			delete(s.entered, state)
+		}
 	}
 	if err != (core.DataSourceErrorInfo{}) {
 		if err.Time.IsZero() {
@@ -79,17 +88,47 @@ func (s *dataSourceStatus) change(state core.DataSourceState, err core.DataSourc
 		s.current.LastError = err
 	}
 	if !s.isGiven && (state == core.DataSourceOff || refusesKey(err)) {
-		s.isGiven, s.given = true, s.current.LastError
+		s.isGiven = true
 		close(s.hopeless)
 	}
 	s.listeners.Publish(s.current)
 }
 
-// reason returns why there is no hope of data, once hopeless is closed.
-func (s *dataSourceStatus) reason() core.DataSourceErrorInfo {
+// whenIn returns a channel that is closed once the state has begun, however short it lasts, or is the current one.
+func (s *dataSourceStatus) whenIn(state core.DataSourceState) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.given
+	entered := s.entered[state]
+	if entered == nil {
+		entered = make(chan struct{})
+		if s.current.State == state {
+			close(entered)
+		} else {
+			s.entered[state] = entered
+		}
+	}
+	return entered
+}
+
+// waitFor returns nil once the state has begun, and an error when ctx ends or the data source is off.
+func (s *dataSourceStatus) waitFor(ctx context.Context, state core.DataSourceState) error {
+	entered, off := s.whenIn(state), s.whenIn(core.DataSourceOff)
+	select {
+	case <-entered:
+	case <-off:
+	case <-ctx.Done():
+	}
+	select {
+	case <-entered: // whatever else has happened
+		return nil
+	default:
+	}
+	status := s.Status()
+	lastError := cmp.Or(status.LastError.String(), "none")
+	if status.State == core.DataSourceOff {
+		return fmt.Errorf("cleat: the data source is off and will not be %s, last error: %s", state, lastError)
+	}
+	return fmt.Errorf("cleat: the data source is %s and not %s, last error: %s: %w", status.State, state, lastError, ctx.Err())
 }
 
 // refusesKey reports whether the error says that the flag service knows no such SDK key, or that it is of another kind.

@@ -24,7 +24,9 @@
 //     what is due to the store, whose outages are reported by themselves.
 //   - OFF and others that are no errors, if the flag itself says that there is no value.
 //
-// A client that is waiting for its data source uses what an earlier run left in the store.
+// A client that is waiting for its data source uses what an earlier run left in the store. That there is no data source at the
+// start is no error of [New] either, so that an outage keeps no application from starting; one that rather stops asks
+// [Client.WaitFor].
 //
 // # Events
 //

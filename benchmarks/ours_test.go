@@ -117,5 +117,6 @@ func client(b *bench, database core.FeatureStoreCore, mode caching.Mode, source 
 	})
 	require.NoError(b, err)
 	b.cleanup(c.Close)
+	require.NoError(b, c.WaitFor(b.ctx(), core.DataSourceValid))
 	return c
 }

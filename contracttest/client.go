@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/cleatdev/cleat"
+	"github.com/cleatdev/cleat/core"
 )
 
 // client is a client that the suite has made.
@@ -17,11 +19,21 @@ func newClient(ctx context.Context, configuration *configuration, logger *slog.L
 		return nil, err
 	}
 	made, err := cleat.New(ctx, config)
-	switch {
-	case made == nil:
+	if err != nil {
 		return nil, err
-	case err != nil && !configuration.InitCanFail && !configuration.verifiesPeer():
-		return nil, errors.Join(err, made.Close())
+	}
+	if !configuration.InitCanFail && !configuration.verifiesPeer() {
+		if err := requireData(ctx, made); err != nil {
+			return nil, errors.Join(err, made.Close())
+		}
 	}
 	return &client{made}, nil
+}
+
+// requireData returns an error if the data source of a client that New has returned still has not delivered. New has waited
+// already; the second is for a delivery that is just ending.
+func requireData(ctx context.Context, made *cleat.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return made.WaitFor(ctx, core.DataSourceValid)
 }

@@ -1,7 +1,6 @@
 package endtoend
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -85,9 +84,6 @@ func (f *fixture) start(h how) *client {
 	}
 	var err error
 	if c.Client, err = cleat.New(f.Context(), config); err != nil {
-		if c.Client != nil {
-			err = errors.Join(err, c.Close())
-		}
 		f.Fatalf("starting a client: %v", err)
 	}
 	f.Cleanup(c.close)

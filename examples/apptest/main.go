@@ -27,13 +27,10 @@ func main() {
 // run takes the configuration as an argument, so that a test can put another data source into it.
 func run(ctx context.Context, out *log.Logger, config cleat.Config) (err error) {
 	client, err := cleat.New(ctx, config)
-	if client == nil {
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	if err != nil {
-		out.Print("going on with default values: ", err)
-	}
 	out.Print(greeting(ctx, client, ldcontext.NewBuilder("ana").Name("Ana").SetString("country", "ES").Build()))
 	return nil
 }

@@ -50,7 +50,7 @@ func run(ctx context.Context, out *log.Logger, o options) (err error) {
 		return errors.Join(err, store.Close())
 	}
 	client, err := cleat.New(ctx, cleat.Config{SDKKey: o.sdkKey, Endpoints: endpoints, BigSegmentStore: store})
-	if client == nil {
+	if err != nil {
 		stop()
 		return err // New has closed the store
 	}
@@ -58,9 +58,6 @@ func run(ctx context.Context, out *log.Logger, o options) (err error) {
 		stop() // first, because the client closes the store
 		err = errors.Join(err, client.Close())
 	}()
-	if err != nil {
-		return err
-	}
 	value, detail := client.BoolVariationDetail(ctx, o.flag, ldcontext.New(o.context), false)
 	out.Printf("%s is %t for %s (%s, big segments %s)",
 		o.flag, value, o.context, detail.Reason, detail.Reason.GetBigSegmentsStatus())

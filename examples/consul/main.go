@@ -51,12 +51,13 @@ func run(ctx context.Context, out *log.Logger, storeURL, flagFile string) (err e
 		Store:      backend.Store,
 		Cache:      backend.Cache,
 	})
-	if client == nil {
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	if err != nil {
-		return err
+	// It would go on without its flag file too.
+	if err := client.WaitFor(ctx, core.DataSourceValid); err != nil {
+		return fmt.Errorf("there is nothing to publish: %w", err)
 	}
 
 	changes := make(chan core.FlagChange)

@@ -47,7 +47,7 @@ func run(ctx context.Context, out *log.Logger, storeURL string) (err error) {
 	}
 	client, err := cleat.New(ctx, cleat.Config{Daemon: true, Store: backend.Store, Cache: backend.Cache})
 	if err != nil {
-		return err // without a data source there is nothing to wait for, so there is no client to go on with
+		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
 	if !client.Initialized(ctx) {

@@ -51,13 +51,10 @@ func run(ctx context.Context, out *log.Logger, table, flagFile string) (err erro
 		Cache:           backend.Cache,
 		BigSegmentStore: bigSegments, // filled by Relay Proxy, or as in examples/bigsegments
 	})
-	if client == nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, client.Close()) }()
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, client.Close()) }()
 	visitor := ldcontext.NewBuilder("ana").SetString("country", "DE").Build()
 	express, detail := client.BoolVariationDetail(ctx, "checkout-express-button", visitor, false)
 	out.Printf("express checkout: %t (%s)", express, detail.Reason)

@@ -58,7 +58,12 @@ func TestRun_MakesTheTableAndKeepsFlagsInIt(t *testing.T) {
 	require.NoError(t, client.Close())
 }
 
-func TestRun_NoFlagFile_Fails(t *testing.T) {
-	_, err := output(t.Context(), useServer(t), filepath.Join(t.TempDir(), "missing.yaml"))
-	require.ErrorIs(t, err, cleat.ErrInitFailed)
+// The second run has no flag file, and the table has the flags of the first.
+func TestRun_FlagFileIsGone_UsesTheTable(t *testing.T) {
+	table := useServer(t)
+	first, err := output(t.Context(), table, "../quickstart/flags.yaml")
+	require.NoError(t, err)
+	second, err := output(t.Context(), table, filepath.Join(t.TempDir(), "missing.yaml"))
+	require.NoError(t, err)
+	require.Equal(t, first, second)
 }

@@ -69,13 +69,10 @@ func run(ctx context.Context, logger *slog.Logger, flagFile string) (err error) 
 		Hooks:      []cleat.Hook{logHook{logger: logger}},
 		Logger:     logger,
 	})
-	if client == nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, client.Close()) }()
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, client.Close()) }()
 	visitor := ldcontext.New("ana")
 	client.IntVariation(ctx, "cart-max-lines", visitor, 50)
 	client.BoolVariation(ctx, "no-such-flag", visitor, false)

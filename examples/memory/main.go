@@ -41,13 +41,10 @@ func run(ctx context.Context, out *log.Logger, storeURL, flagFile string) (err e
 		Store:      backend.Store,
 		Cache:      backend.Cache, // what the URL says of the cache is for the client
 	})
-	if client == nil {
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	if err != nil { // the flags of an earlier run are still good, if there was one
-		out.Print("no news from the flag file: ", err)
-	}
 	visitor := ldcontext.NewBuilder("ana").SetString("country", "DE").Build()
 	limit, detail := client.IntVariationDetail(ctx, "cart-max-lines", visitor, 50)
 	out.Printf("cart limit: %d (%s)", limit, detail.Reason)

@@ -32,6 +32,6 @@ func TestRun_FlagFileIsGone(t *testing.T) {
 	file := "sqlite://" + filepath.Join(t.TempDir(), "flags.db")
 	missing := filepath.Join(t.TempDir(), "missing.yaml")
 	output(t, file, flagFile)
-	require.Contains(t, output(t, file, missing), "\ncart limit: 100 (FALLTHROUGH)\n")
-	require.Contains(t, output(t, "memory://", missing), "\ncart limit: 50 (ERROR(CLIENT_NOT_READY))\n")
+	require.Equal(t, "cart limit: 100 (FALLTHROUGH)\n", output(t, file, missing))
+	require.Equal(t, "cart limit: 50 (ERROR(CLIENT_NOT_READY))\n", output(t, "memory://", missing))
 }

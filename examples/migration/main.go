@@ -16,6 +16,7 @@ import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldmigration"
 
 	"github.com/cleatdev/cleat"
+	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/datasource/filedata"
 	"github.com/cleatdev/cleat/migrations"
 )
@@ -35,11 +36,11 @@ func run(ctx context.Context, out *log.Logger, flagFile string) (err error) {
 	client, err := cleat.New(ctx, cleat.Config{
 		DataSource: filedata.Source(filedata.Options{Paths: []string{flagFile}}),
 	})
-	if client == nil {
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	if err != nil {
+	if err := client.WaitFor(ctx, core.DataSourceValid); err != nil {
 		return err // better than to take the default stage and write to one system only
 	}
 

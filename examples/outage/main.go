@@ -29,7 +29,7 @@ import (
 
 //go:generate go run ./generate -o flags.json
 
-// timeLimit is how long the whole job may take, and patience how long its clients wait for data and for the store: much
+// timeLimit is how long the whole job may take, and patience how long its clients wait for the store: much
 // longer than by default, because the outcome must not depend on how busy the machine is.
 const (
 	timeLimit = 5 * time.Minute

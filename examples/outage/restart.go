@@ -22,12 +22,10 @@ func restart(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	client, err := cleat.New(ctx, cleat.Config{Daemon: true, Store: store, Cache: caching.Options{ReadTimeout: patience}})
-	if client != nil {
-		defer func() { err = errors.Join(err, client.Close()) }()
-	}
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, client.Close()) }()
 	answers, err := evaluate(ctx, client, questions, subjects())
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cleatdev/cleat"
 	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/datasource/filedata"
 	"github.com/cleatdev/cleat/sqlitestore"
 )
@@ -36,12 +37,13 @@ func serve(ctx context.Context, o options, out io.Writer) (err error) {
 		DataSource: filedata.Source(filedata.Options{Paths: []string{o.dir.flagFile()}, Reload: true}),
 		Store:      &announcedStore{Store: store, events: events},
 		Cache:      caching.Options{ReadTimeout: patience},
-		StartWait:  patience,
+		StartWait:  -1, // WaitFor does
 	})
-	if client != nil {
-		defer func() { err = errors.Join(err, client.Close()) }()
-	}
 	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, client.Close()) }()
+	if err := client.WaitFor(ctx, core.DataSourceValid); err != nil {
 		return err
 	}
 	if err := answerAll(ctx, client, questions, o, out); err != nil {
@@ -78,12 +80,13 @@ func answerAll(ctx context.Context, client *cleat.Client, questions []question, 
 func evaluateFile(ctx context.Context, path string, questions []question) (answers []answer, err error) {
 	client, err := cleat.New(ctx, cleat.Config{
 		DataSource: filedata.Source(filedata.Options{Paths: []string{path}}),
-		StartWait:  patience,
+		StartWait:  -1,
 	})
-	if client != nil {
-		defer func() { err = errors.Join(err, client.Close()) }()
-	}
 	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, client.Close()) }()
+	if err := client.WaitFor(ctx, core.DataSourceValid); err != nil {
 		return nil, err
 	}
 	return evaluate(ctx, client, questions, subjects())

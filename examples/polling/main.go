@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"log"
 	"os"
 	"time"
@@ -22,6 +23,9 @@ import (
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/datasource/polling"
 )
+
+// startWait is longer than by default, because there is nothing to do without flags.
+const startWait = 20 * time.Second
 
 func main() {
 	service := flag.String("service", "", "base URI of the flag service; empty means the public one")
@@ -36,14 +40,14 @@ func run(ctx context.Context, out *log.Logger, sdkKey, service string) (err erro
 		SDKKey:     sdkKey,
 		Endpoints:  core.ServiceEndpoints{Polling: service, Events: service},
 		DataSource: polling.Source(polling.Options{Interval: time.Minute}),
-		StartWait:  20 * time.Second, // longer than by default, because there is nothing to do without flags
+		StartWait:  startWait,
 	})
-	if client == nil {
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	if err != nil {
-		return err
+	if !client.Initialized(ctx) {
+		return fmt.Errorf("no flags have come: %s", client.DataSourceStatus().Status().LastError)
 	}
 
 	visitor := ldcontext.NewBuilder("ana").SetString("country", "DE").Build()

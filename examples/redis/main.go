@@ -46,13 +46,10 @@ func run(ctx context.Context, out *log.Logger, storeURL, flagFile string) (err e
 		Store:      backend.Store,
 		Cache:      backend.Cache,
 	})
-	if client == nil {
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	if err != nil { // the flags of an earlier run are still good, if there was one
-		out.Print("no news from the flag file: ", err)
-	}
 
 	statuses := make(chan core.DataStoreStatus)
 	remove := client.DataStoreStatus().AddListener(func(status core.DataStoreStatus) {

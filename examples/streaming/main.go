@@ -37,16 +37,10 @@ func run(ctx context.Context, out *log.Logger, sdkKey, relay, key string) (err e
 		SDKKey:    sdkKey,
 		Endpoints: core.ServiceEndpoints{Streaming: relay, Events: relay},
 	})
-	if client == nil {
-		return err // nothing in the configuration to work with
-	}
-	defer func() { err = errors.Join(err, client.Close()) }()
-	switch {
-	case errors.Is(err, cleat.ErrInitTimeout): // an outage at the start should not keep a service from starting
-		out.Print("no flags yet, going on with default values: ", err)
-	case err != nil: // such as a refused SDK key, which somebody has to look at
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, client.Close()) }()
 
 	visitor := ldcontext.New("ana")
 	changes := make(chan core.FlagValueChange)

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/cleatdev/cleat"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/examples/internal/program"
 	"github.com/cleatdev/cleat/internal/mockservice"
@@ -45,11 +44,17 @@ func TestRun_PrintsTheFlagAndItsChanges(t *testing.T) {
 	require.NotEmpty(t, service.Requests(mockservice.EventsPath), "the relay gets the events too")
 }
 
-func TestRun_RefusedKey_Fails(t *testing.T) {
+// The program starts all the same, and has the flags as soon as the key is accepted.
+func TestRun_RefusedKey_GoesOnWithDefaults(t *testing.T) {
 	service, relay := startRelay(t)
+	service.SetData(`{"flags":{"new-checkout":{"key":"new-checkout","version":1,"on":false,"offVariation":0,` +
+		`"variations":[true]}},"segments":{}}`)
 	service.Next(mockservice.StreamPath, mockservice.Status(http.StatusUnauthorized))
-	err := run(t.Context(), log.New(t.Output(), "", 0), "another-key", relay, "new-checkout")
-	require.ErrorIs(t, err, cleat.ErrInitFailed)
+	p := program.Start(t, func(ctx context.Context, out *log.Logger) error {
+		return run(ctx, out, "another-key", relay, "new-checkout")
+	})
+	p.WaitFor(t, "new-checkout is false")
+	p.Stop(t)
 }
 
 func TestRun_NoKey_Fails(t *testing.T) {
