@@ -1,11 +1,9 @@
 package cleat
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -13,15 +11,11 @@ import (
 	"time"
 
 	"github.com/cleatdev/cleat/core"
-)
-
-const (
-	maxIdleConnections = 100
-	idleTimeout        = 90 * time.Second
+	"github.com/cleatdev/cleat/internal/httptransport"
 )
 
 // DefaultConnectTimeout is how long a client tries to connect to the flag service by default.
-const DefaultConnectTimeout = 3 * time.Second
+const DefaultConnectTimeout = httptransport.DefaultConnectTimeout
 
 // HTTPOptions says how a client reaches the flag service.
 type HTTPOptions struct {
@@ -44,7 +38,8 @@ type HTTPOptions struct {
 	Header http.Header
 
 	// Transport sends the requests if it is not nil; ProxyURL, CAFile, InsecureSkipVerify and ConnectTimeout must then be
-	// zero.
+	// zero. An [http.Transport] that speaks HTTP/2 should have an [http.HTTP2Config] with a SendPingTimeout, as the client's
+	// own has: without one, a connection that the network drops silently stays in use for about 16 minutes.
 	Transport http.RoundTripper
 }
 
@@ -72,20 +67,11 @@ func (o *HTTPOptions) newClient() (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &http.Client{Transport: &http.Transport{ // not a copy of http.DefaultTransport, which may be anything
-		Proxy:                 proxy,
-		DialContext:           (&net.Dialer{Timeout: timeout, KeepAlive: time.Minute}).DialContext,
-		TLSHandshakeTimeout:   timeout,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          maxIdleConnections,
-		IdleConnTimeout:       idleTimeout,
-		ExpectContinueTimeout: time.Second,
-		TLSClientConfig: &tls.Config{
-			RootCAs:            roots,
-			InsecureSkipVerify: o.InsecureSkipVerify, //nolint:gosec // whoever sets it has read what it means
-			MinVersion:         tls.VersionTLS12,
-		},
-	}}, nil
+	transport := httptransport.New(timeout)
+	transport.Proxy = proxy
+	transport.TLSClientConfig.RootCAs = roots
+	transport.TLSClientConfig.InsecureSkipVerify = o.InsecureSkipVerify
+	return &http.Client{Transport: transport}, nil
 }
 
 func (o *HTTPOptions) proxy() (func(*http.Request) (*url.URL, error), error) {

@@ -85,8 +85,9 @@ func badAddress(what string) error {
 	return fmt.Errorf("consulstore: %w: the address %s", core.ErrInvalid, what)
 }
 
-// newTransport makes the transport of a client of ours. Answers are not compressed: servers are near, and compressing a
-// listing takes them longer than sending it. Dialling ends when closing does.
+// newTransport makes the transport of a client of ours. It speaks HTTP/1.1, with which a time-out ends the connection too, so
+// that one that was lost silently is not used again. Answers are not compressed: servers are near, and compressing a listing
+// takes them longer than sending it. Dialling ends when closing does.
 func newTransport(closing context.Context, socket string, o *Options) *http.Transport {
 	const idleTimeout, keepAlive = 90 * time.Second, 30 * time.Second
 	const maxConnections = 64 // Servers accept 200 from one address, and others may be there.
@@ -114,6 +115,7 @@ func newTransport(closing context.Context, socket string, o *Options) *http.Tran
 	}
 	if o.TLS != nil {
 		transport.TLSClientConfig = o.TLS.Clone()
+		transport.TLSClientConfig.NextProtos = nil // a server that is offered HTTP/2 would speak it, which this transport does not
 	}
 	return transport
 }

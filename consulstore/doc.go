@@ -39,7 +39,9 @@
 // # Live changes
 //
 // A Store is a [core.Watcher]: one blocking query tells within milliseconds that something under the prefix has changed. A lost
-// connection is restored, and noticed after ten seconds at the latest, plus Options.ReadTimeout.
+// connection is restored, and noticed after ten seconds at the latest, plus Options.ReadTimeout. That is so with a client of the
+// store's own, which speaks HTTP/1.1. If a client of the caller's speaks HTTP/2, its transport should have an [http.HTTP2Config]
+// with a SendPingTimeout: otherwise a connection that the network drops silently stays in use for about 16 minutes.
 //
 // # Errors
 //

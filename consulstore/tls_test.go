@@ -16,6 +16,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -126,6 +127,30 @@ func TestOpen_TLS_VerifiesBothSides(t *testing.T) {
 		}
 		require.ErrorIs(t, err, core.ErrUnavailable, name)
 	}
+}
+
+// A configuration that offers HTTP/2 to a server that speaks it makes a connection of HTTP/1.1 all the same.
+func TestOpen_TLSOffersHTTP2_SpeaksHTTP1(t *testing.T) {
+	var protocols sync.Map
+	front := httptest.NewUnstartedServer(nil)
+	shared := gateway(t)
+	front.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		protocols.Store(r.Proto, true)
+		shared.ServeHTTP(w, r)
+	})
+	front.EnableHTTP2 = true
+	front.StartTLS()
+	t.Cleanup(front.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(front.Certificate())
+	store := openStore(t, Options{Address: front.Listener.Addr().String(), Prefix: freshPrefix(), TLS: &tls.Config{
+		MinVersion: tls.VersionTLS12, RootCAs: roots, NextProtos: []string{"h2", "http/1.1"},
+	}})
+	_, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 1))
+	require.NoError(t, err)
+	var seen []any
+	protocols.Range(func(protocol, _ any) bool { seen = append(seen, protocol); return true })
+	require.Equal(t, []any{"HTTP/1.1"}, seen)
 }
 
 // An address may be a Unix socket, and have a path in front of Consul's own.

@@ -52,7 +52,9 @@ type ClientSettings struct {
 	Endpoints ServiceEndpoints
 
 	// HTTPClient sends requests to the flag service. It bounds the time until a connection is made and nothing else: each
-	// request needs a deadline of its own. nil means http.DefaultClient.
+	// request needs a deadline of its own. nil means http.DefaultClient, which goes on using an HTTP/2 connection that the
+	// network has dropped silently for about 16 minutes; a [http.Transport] with an [http.HTTP2Config] that has a
+	// SendPingTimeout does not. The client's own has one.
 	HTTPClient *http.Client
 
 	// Headers are sent with every request to the flag service: User-Agent, tags, wrapper and instance, and not the

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/httptransport"
 )
 
 // idleConnections is how many connections a client of ours keeps for later; an Init uses as many at once.
@@ -60,7 +61,10 @@ func loadOptions(options Options) []func(*config.LoadOptions) error {
 		load = append(load, config.WithCredentialsProvider(options.Credentials))
 	}
 	return append(load, config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(
-		func(t *http.Transport) { t.MaxIdleConnsPerHost = idleConnections })))
+		func(t *http.Transport) {
+			t.MaxIdleConnsPerHost = idleConnections
+			t.HTTP2 = httptransport.HTTP2()
+		})))
 }
 
 // sdkLogger passes on what the SDK logs.

@@ -76,7 +76,9 @@ type Options struct {
 	// and instance roles.
 	Credentials aws.CredentialsProvider
 	// HTTPClient sends the requests, for example through a proxy or with a certificate authority of one's own; nil means a
-	// client of the store's own. One that is given stays open.
+	// client of the store's own. One that is given stays open; if it speaks HTTP/2, its transport should have an
+	// [http.HTTP2Config] with a SendPingTimeout, without which a connection that the network drops silently stays in use for
+	// about 16 minutes. The same holds for the HTTP client of a client that New is given.
 	HTTPClient aws.HTTPClient
 }
 

@@ -14,6 +14,9 @@ const minPollDelay = time.Second
 // run begins at the store's cursor again and again until ctx ends.
 func (s *Synchronizer) run(ctx context.Context) {
 	defer s.reporter.off()
+	if s.transport != nil {
+		defer s.transport.CloseIdleConnections()
+	}
 	for {
 		worked, err := s.synchronise(ctx)
 		if ctx.Err() != nil {

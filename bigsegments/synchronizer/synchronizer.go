@@ -3,15 +3,18 @@ package synchronizer
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/flagservice"
+	"github.com/cleatdev/cleat/internal/httptransport"
 )
 
 // Synchronizer fills a store of big segments from the flag service. Make one with [New]. Its methods are safe for
 // concurrent use.
 type Synchronizer struct {
 	operation *flagservice.Operation
+	transport *http.Transport // closed at the end; nil if the caller has given an HTTP client
 
 	settings       core.ClientSettings
 	options        Options
@@ -26,8 +29,9 @@ type Synchronizer struct {
 
 var _ core.DataSourceStatusProvider = (*Synchronizer)(nil)
 
-// New makes a synchroniser of the store, which it does not start. Nil options mean the defaults. An error wraps
-// [core.ErrInvalid] and names every option that cannot be used.
+// New makes a synchroniser of the store, which it does not start. Nil options mean the defaults, and settings without an
+// HTTPClient a client of its own, which notices dead connections. An error wraps [core.ErrInvalid] and names every option
+// that cannot be used.
 func New(settings core.ClientSettings, writer core.BigSegmentWriter, opts *Options) (*Synchronizer, error) {
 	if writer == nil {
 		return nil, fmt.Errorf("synchronizer: %w: no store to fill", core.ErrInvalid)
@@ -35,7 +39,12 @@ func New(settings core.ClientSettings, writer core.BigSegmentWriter, opts *Optio
 	if settings.SDKKey == "" {
 		return nil, fmt.Errorf("synchronizer: %w: no SDK key", core.ErrInvalid)
 	}
-	s := &Synchronizer{operation: flagservice.NewOperation(), settings: settings.WithDefaults(), writer: writer}
+	s := &Synchronizer{operation: flagservice.NewOperation(), writer: writer}
+	if settings.HTTPClient == nil {
+		s.transport = httptransport.New(httptransport.DefaultConnectTimeout)
+		settings.HTTPClient = &http.Client{Transport: s.transport}
+	}
+	s.settings = settings.WithDefaults()
 	if opts != nil {
 		s.options = *opts
 	}

@@ -33,7 +33,6 @@ func startService(t *testing.T) (*mockbigsegments.Service, options) {
 	mux.Handle(mockbigsegments.StreamPath, segments)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	t.Cleanup(http.DefaultClient.CloseIdleConnections) // the synchroniser's, which is given no other
 	return segments, options{
 		sdkKey: mockbigsegments.SDKKey, service: server.URL, store: "memory://", flag: "new-checkout", context: "ana",
 	}
