@@ -79,14 +79,15 @@ func (o *HTTPOptions) proxy() (func(*http.Request) (*url.URL, error), error) {
 		return http.ProxyFromEnvironment, nil
 	}
 	proxy, err := url.Parse(o.ProxyURL)
-	if err != nil || proxy.Host == "" {
-		return nil, errors.New(".ProxyURL is not of the form http://host:port")
+	if err != nil || proxy.Host == "" || strings.Contains(proxy.EscapedPath()+proxy.RawQuery+proxy.EscapedFragment(), "@") {
+		return nil, errors.New(".ProxyURL is not of the form http://host:port, or has a password whose characters / ? and # are not " +
+			"written as %2F, %3F and %23")
 	}
 	switch proxy.Scheme {
 	case "http", "https", "socks5", "socks5h":
 		return http.ProxyURL(proxy), nil
 	}
-	return nil, fmt.Errorf(".ProxyURL has the scheme %q; http, https, socks5 and socks5h are known", proxy.Scheme)
+	return nil, errors.New(".ProxyURL has an unknown scheme; http, https, socks5 and socks5h are known")
 }
 
 // roots returns the certificates to trust; nil means those of the system.
@@ -112,7 +113,7 @@ func (o *HTTPOptions) roots() (*x509.CertPool, error) {
 func (o *HTTPOptions) validateHeader() error {
 	for name, values := range o.Header {
 		if name == "" || strings.ContainsFunc(name, notInHeaderName) {
-			return fmt.Errorf(".Header has the name %q, which no header can have", name)
+			return errors.New(".Header has a name that no header can have (it is not shown, because it may contain a value)")
 		}
 		for _, value := range values {
 			if !isHeaderValue(value) {

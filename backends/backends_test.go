@@ -93,7 +93,7 @@ func TestOpen_BadURLs_AreRefusedWithAdvice(t *testing.T) {
 	for url, want := range map[string]string{
 		"":                                              "the URL has no scheme",
 		"/var/lib/flags.db":                             "the URL has no scheme",
-		"mysql://x":                                     `unknown scheme "mysql"; known are consul, consuls, dynamodb, memory, redis, redis+cluster, redis+sentinel, rediss, rediss+cluster, rediss+sentinel, sqlite`,
+		"mysql://x":                                     `unknown scheme (it is not shown, because it may be part of a password); known are consul, consuls, dynamodb, memory, redis, redis+cluster, redis+sentinel, rediss, rediss+cluster, rediss+sentinel, sqlite`,
 		"memory://host":                                 "memory:// has neither host nor path",
 		"memory://?cash=off":                            "parameter cash: it is unknown; known are cache, capacity, init_timeout, max_stale, prefix",
 		"memory://?pool_size=3":                         "parameter pool_size: it is unknown",
@@ -103,7 +103,7 @@ func TestOpen_BadURLs_AreRefusedWithAdvice(t *testing.T) {
 		"memory://?capacity=-1":                         `parameter capacity: it is no number of 0 or more`,
 		"memory://?watch=perhaps":                       `parameter watch: it is neither on nor off`,
 		"memory://?max_stale=3":                         `parameter max_stale: it is no duration such as 500ms`,
-		"memory://?a=1;b=2":                             "the parameters of the memory URL are malformed",
+		"memory://?a=1;b=2":                             "the parameters of the URL are malformed",
 		"memory://?prefix=a&prefix=b":                   "parameter prefix: it is given 2 times",
 		"sqlite://flags.db":                             "begins after three slashes",
 		"sqlite:///no/such/directory/flags.db":          "opening sqlite:///no/such/directory/flags.db",
@@ -164,6 +164,11 @@ func TestOpen_SecretsNeverAppearInErrors(t *testing.T) {
 		"redis://user:12#" + secret + "@host",
 		"redis+cluster://user:1,2/" + secret + "@one,two",
 		"redis://host?" + secret + "$=1",
+		secret + "://host?x=1&x=2",
+		secret + "://host?x=1;y=2",
+		"redis:///:" + secret + "@host",
+		"consuls:///" + secret,
+		"dynamodb:///" + secret,
 	} {
 		_, err := backends.Open(t.Context(), url)
 		require.Error(t, err, url)

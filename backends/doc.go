@@ -40,8 +40,10 @@
 //
 // A password may stand in the URL, but it need not: password_file names a file and password_env an environment variable
 // that holds it; token_file and token_env do the same for Consul, and DynamoDB takes the standard chain of AWS. An
-// empty secret is refused, since with it there would be no authentication. Errors name the scheme, the host, the path and
-// the parameter, and never a password, a file or a variable that should hold one, or a value that cannot be read.
+// empty secret is refused, since with it there would be no authentication. Errors name the scheme, the host or the SQLite
+// file, and the parameter, and never a password, a file or a variable that should hold one, or a value that cannot be read.
+// Where a password with unescaped characters may have torn the URL apart, they show nothing of it; an @ behind the host is
+// therefore written as %40.
 //
 // # Errors
 //

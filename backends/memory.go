@@ -19,7 +19,7 @@ func memoryScheme() Scheme {
 }
 
 func memoryOptions(u *URL) (*memorystore.Options, error) {
-	if u.Host() != "" || u.Path() != "" && u.Path() != "/" {
+	if u.Host() != "" || u.parsed.User != nil || u.Path() != "" && u.Path() != "/" {
 		return nil, fmt.Errorf("%w: memory:// has neither host nor path; each store has a database of its own", core.ErrInvalid)
 	}
 	return &memorystore.Options{Prefix: u.Text(paramPrefix)}, u.Check()

@@ -106,11 +106,11 @@ func (r *Registry) parse(ctx context.Context, rawURL string) (*URL, Scheme, erro
 	}
 	scheme, known := r.schemes[u.Scheme()]
 	if !known {
-		return nil, Scheme{}, fmt.Errorf("backends: %w: unknown scheme %q; known are %s",
-			core.ErrInvalid, u.Scheme(), strings.Join(r.Schemes(), ", "))
+		return nil, Scheme{}, fmt.Errorf("backends: %w: unknown scheme (it is not shown, because it may be part of a password); "+
+			"known are %s", core.ErrInvalid, strings.Join(r.Schemes(), ", "))
 	}
-	if unknown := u.unknownParameters(scheme.Parameters); len(unknown) > 0 {
-		return nil, Scheme{}, errors.Join(unknown...)
+	if wrong := u.checkNames(scheme.Parameters); len(wrong) > 0 {
+		return nil, Scheme{}, errors.Join(wrong...)
 	}
 	return u, scheme, nil
 }

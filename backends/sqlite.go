@@ -25,7 +25,7 @@ func sqliteScheme() Scheme {
 }
 
 func sqliteOptions(u *URL) (sqliteTarget, error) {
-	if u.Host() != "" {
+	if u.Host() != "" || u.parsed.User != nil {
 		return sqliteTarget{}, fmt.Errorf("%w: the path of a SQLite URL begins after three slashes, as in "+
 			"sqlite:///var/lib/app/flags.db", core.ErrInvalid)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,21 +49,16 @@ func parseURL(rawURL string) (*URL, error) {
 	}
 	parameters, err := url.ParseQuery(parsed.RawQuery)
 	if err != nil {
-		return nil, fmt.Errorf("backends: %w: the parameters of the %s URL are malformed", core.ErrInvalid, parsed.Scheme)
+		return nil, fmt.Errorf("backends: %w: the parameters of the URL are malformed", core.ErrInvalid)
 	}
-	u := &URL{parsed: parsed, parameters: parameters}
-	for name, values := range parameters {
-		if len(values) > 1 {
-			return nil, u.refuse(name, "it is given %d times", len(values))
-		}
-	}
-	return u, nil
+	return &URL{parsed: parsed, parameters: parameters}, nil
 }
 
-// String returns scheme, host and path, and neither user, password nor parameters.
-func (u *URL) String() string {
-	return u.Scheme() + "://" + u.parsed.Host + u.parsed.EscapedPath()
-}
+// String returns scheme and host, or the path of a SQLite file, and neither user, password nor parameters.
+func (u *URL) String() string { return storeurl.Show(u.parsed) }
+
+// GoString is String.
+func (u *URL) GoString() string { return u.String() }
 
 // Scheme returns the scheme in lower case.
 func (u *URL) Scheme() string { return strings.ToLower(u.parsed.Scheme) }
@@ -133,14 +129,28 @@ func (u *URL) refuse(name, format string, args ...any) error {
 	return fmt.Errorf("backends: %s: %w: parameter %s: %w", u, core.ErrInvalid, name, fmt.Errorf(format, args...))
 }
 
-func (u *URL) unknownParameters(ofScheme []string) (errs []error) {
+// checkNames returns an error for each parameter that the scheme does not know, or that is given more than once.
+func (u *URL) checkNames(ofScheme []string) (errs []error) {
 	known := slices.Sorted(slices.Values(append(commonParameters(), ofScheme...)))
-	for name := range u.parameters {
+	for name, values := range u.parameters {
+		if len(values) > 1 {
+			errs = append(errs, u.refuse(shownParameter(name), "it is given %d times", len(values)))
+		}
 		if !slices.Contains(known, name) {
-			errs = append(errs, u.refuse(name, "it is unknown; known are %s", strings.Join(known, ", ")))
+			errs = append(errs, u.refuse(shownParameter(name), "it is unknown; known are %s", strings.Join(known, ", ")))
 		}
 	}
 	return errs
+}
+
+// plainName matches names of parameters that can be shown: misspelt ones, and hardly a password or token.
+var plainName = regexp.MustCompile(`^[a-z_-]{1,30}$`)
+
+func shownParameter(name string) string {
+	if plainName.MatchString(name) {
+		return name
+	}
+	return "with a name that is not shown, because it may be a password"
 }
 
 // cache reads the parameters about the cache.

@@ -188,7 +188,7 @@ func textOf(value *yaml.Node) (text, found string) {
 }
 
 // plainName matches names that can be shown: misspelt ones, and hardly a key or a password.
-var plainName = regexp.MustCompile(`^[A-Za-z_-]{1,40}$`)
+var plainName = regexp.MustCompile(`^[a-z_-]{1,30}$`)
 
 func showName(key *yaml.Node) string {
 	if !plainName.MatchString(key.Value) {

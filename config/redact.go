@@ -3,6 +3,7 @@ package config
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cleatdev/cleat/internal/storeurl"
@@ -36,7 +37,7 @@ func redactURL(text string) string {
 	if u.User != nil {
 		shown += redacted + "@"
 	}
-	shown += u.Host + u.EscapedPath()
+	shown += u.Host + redactPath(u)
 	if u.RawQuery != "" {
 		shown += "?" + redactParameters(u.RawQuery)
 	}
@@ -46,6 +47,17 @@ func redactURL(text string) string {
 	return shown
 }
 
+// redactPath returns the path if it is that of a file or the number of a database. A password that tears a URL apart can
+// end up in any other.
+func redactPath(u *url.URL) string {
+	path := u.EscapedPath()
+	_, err := strconv.ParseUint(strings.TrimPrefix(path, "/"), 10, 8)
+	if path == "" || path == "/" || err == nil || strings.EqualFold(u.Scheme, "sqlite") && u.Host == "" {
+		return path
+	}
+	return "/" + redacted
+}
+
 func redactParameters(query string) string {
 	parameters := strings.Split(query, "&")
 	for i, parameter := range parameters {
@@ -53,11 +65,11 @@ func redactParameters(query string) string {
 		switch {
 		case !found:
 			parameters[i] = redacted
-		case isHarmless(name) && !strings.Contains(value, "@"):
+		case isHarmless(name) && !strings.Contains(strings.ReplaceAll(value, "%40", "@"), "@"):
 		case name == "endpoint":
 			parameters[i] = name + "=" + redactParameter(value)
 		default:
-			parameters[i] = name + "=" + redacted
+			parameters[i] = redacted // the name, too, may be part of a password
 		}
 	}
 	return strings.Join(parameters, "&")

@@ -36,6 +36,7 @@ func (s *session) connect() error {
 	if s.client, err = api.NewClient(config); err != nil {
 		return fmt.Errorf("consulstore: %w: making a client: %w", core.ErrInvalid, err)
 	}
+	s.options.Token = "" // the client has it; a store that is printed has not
 	return nil
 }
 

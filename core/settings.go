@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -22,6 +23,33 @@ const (
 // of package datasource/polling it does not answer.
 type ServiceEndpoints struct {
 	Streaming, Polling, Events string
+}
+
+// String describes the endpoints by their schemes and hosts, because the rest of a URI may contain a password.
+func (e ServiceEndpoints) String() string {
+	return fmt.Sprintf("core.ServiceEndpoints{Streaming: %q, Polling: %q, Events: %q}",
+		schemeAndHost(e.Streaming), schemeAndHost(e.Polling), schemeAndHost(e.Events))
+}
+
+// GoString is String.
+func (e ServiceEndpoints) GoString() string { return e.String() }
+
+// LogValue is String as a value of package slog.
+func (e ServiceEndpoints) LogValue() slog.Value { return slog.StringValue(e.String()) }
+
+// MarshalText is String for JSON and YAML.
+func (e ServiceEndpoints) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+func schemeAndHost(uri string) string {
+	if uri == "" {
+		return ""
+	}
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" ||
+		strings.Contains(u.EscapedPath()+u.RawQuery+u.EscapedFragment(), "@") { // torn apart by a password
+		return "REDACTED"
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // WithDefaults returns the endpoints with the public service in place of what is empty, and without slashes at the end.
@@ -103,7 +131,7 @@ func (s ClientSettings) RequestHeaders() http.Header {
 
 // String describes the settings without the SDK key and the headers.
 func (s ClientSettings) String() string {
-	return fmt.Sprintf("core.ClientSettings{Endpoints: %+v}", s.Endpoints)
+	return fmt.Sprintf("core.ClientSettings{Endpoints: %v}", s.Endpoints)
 }
 
 // GoString is String.
@@ -111,3 +139,6 @@ func (s ClientSettings) GoString() string { return s.String() }
 
 // LogValue is String as a value of package slog.
 func (s ClientSettings) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText is String for JSON and YAML.
+func (s ClientSettings) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

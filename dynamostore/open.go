@@ -46,6 +46,7 @@ func openSession(ctx context.Context, table string, opts *Options) (*session, er
 			o.BaseEndpoint = aws.String(options.Endpoint)
 		}
 	})
+	options.Credentials, options.HTTPClient = nil, nil // the client has them; a store that is printed has not
 	s := makeSession(client, table, options, release)
 	s.streams = dynamodbstreams.NewFromConfig(loaded, func(o *dynamodbstreams.Options) {
 		openStreams(o, options, client.Options())

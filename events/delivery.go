@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldlog"
@@ -28,12 +29,17 @@ var _ ldevents.EventSender = (*delivery)(nil)
 func newDelivery(
 	lifetime context.Context, settings core.ClientSettings, options *Options, loggers ldlog.Loggers, refused *atomic.Bool,
 ) *delivery {
+	base, _ := url.Parse(options.BaseURI) // which has been checked
+	base.User = nil                       // requests are authorized by the SDK key
+	if base.Path == "" {
+		base.Path = "/" // without which JoinPath makes a relative path
+	}
 	return &delivery{
 		lifetime: lifetime,
 		refused:  refused,
 		sender: ldevents.NewServerSideEventSender(ldevents.EventSenderConfiguration{
-			Client:            boundedClient(lifetime, settings.HTTPClient, options),
-			BaseURI:           options.BaseURI,
+			Client:            boundedClient(lifetime, settings.HTTPClient, base, options),
+			BaseURI:           base.Scheme + "://" + base.Host, // the library logs it; transport adds the path
 			BaseHeaders:       settings.RequestHeaders,
 			Loggers:           loggers,
 			RetryDelay:        options.RetryDelay,
@@ -60,7 +66,7 @@ func (d *delivery) SendEventData(kind ldevents.EventDataKind, data []byte, count
 // boundedClient returns a copy of the client whose requests end after a time, and at the latest when lifetime does. It
 // follows no redirects, which would carry the contexts and headers of a delivery to wherever an answer says, even
 // without encryption; to the sender they are answers like other failures.
-func boundedClient(lifetime context.Context, client *http.Client, options *Options) *http.Client {
+func boundedClient(lifetime context.Context, client *http.Client, base *url.URL, options *Options) *http.Client {
 	bounded := *client
 	bounded.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	if bounded.Timeout == 0 || bounded.Timeout > options.RequestTimeout {
@@ -69,13 +75,14 @@ func boundedClient(lifetime context.Context, client *http.Client, options *Optio
 	if bounded.Transport == nil {
 		bounded.Transport = http.DefaultTransport
 	}
-	bounded.Transport = &transport{base: bounded.Transport, lifetime: lifetime}
+	bounded.Transport = &transport{next: bounded.Transport, base: base, lifetime: lifetime}
 	return &bounded
 }
 
-// transport ends requests when lifetime ends.
+// transport sends requests to where events are delivered, and ends them when lifetime ends.
 type transport struct {
-	base     http.RoundTripper
+	next     http.RoundTripper
+	base     *url.URL // which the library does not see: it logs URLs, and a path may be secret
 	lifetime context.Context
 }
 
@@ -85,7 +92,9 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(request.Context())
 	defer cancel()
 	defer context.AfterFunc(t.lifetime, cancel)()
-	response, err := t.base.RoundTrip(request.WithContext(ctx))
+	sent := request.WithContext(ctx)
+	sent.URL = t.base.JoinPath(request.URL.Path)
+	response, err := t.next.RoundTrip(sent)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldattr"
@@ -112,6 +113,8 @@ func problemOfURI(uri string) string {
 		return "does not begin with http:// or https://"
 	case parsed.Host == "":
 		return "names no host"
+	case strings.Contains(parsed.EscapedPath(), "@"):
+		return "has an @ behind its host; a / in a password is written as %2F"
 	case parsed.RawQuery != "" || parsed.Fragment != "":
 		return "has a query or a fragment, and paths could not be added to it"
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/cleatdev/cleat/internal/flagservice"
@@ -77,9 +76,9 @@ func (s *Synchronizer) poll(ctx context.Context, after string) ([]patch, error) 
 
 // pollEndpoint returns the endpoint of a poll; the query of a base URI is kept.
 func (s *Synchronizer) pollEndpoint(after string) (*flagservice.Endpoint, error) {
-	base, err := url.Parse(s.options.PollingURI)
+	base, err := flagservice.ParseBase(s.options.PollingURI)
 	if err != nil {
-		return nil, flagservice.WithoutURL(err)
+		return nil, err
 	}
 	query := base.Query()
 	query.Set("after", after)

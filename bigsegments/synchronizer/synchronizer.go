@@ -3,6 +3,7 @@ package synchronizer
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/cleatdev/cleat/core"
@@ -88,4 +89,9 @@ func (s *Synchronizer) Status() core.DataSourceStatus { return s.reporter.get() 
 // AddListener implements [core.DataSourceStatusProvider].
 func (s *Synchronizer) AddListener(listener func(core.DataSourceStatus)) (remove func()) {
 	return s.reporter.listeners.Add(listener)
+}
+
+// Format writes the name of the type, whatever the verb: what is in a Synchronizer is secret, and in use.
+func (s *Synchronizer) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "synchronizer.Synchronizer")
 }

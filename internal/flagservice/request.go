@@ -28,7 +28,7 @@ func NewEndpoint(settings core.ClientSettings, base, path, filter string) (*Endp
 	if strings.ContainsAny(settings.SDKKey, "\r\n\x00") {
 		return nil, fmt.Errorf("%w: the SDK key contains a line break, which no key has", core.ErrInvalid)
 	}
-	u, err := parseBase(base)
+	u, err := ParseBase(base)
 	if err != nil {
 		return nil, err
 	}
@@ -45,16 +45,21 @@ func NewEndpoint(settings core.ClientSettings, base, path, filter string) (*Endp
 	}, nil
 }
 
-// parseBase parses a base URI. A user name and password in it are dropped: requests are authorized by the SDK key, so
-// that they would be of no use, and could only be seen by somebody.
-func parseBase(base string) (*url.URL, error) {
+// ParseBase parses a base URI. A user name and password in it are dropped: requests are authorized by the SDK key, so
+// that they would be of no use, and could only be seen by others. An error wraps [core.ErrInvalid] and shows nothing of it.
+func ParseBase(base string) (*url.URL, error) {
 	u, err := url.Parse(base)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the base URI cannot be read: %w", core.ErrInvalid, WithoutURL(err))
+		return nil, fmt.Errorf("%w: the base URI is no URL (it is not shown, because it may contain a password)", core.ErrInvalid)
+	}
+	if strings.Contains(u.EscapedPath()+u.RawQuery+u.EscapedFragment(), "@") {
+		return nil, fmt.Errorf("%w: the base URI has an @ behind the place of its host (it is not shown, because it may contain a "+
+			"password); the characters / ? and # of a password are written as %%2F, %%3F and %%23", core.ErrInvalid)
 	}
 	u.User, u.Fragment = nil, ""
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("%w: the base URI %q has not the form https://host", core.ErrInvalid, u.String())
+		return nil, fmt.Errorf("%w: the base URI has not the form https://host (it is not shown, because it may contain a password)",
+			core.ErrInvalid)
 	}
 	return u, nil
 }

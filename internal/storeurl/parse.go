@@ -12,29 +12,45 @@ var (
 	// ErrMalformed is returned for what is no URL.
 	ErrMalformed = errors.New("the text is no URL (it is not shown, because it may contain a password); special characters " +
 		"in a password are written as %XX")
-	// ErrNoScheme is returned for what does not begin with a scheme.
-	ErrNoScheme = errors.New("the URL has no scheme, such as redis:// or sqlite://")
-	// ErrTorn is returned if a password with one of the characters / ? # seems to have torn the URL apart, so that a part
-	// of it is where path, parameters or fragment should be. Parameters with an @ are fine behind a user.
-	ErrTorn = errors.New("the URL has an @ behind its host, or a parameter that no store could have (it is not shown, " +
-		"because it may contain a password); the characters / ? and # of a password are written as %2F, %3F and %23, and an @ " +
-		"that belongs behind the host as %40")
+	// ErrNoScheme is returned for what does not begin with a scheme and two slashes, also for redis:/host and redis:host.
+	ErrNoScheme = errors.New("the URL has no scheme, such as redis:// or sqlite:// (it is not shown, because it may contain a " +
+		"password)")
+	// ErrHosts is returned for several hosts of which one is none.
+	ErrHosts = errors.New("the URL has a host that cannot be read (it is not shown, because it may contain a password); several " +
+		"are separated by commas, as in host:6379,host:6379")
+	// ErrTorn is returned if a password with one of the characters / ? # @ seems to have torn the URL apart, so that a part
+	// of it is where host, path, parameters or fragment should be, or if it has a slash too many before it.
+	ErrTorn = errors.New("the URL has an @ behind the place of its host, or a parameter that no store could have (it is not " +
+		"shown, because it may contain a password); a user and a host follow two slashes, the characters / ? # and @ of a password " +
+		"are written as %2F, %3F, %23 and %40, and an @ that belongs behind the host is written as %40 too")
 )
 
-// Parse parses a URL. Its Host may consist of several hosts, separated by commas, each with a port or not.
+// Parse parses a URL. Its Host may consist of several hosts, separated by commas, each with a port or not. An @ may stand
+// behind the host or its place only if the URL is that of a file, which has none.
 func Parse(text string) (*url.URL, error) {
 	first, others := cutHosts(text)
 	u, err := url.Parse(first)
 	switch {
 	case err != nil:
 		return nil, ErrMalformed
-	case u.Scheme == "":
+	case u.Scheme == "" || !strings.HasPrefix(first[len(u.Scheme):], "://"):
 		return nil, ErrNoScheme
 	case isTorn(u):
 		return nil, ErrTorn
+	case !areHosts(others):
+		return nil, ErrHosts
 	}
 	u.Host += others
 	return u, nil
+}
+
+// Show returns the scheme, which the caller has to know, and of the rest what names a place and is no secret: the host, or the
+// path of a file.
+func Show(u *url.URL) string {
+	if isFile(u) {
+		return u.Scheme + "://" + u.EscapedPath()
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // cutHosts takes all hosts but the first out of a URL, since package url knows of one only, and returns them too, with the
@@ -56,11 +72,31 @@ func cutHosts(text string) (withFirst, others string) {
 	return scheme + "://" + rest[:hosts+comma] + rest[end:], rest[hosts+comma : end]
 }
 
-func isTorn(u *url.URL) bool {
-	if u.Host != "" && strings.Contains(u.EscapedPath()+u.EscapedFragment(), "@") {
+// areHosts reports whether the text is empty or consists of hosts with a comma before each.
+func areHosts(text string) bool {
+	if text == "" {
 		return true
 	}
-	if u.Host != "" && u.User == nil && strings.Contains(u.RawQuery, "@") {
+	for host := range strings.SplitSeq(text[1:], ",") {
+		if u, err := url.Parse("redis://" + host); err != nil || u.Hostname() == "" || u.Host != host {
+			return false
+		}
+	}
+	return true
+}
+
+// isFile reports whether the URL is that of a file, whose path may have any characters.
+func isFile(u *url.URL) bool {
+	return strings.EqualFold(u.Scheme, "sqlite") && u.Host == "" && u.User == nil
+}
+
+func isTorn(u *url.URL) bool {
+	if isFile(u) {
+		before, _, found := strings.Cut(u.EscapedPath(), "@")
+		if found && strings.Contains(before, ":") { // a user and password that follow three slashes
+			return true
+		}
+	} else if strings.Contains(u.EscapedPath()+u.EscapedFragment()+u.RawQuery, "@") {
 		return true
 	}
 	for parameter := range strings.SplitSeq(u.RawQuery, "&") {

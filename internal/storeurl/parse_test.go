@@ -23,7 +23,7 @@ func TestParse_Hosts_AreKept(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"redis://h?prefix=a%40b":    "a@b",
-		"redis://u@h?prefix=a@b":    "a@b",
+		"redis://u@h?prefix=a%40b":  "a@b",
 		"sqlite:///x.db?prefix=a@b": "a@b",
 	} {
 		u, err := storeurl.Parse(text)
@@ -40,19 +40,43 @@ func TestParse_Hosts_AreKept(t *testing.T) {
 
 func TestParse_WhatIsNoStore_IsAnErrorThatShowsNothing(t *testing.T) {
 	for text, want := range map[string]error{
-		"redis://u:s3cr3t%zz@h":        storeurl.ErrMalformed,
-		"redis://s3cr3t:port:port":     storeurl.ErrMalformed,
-		"/s3cr3t":                      storeurl.ErrNoScheme,
-		"redis://u:12/s3cr3t@h":        storeurl.ErrTorn,
-		"redis://u:12?s3cr3t@h":        storeurl.ErrTorn,
-		"redis://u:12#s3cr3t@h":        storeurl.ErrTorn,
-		"redis://:123/45?x=s3@host":    storeurl.ErrTorn,
-		"redis://u:12?x=s3cr3t@h":      storeurl.ErrTorn,
-		"redis+cluster://u:1/s3@a:1,b": storeurl.ErrTorn,
-		"redis://h?s3cr3t$=1":          storeurl.ErrTorn,
+		"redis://u:s3cr3t%zz@h":         storeurl.ErrMalformed,
+		"redis://s3cr3t:port:port":      storeurl.ErrMalformed,
+		"/s3cr3t":                       storeurl.ErrNoScheme,
+		"redis://u:12/s3cr3t@h":         storeurl.ErrTorn,
+		"redis://u:12?s3cr3t@h":         storeurl.ErrTorn,
+		"redis://u:12#s3cr3t@h":         storeurl.ErrTorn,
+		"redis://:123/45?x=s3@host":     storeurl.ErrTorn,
+		"redis://u:12?x=s3cr3t@h":       storeurl.ErrTorn,
+		"redis+cluster://u:1/s3@a:1,b":  storeurl.ErrTorn,
+		"redis://h?s3cr3t$=1":           storeurl.ErrTorn,
+		"redis://u:p@s3cr3t?prefix=x@h": storeurl.ErrTorn,
+		"redis:///:s3cr3t@h":            storeurl.ErrTorn,
+		"consuls:///u:s3cr3t@h":         storeurl.ErrTorn,
+		"dynamodb:///s3cr3t@h":          storeurl.ErrTorn,
+		"sqlite:///u:s3cr3t@h":          storeurl.ErrTorn,
+		"redis:s3cr3t@h":                storeurl.ErrNoScheme,
+		"redis:/u:s3cr3t@h":             storeurl.ErrNoScheme,
+		"redis//u:s3cr3t@h":             storeurl.ErrNoScheme,
+		"s3cr3t:u@h":                    storeurl.ErrNoScheme,
+		"redis://h,u:s3cr3t":            storeurl.ErrHosts,
+		"redis://h,s3cr3t%40h":          storeurl.ErrHosts,
 	} {
 		_, err := storeurl.Parse(text)
 		require.ErrorIs(t, err, want, text)
 		require.NotContains(t, err.Error(), "s3")
+	}
+}
+
+func TestShow_HasNeitherUserNorPathNorParameters(t *testing.T) {
+	for text, want := range map[string]string{
+		"redis://u:s3cr3t@a:1,b:2/s3cr3t?prefix=s3cr3t#s3cr3t": "redis://a:1,b:2",
+		"redis:///s3cr3t":                     "redis://",
+		"sqlite:///var/me@corp/x.db?prefix=p": "sqlite:///var/me@corp/x.db",
+		"SQLITE://h/s3cr3t":                   "sqlite://h",
+	} {
+		u, err := storeurl.Parse(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, storeurl.Show(u))
 	}
 }
