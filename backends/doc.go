@@ -24,6 +24,12 @@
 // and some understand more, which an error about an unknown parameter lists. Durations are written as
 // [time.ParseDuration] reads them.
 //
+// # Consul
+//
+// Big segments lie under the prefix cleat-big-segments by default, apart from flags: LaunchDarkly's writers delete every key
+// that begins with their prefix when they fill a store. A prefix that is given for big segments must not begin with that of
+// flags if such writers share the database, and one that begins with launchdarkly is refused.
+//
 // # Redis
 //
 // redis:// is a single server, redis+sentinel:// the primary that the listed Sentinels know by the name in the path, and

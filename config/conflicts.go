@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cleatdev/cleat/internal/storeurl"
 )
 
 // conflict is a setting that cannot be as it is because of another one.
@@ -156,6 +158,11 @@ func (s *Settings) storeConflicts(table []setting) (conflicts []conflict) {
 	if s.BigSegments.Store.Reveal() == SameStore && s.Store == (URL{}) {
 		add(nameBigSegmentsStore, nameStore, "it is the same as store, and there is none; set store, or give a URL here", false)
 	}
+	if s.endangersBigSegments() {
+		add(nameBigSegmentsStore, nameStore, "in Consul, big segments must not lie under the prefix of flags, because LaunchDarkly's "+
+			"writers delete every key that begins with it; give a URL without a prefix here, for cleat-big-segments, or with one "+
+			"that does not begin with that of store", false)
+	}
 	if s.BigSegments.Store != (URL{}) {
 		return conflicts
 	}
@@ -166,4 +173,24 @@ func (s *Settings) storeConflicts(table []setting) (conflicts []conflict) {
 		}
 	}
 	return conflicts
+}
+
+// endangersBigSegments reports whether big segments would lie in the same Consul as flags, under a prefix that begins with
+// that of flags.
+func (s *Settings) endangersBigSegments() bool {
+	host, flags := consulPrefix(s.Store)
+	bigHost, bigSegments := host, flags
+	if s.BigSegments.Store.Reveal() != SameStore {
+		bigHost, bigSegments = consulPrefix(s.BigSegments.Store)
+	}
+	return host == bigHost && flags != "" && s.BigSegments.Store != (URL{}) && strings.HasPrefix(bigSegments, flags)
+}
+
+// consulPrefix returns the host, and the prefix if it is given, of a URL of Consul.
+func consulPrefix(u URL) (host, prefix string) {
+	parsed, err := storeurl.Parse(u.Reveal())
+	if err != nil || parsed.Scheme != "consul" && parsed.Scheme != "consuls" {
+		return "", ""
+	}
+	return parsed.Host, parsed.Query().Get("prefix")
 }

@@ -43,7 +43,9 @@
 //	store_mode: read-write          # or read-only: never write to the store; read-write
 //
 //	big_segments:
-//	  store: same                   # same as store, or the URL of another database; none
+//	  # same as store, or the URL of another database; none. In Consul, the prefix of big segments must not begin with that
+//	  # of flags, as it would with a prefix in store and same here: LaunchDarkly's writers delete all keys that do.
+//	  store: same
 //	  cache_size: 1000              # memberships kept at most; 1000
 //	  cache_time: 5s                # how long a membership is used; 5s
 //	  stale_after: 2m               # how long ago the store may last have been up to date; 2m

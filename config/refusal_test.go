@@ -104,13 +104,15 @@ func TestRead_Contradictions_AreRefusedWithAdvice(t *testing.T) {
 		"sdk_key: a\npolling: {interval: 1m}":               "config: cleat.yaml:2: polling.interval: it has no effect in mode streaming; remove it, or set mode: polling",
 		"sdk_key: a\nfile: {paths: [a]}":                    "file.paths: it has no effect in mode streaming; remove it, or set mode: file",
 		"mode: file\nfile: {paths: [a]}\npayload_filter: b": "payload_filter: it has no effect in mode file; remove it, or set mode: streaming",
-		"mode: daemon\nstore: memory://\nstreaming: {read_timeout: 1s}": "streaming.read_timeout: it has no effect in mode daemon",
-		"mode: daemon\nstore: memory://\nstore_mode: read-write":        "store_mode: a client in mode daemon writes nothing",
-		"mode: daemon\nstore: memory://\nevents: {enabled: true}":       "cleat.yaml:3: events.enabled: events need an SDK key",
-		"sdk_key: a\nstore_mode: read-only":                             "store_mode: there is no store; set one, or remove it",
-		"sdk_key: a\nbig_segments: {cache_size: 1}":                     "big_segments.cache_size: there are no big segments without big_segments.store",
-		"sdk_key: a\nbig_segments: {store: same}":                       "big_segments.store: it is the same as store, and there is none",
-		"sdk_key: a\nhttp: {insecure_skip_verify: true, ca_file: x}":    "http.ca_file: it has no effect beside http.insecure_skip_verify",
+		"mode: daemon\nstore: memory://\nstreaming: {read_timeout: 1s}":                                    "streaming.read_timeout: it has no effect in mode daemon",
+		"mode: daemon\nstore: memory://\nstore_mode: read-write":                                           "store_mode: a client in mode daemon writes nothing",
+		"mode: daemon\nstore: memory://\nevents: {enabled: true}":                                          "cleat.yaml:3: events.enabled: events need an SDK key",
+		"sdk_key: a\nstore_mode: read-only":                                                                "store_mode: there is no store; set one, or remove it",
+		"sdk_key: a\nbig_segments: {cache_size: 1}":                                                        "big_segments.cache_size: there are no big segments without big_segments.store",
+		"sdk_key: a\nbig_segments: {store: same}":                                                          "big_segments.store: it is the same as store, and there is none",
+		"sdk_key: a\nstore: consul://h?prefix=app\nbig_segments: {store: same}":                            "cleat.yaml:3: big_segments.store: in Consul, big segments must not lie under the prefix of flags",
+		"sdk_key: a\nstore: consul://h?prefix=app\nbig_segments: {store: 'consul://h?prefix=application'}": "in Consul, big segments must not",
+		"sdk_key: a\nhttp: {insecure_skip_verify: true, ca_file: x}":                                       "http.ca_file: it has no effect beside http.insecure_skip_verify",
 	} {
 		_, err := config.Read("cleat.yaml", options(file))
 		require.ErrorContains(t, err, want, file)
@@ -141,4 +143,19 @@ func TestSettings_Open_RefusesWhatReadWould(t *testing.T) {
 	require.ErrorIs(t, err, core.ErrInvalid)
 	_, err = config.Load(nil, "", nil)
 	require.ErrorIs(t, err, core.ErrInvalid)
+}
+
+func TestRead_BigSegmentsApartFromFlags_AreAccepted(t *testing.T) {
+	for _, file := range []string{
+		"store: consul://h\nbig_segments: {store: same}",
+		"store: consul://h?prefix=app\nbig_segments: {store: 'consul://h'}",
+		"store: consul://h?prefix=app\nbig_segments: {store: 'consul://h?prefix=segments-of-app'}",
+		"store: consul://h?prefix=app\nbig_segments: {store: 'consul://other?prefix=app'}",
+		"store: consul://h?prefix=app\nbig_segments: {store: 'redis://h?prefix=app'}",
+		"store: redis://h?prefix=app\nbig_segments: {store: same}",
+		"store: consul://h?prefix=app",
+	} {
+		_, err := config.Read("cleat.yaml", options("sdk_key: a\n"+file))
+		require.NoError(t, err, file)
+	}
 }

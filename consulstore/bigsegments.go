@@ -25,6 +25,10 @@ type BigSegments struct{ session *session }
 
 // NewBigSegments makes a big segment store on a client of the caller's, in the way of [New].
 func NewBigSegments(ctx context.Context, client *api.Client, opts *Options) (*BigSegments, error) {
+	opts, err := opts.forBigSegments()
+	if err != nil {
+		return nil, err
+	}
 	s, err := newSession(ctx, client, opts)
 	if err != nil {
 		return nil, err
@@ -34,6 +38,10 @@ func NewBigSegments(ctx context.Context, client *api.Client, opts *Options) (*Bi
 
 // OpenBigSegments makes a big segment store with a client of its own, in the way of [Open].
 func OpenBigSegments(ctx context.Context, opts *Options) (*BigSegments, error) {
+	opts, err := opts.forBigSegments()
+	if err != nil {
+		return nil, err
+	}
 	s, err := openSession(ctx, opts)
 	if err != nil {
 		return nil, err

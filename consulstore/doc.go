@@ -11,6 +11,9 @@
 //
 //	P/features/<key>, P/segments/<key>, P/<kind>/<key>  item JSON; the version is in the JSON only
 //	P/$inited                                           exists once an Init has completed; its value is empty
+//
+// and for big segments with a prefix P of their own, by default "cleat-big-segments":
+//
 //	P/big_segments_synchronized_on                      when the big segments were last complete, in Unix milliseconds
 //	P/big_segments_user/<hash>                          {"included":[…],"excluded":[…]}, lists of segment references
 //	P/big_segments_cursor                               version of the last patch that was applied
@@ -21,6 +24,14 @@
 //
 // Any valid UTF-8 is an item key. Keys that a URL cannot carry to Consul, such as those with line ends, two slashes in a row or
 // a part "..", travel in the bodies of transactions, which is why their items may have no more than about 380 KB.
+//
+// # Neighbours
+//
+// LaunchDarkly's SDKs and Relay Proxy, when they fill a store in Consul, delete every key that begins with their prefix, without
+// a slash in between: with the prefix "app" also "application-config/database", and all big segments that are there. Where one
+// of them writes, keep everything else under prefixes that theirs cannot begin. The default prefix of big segments is such a
+// one; one that begins with LaunchDarkly's default, "launchdarkly", is refused; of another prefix that a writer of
+// LaunchDarkly's uses, only its operator knows. An Init of this package leaves all but its own items alone.
 //
 // # Init
 //
@@ -62,6 +73,8 @@
 // A token needs no more than this policy, in which the store has the prefix app; "read" instead of "write" is enough for reading:
 //
 //	key_prefix "app/" { policy = "write" }
+//
+// Big segments need the same for their prefix.
 //
 // # Concurrency
 //

@@ -62,14 +62,14 @@ func ExampleNew() {
 	// consulstore: reading launchdarkly/features/: cleat: store is closed
 }
 
-// Big segments are kept beside the flags, by a store of their own.
+// Big segments are kept by a store of their own, under a prefix that does not begin with that of the flags.
 func ExampleNewBigSegments() {
 	client, err := api.NewClient(api.DefaultConfig())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	segments, err := consulstore.NewBigSegments(context.Background(), client, &consulstore.Options{Prefix: "production"})
+	segments, err := consulstore.NewBigSegments(context.Background(), client, nil) // under cleat-big-segments
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -80,7 +80,7 @@ func ExampleNewBigSegments() {
 
 // OpenBigSegments takes the same options as Open.
 func ExampleOpenBigSegments() {
-	segments, err := consulstore.OpenBigSegments(context.Background(), &consulstore.Options{Prefix: "production"})
+	segments, err := consulstore.OpenBigSegments(context.Background(), &consulstore.Options{Prefix: "segments-of-production"})
 	if err != nil {
 		fmt.Println(err)
 		return

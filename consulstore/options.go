@@ -16,6 +16,7 @@ import (
 // Defaults of [Options].
 const (
 	DefaultPrefix             = "launchdarkly"
+	DefaultBigSegmentsPrefix  = "cleat-big-segments"
 	DefaultReadTimeout        = 2 * time.Second
 	DefaultReadAllTimeout     = 10 * time.Second
 	DefaultWriteTimeout       = 5 * time.Second
@@ -43,7 +44,9 @@ const (
 // Options configures a [Store] or a [BigSegments]. The zero value of each field means its default, and so does a nil
 // *Options.
 type Options struct {
-	// Prefix is what every key begins with, followed by a slash; empty means [DefaultPrefix]. It is used as it is. It may
+	// Prefix is what every key begins with, followed by a slash; empty means [DefaultPrefix] for a Store and
+	// [DefaultBigSegmentsPrefix] for a BigSegments, for which a prefix that begins with DefaultPrefix is refused and one that
+	// begins with the prefix of flags is dangerous: see "Neighbours" in the package documentation. It is used as it is. It may
 	// have slashes, but a part after the first slash must not be "features", "segments" or "big_segments_user": the keys of
 	// the store "a/features" would be items of the store "a". Prefixes that follow the name of a kind of your own, or
 	// beside a store without a prefix begin with the name of a kind, have the same effect and are not found out.
@@ -142,6 +145,23 @@ func reservedPart(prefix string) string {
 		}
 	}
 	return ""
+}
+
+// forBigSegments returns a copy with the default prefix of big segments. The receiver may be nil.
+func (o *Options) forBigSegments() (*Options, error) {
+	var filled Options
+	if o != nil {
+		filled = *o
+	}
+	if strings.HasPrefix(filled.Prefix, DefaultPrefix) {
+		return nil, fmt.Errorf("consulstore: %w: Prefix %q of big segments begins with %q, and LaunchDarkly's writers delete "+
+			"everything that does when they fill the store; leave it out for %q, or choose another", core.ErrInvalid, filled.Prefix,
+			DefaultPrefix, DefaultBigSegmentsPrefix)
+	}
+	if filled.Prefix == "" && !filled.NoPrefix {
+		filled.Prefix = DefaultBigSegmentsPrefix
+	}
+	return &filled, nil
 }
 
 // withDefaults returns a copy with every default filled in. The receiver may be nil.
