@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"iter"
 	"maps"
 
@@ -100,19 +101,67 @@ type BigSegmentChanges struct {
 }
 
 // BigSegmentWriter is the optional other half of a [BigSegmentStore], by which a synchroniser fills it.
+//
+// Any number of writers may fill one store, without a lease, because of one rule: as long as the cursor is at one version,
+// every writer writes what belongs to the next one. What a slow writer writes late is then either the same as another
+// one has written, or refused because the cursor has moved.
 type BigSegmentWriter interface {
-	// Cursor returns the version of the last patch that was applied; empty means none.
+	// Cursor returns the version of which the store has everything; empty means none. Of the next version it may have a
+	// part.
 	Cursor(ctx context.Context) (string, error)
 
 	// ApplyPatch applies the patch and moves the cursor to its Version if the cursor equals its PreviousVersion, and
-	// reports whether it did. The comparison, the changes and the move are one atomic step where the database can do
-	// that. Where it cannot, the cursor moves last, so that a patch that was interrupted is applied again, which changes
-	// nothing that was done before. Several patches of one version are passed one by one, each but the last with the
-	// old cursor as both PreviousVersion and Version (the empty one at the beginning), so that the cursor moves with the last
-	// and none is lost to a process that dies in between.
+	// reports whether it did. A patch whose Version equals its PreviousVersion leaves the cursor where it is, and one
+	// without changes only moves it.
+	//
+	// A patch that is too large for one atomic step of the database is applied in several. Every step compares the cursor
+	// with PreviousVersion in the same atomic step as it writes, and writes nothing if the cursor is elsewhere; ApplyPatch
+	// then returns false without an error, and what earlier steps wrote stays. The last step moves the cursor. So a writer
+	// that is late, or that another one overtakes, never writes what belongs to one version into a store that has another.
+	//
+	// Steps only put hashes into sets and take them out. A patch that was interrupted, by an error or by the end of the
+	// process, can be applied again, and several writers may apply the same patch at once: the result is the same.
+	//
+	// The store bounds each step by its own time-out, and not the whole, so that a long patch ends as long as steps
+	// succeed. It heeds the end of ctx between steps and within them.
+	//
+	// If the database cannot hold what the patch makes of some contexts' rows, ApplyPatch returns a
+	// [*BigSegmentTooLargeError] that names them. Such a call does not move the cursor; it may have applied the patch for
+	// other contexts. The caller goes on by applying the patch without those contexts.
+	//
+	// A hash is named at most once in each of the patch's two sets.
 	ApplyPatch(ctx context.Context, patch BigSegmentPatch) (applied bool, err error)
 
 	// SetLastUpToDate records that the store's data is complete as of the given time, which [BigSegmentStore.Metadata]
 	// then returns.
 	SetLastUpToDate(ctx context.Context, at ldtime.UnixMillisecondTime) error
+}
+
+// BigSegmentTooLargeError is returned by [BigSegmentWriter.ApplyPatch] if the database cannot hold the memberships of some
+// contexts, because they would exceed its limit for one row. It wraps [ErrTooLarge].
+type BigSegmentTooLargeError struct {
+	// ContextHashes names the contexts, at least one.
+	ContextHashes []string
+	// Err says more, and wraps [ErrTooLarge]; nil if there is no more to say.
+	Err error
+}
+
+// Error implements error. It names one of the contexts.
+func (e *BigSegmentTooLargeError) Error() string {
+	first := "none named"
+	if len(e.ContextHashes) > 0 {
+		first = fmt.Sprintf("the context with hash %q", e.ContextHashes[0])
+	}
+	if more := len(e.ContextHashes) - 1; more > 0 {
+		first += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("the big segments of %s do not fit into the store: %v", first, e.Unwrap())
+}
+
+// Unwrap returns Err, or [ErrTooLarge] if that is nil.
+func (e *BigSegmentTooLargeError) Unwrap() error {
+	if e.Err == nil {
+		return ErrTooLarge
+	}
+	return e.Err
 }
