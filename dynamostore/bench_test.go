@@ -129,3 +129,23 @@ func writeSequentially(b *testing.B, client *dynamodb.Client, table string, coll
 		require.Empty(b, output.UnprocessedItems)
 	}
 }
+
+// BenchmarkBigSegments_ApplyPatch fills a table with the members of a big segment in pieces as the synchroniser does.
+func BenchmarkBigSegments_ApplyPatch(b *testing.B) {
+	const piece = 4000
+	segments, err := NewBigSegments(b.Context(), bareClient(b), freshTable(b), nil)
+	require.NoError(b, err)
+	members := 0
+	for b.Loop() {
+		patch := includes("", "", make([]string, piece))
+		for i := range patch.Included.Add {
+			patch.Included.Add[i] = core.BigSegmentContextHash(strconv.Itoa(members))
+			members++
+		}
+		applied, err := segments.ApplyPatch(b.Context(), patch)
+		require.NoError(b, err)
+		require.True(b, applied)
+	}
+	b.ReportMetric(float64(members)/b.Elapsed().Seconds(), "members/s")
+	require.NoError(b, segments.Close())
+}

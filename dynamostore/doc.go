@@ -36,6 +36,13 @@
 //
 // Within its first call, a store makes sure with one small Query that the table has the right keys.
 //
+// # Patches of big segments
+//
+// A patch is one transaction for every 99 contexts, one after the other. Each is executed only if the cursor is where the
+// patch begins, and the last one moves it, so that several writers, also Relay Proxy, can fill one table. A transaction that
+// loses against another one is sent again; one whose answer was lost is executed once. An item has room for about 12,000
+// references; contexts whose items are full are named by a [*core.BigSegmentTooLargeError].
+//
 // # Live changes
 //
 // If the table has a stream, [Store.Watch] follows it and tells which items others wrote or deleted. Any view type will do;
@@ -91,8 +98,8 @@
 // No error contains a secret; what the service says about a signature that it refuses is left out for that reason.
 //
 // Required permissions: dynamodb:GetItem and dynamodb:Query to read, dynamodb:PutItem and dynamodb:BatchWriteItem to write,
-// dynamodb:ConditionCheckItem for change sets, dynamodb:UpdateItem to write big segments. With dynamodb:DescribeTable,
-// which is optional, the error about a table with other keys says which. CreateTable needs dynamodb:CreateTable and
+// dynamodb:ConditionCheckItem for change sets, that and dynamodb:UpdateItem to write big segments. With
+// dynamodb:DescribeTable, which is optional, the error about a table with other keys says which. CreateTable needs dynamodb:CreateTable and
 // dynamodb:DescribeTable. Watch needs dynamodb:DescribeTable for the table, and dynamodb:DescribeStream,
 // dynamodb:GetShardIterator and dynamodb:GetRecords for its streams (table/NAME/stream/*); without them, all else works.
 //

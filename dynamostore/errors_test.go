@@ -79,8 +79,7 @@ func TestStore_ApplyChangeSet_CancellationReasons(t *testing.T) {
 		store := newStore(t, client, freshTable(t), Options{WriteTimeout: time.Second})
 		require.NoError(t, store.CheckAvailability(t.Context()))
 		rec.intercept = always(func() *http.Response {
-			return answer(http.StatusBadRequest, `{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException",`+
-				`"message":"Transaction cancelled","CancellationReasons":[{"Code":"None"},{"Code":"`+reason+`"}]}`)
+			return cancellation("None", reason)
 		}, "TransactWriteItems")
 		results, err := store.ApplyChangeSet(t.Context(), []core.KindAndKeyedItem{
 			{Kind: core.Flags, Key: "a", Item: item("a", 1)}, {Kind: core.Flags, Key: "b", Item: item("b", 1)},

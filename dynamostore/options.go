@@ -41,12 +41,12 @@ type Options struct {
 	ReadTimeout time.Duration
 	// ReadAllTimeout ends every GetAll, which takes one request per megabyte; 0 means 10 s.
 	ReadAllTimeout time.Duration
-	// WriteTimeout ends every Upsert, change set, and patch of up to 99 context hashes, and every request that writes one
-	// item; 0 means 5 s.
+	// WriteTimeout ends every Upsert, change set, and transaction of a patch, of which there is one for every 99 context hashes;
+	// 0 means 5 s.
 	WriteTimeout time.Duration
-	// InitTimeout ends every Init, and every larger patch; 0 means 60 s. One batch of an Init gets a quarter of it.
+	// InitTimeout ends every Init; 0 means 60 s. One batch of an Init gets a quarter of it.
 	InitTimeout time.Duration
-	// InitConcurrency is how many writes an Init or a patch has in flight at most; 0 means 16.
+	// InitConcurrency is how many writes an Init has in flight at most; 0 means 16.
 	InitConcurrency int
 	// InitRetries is how often an Init sends the same batch again without any progress before it gives up; 0 means 10.
 	InitRetries int

@@ -2,207 +2,152 @@ package dynamostore
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"unicode/utf8"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/cleatdev/cleat/core"
 )
 
-// ApplyPatch implements [core.BigSegmentWriter]. A patch of up to 99 context hashes is one transaction, and atomic. A larger
-// one looks at the cursor, changes each context by itself, several at once, and moves the cursor at the end if nobody else
-// has moved it since; one that was interrupted can be applied again.
+// ApplyPatch implements [core.BigSegmentWriter] with transactions of up to 99 context hashes, one after the other, because
+// DynamoDB cancels transactions that look at the same cursor at the same time. Options.WriteTimeout bounds each.
 //
-// A hash or reference that cannot be stored is an error wrapping [core.ErrInvalid]: nothing is changed then.
+// A hash or reference that cannot be stored is an error wrapping [core.ErrInvalid], and nothing is changed then. An attribute
+// of the wrong type is an error wrapping [core.ErrCorrupt].
 func (b *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch) (bool, error) {
-	if ctx == nil {
-		return false, errNilContext()
+	if patch.SegmentRef == "" || !utf8.ValidString(patch.SegmentRef) || !utf8.ValidString(patch.Version) {
+		return false, fmt.Errorf("dynamostore: %w: a patch needs a segment reference, and that and the version must be UTF-8",
+			core.ErrInvalid)
 	}
-	updates, err := b.memberships(patch)
+	changes := contextChanges(b.session.keys, patch)
+	for _, c := range changes {
+		if !c.key.possible() {
+			return false, fmt.Errorf("dynamostore: %w: context hash %.100q must be UTF-8 of 1 to %d bytes",
+				core.ErrInvalid, c.key.key, maxKey)
+		}
+	}
+	return (&patchJob{store: b, patch: patch}).run(ctx, changes)
+}
+
+// patchJob is a patch on its way into the table.
+type patchJob struct {
+	store    *BigSegments
+	patch    core.BigSegmentPatch
+	tooLarge []string // hashes of contexts whose items are full
+}
+
+func (p *patchJob) run(ctx context.Context, changes []*contextChange) (applied bool, err error) {
+	const mostAtOnce = maxTransactionItems - 1 // the cursor is an item too
+	steps := slices.Collect(slices.Chunk(changes, mostAtOnce))
+	if len(steps) == 0 {
+		steps = [][]*contextChange{nil}
+	}
+	for i, step := range steps {
+		applied, err = p.apply(ctx, step, i == len(steps)-1)
+		if err != nil || !applied {
+			return false, err
+		}
+	}
+	if len(p.tooLarge) > 0 {
+		reason := fmt.Errorf("dynamostore: writing %s of table %s: %w: the limit of an item is %d bytes",
+			p.store.session.keys.namespace(userName), p.store.session.table, core.ErrTooLarge, maxItemSize)
+		return false, &core.BigSegmentTooLargeError{ContextHashes: p.tooLarge, Err: reason}
+	}
+	return true, nil
+}
+
+// apply changes contexts in one transaction. If DynamoDB finds that invalid, because of one of them or because their items
+// have more than 4 MB together, it changes one half after the other.
+func (p *patchJob) apply(ctx context.Context, changes []*contextChange, last bool) (applied bool, err error) {
+	s := p.store.session
+	applied, err = call(ctx, s, s.writing(s.keys.namespace(userName)), func(ctx context.Context) (bool, error) {
+		err := s.transact(ctx, p.requests(changes, last && len(p.tooLarge) == 0))
+		if isCode(err, codeConditionFailed) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	n := len(changes)
+	switch {
+	case n == 0 || !isCode(err, codeValidation) && !isCode(err, codeCancelled):
+		return applied, err
+	case n == 1:
+		return p.judge(ctx, changes[0], err)
+	}
+	applied, err = p.apply(ctx, changes[:n/2], false)
+	if err != nil || !applied {
+		return applied, err
+	}
+	return p.apply(ctx, changes[n/2:], last)
+}
+
+// requests makes a transaction: the cursor is where the patch begins, and moves if move is true.
+func (p *patchJob) requests(changes []*contextChange, move bool) []types.TransactWriteItem {
+	table := &p.store.session.table
+	key := p.store.session.keys.metadata().attributes()
+	condition := "#lastVersion = :previous"
+	if p.patch.PreviousVersion == "" {
+		condition = "attribute_not_exists(#lastVersion) OR #lastVersion = :previous"
+	}
+	names := map[string]string{"#lastVersion": lastVersionAttribute}
+	values := attributes{":previous": &types.AttributeValueMemberS{Value: p.patch.PreviousVersion}}
+	cursor := types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+		TableName: table, Key: key, ConditionExpression: &condition,
+		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	}}
+	if move && p.patch.Version != p.patch.PreviousVersion {
+		values[":version"] = &types.AttributeValueMemberS{Value: p.patch.Version}
+		expression := "SET #lastVersion = :version"
+		cursor = types.TransactWriteItem{Update: &types.Update{
+			TableName: table, Key: key, ConditionExpression: &condition, UpdateExpression: &expression,
+			ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+		}}
+	}
+	items := []types.TransactWriteItem{cursor}
+	for _, c := range changes {
+		items = append(items, types.TransactWriteItem{Update: c.update(table, p.patch.SegmentRef)})
+	}
+	return items
+}
+
+// judge finds out why DynamoDB refuses to change one context: its item has no room for another reference, or is damaged.
+func (p *patchJob) judge(ctx context.Context, c *contextChange, refusal error) (applied bool, err error) {
+	s := p.store.session
+	size, err := call(ctx, s, s.reading(c.key.namespace), func(ctx context.Context) (int, error) {
+		stored, err := s.get(ctx, c.key, true)
+		if err != nil {
+			return 0, err
+		}
+		return p.store.rowSize(c.key, stored)
+	})
 	if err != nil {
 		return false, err
 	}
-	s := b.session
-	namespace := s.keys.namespace(userName)
-	if len(updates) < maxTransactionItems {
-		return call(ctx, s, s.writing(namespace), func(ctx context.Context) (bool, error) {
-			return b.applyAtOnce(ctx, patch, updates)
-		})
+	if size+c.added()*(len(p.patch.SegmentRef)+elementSize) <= maxItemSize {
+		return false, refusal
 	}
-	return call(ctx, s, s.initializing(namespace), func(ctx context.Context) (bool, error) {
-		return b.applyInSteps(ctx, patch, updates)
-	})
+	p.tooLarge = append(p.tooLarge, c.key.key)
+	return true, nil
 }
 
-// membership is the change to one context.
-type membership struct {
-	key          primaryKey
-	add, removed []string // names of attributes
-}
+// elementSize is what an element of a set takes besides its text, at most. AWS documents it of lists only.
+const elementSize = 1
 
-// memberships merges what a patch says about each context. What it both adds and removes is removed.
-func (b *BigSegments) memberships(patch core.BigSegmentPatch) ([]*membership, error) {
-	if patch.SegmentRef == "" || !utf8.ValidString(patch.SegmentRef) || !utf8.ValidString(patch.Version) {
-		return nil, fmt.Errorf("dynamostore: %w: a patch needs a segment reference, and that and the version must be UTF-8",
-			core.ErrInvalid)
-	}
-	merged := memberships{byHash: map[string]*membership{}}
-	merged.merge(b.session.keys, includedAttribute, patch.Included)
-	merged.merge(b.session.keys, excludedAttribute, patch.Excluded)
-	for _, m := range merged.all {
-		if !m.key.possible() {
-			return nil, fmt.Errorf("dynamostore: %w: context hash %.100q must be UTF-8 of 1 to %d bytes",
-				core.ErrInvalid, m.key.key, maxKey)
+// rowSize returns how many bytes the item of a context has at most by DynamoDB's rules.
+func (b *BigSegments) rowSize(key primaryKey, stored attributes) (int, error) {
+	size := len(namespaceAttribute) + len(key.namespace) + len(keyAttribute) + len(key.key)
+	for _, name := range []string{includedAttribute, excludedAttribute} {
+		refs, err := b.references(key, stored, name)
+		if err != nil {
+			return 0, err
+		}
+		const setSize = 3
+		size += len(name) + setSize
+		for _, ref := range refs {
+			size += len(ref) + elementSize
 		}
 	}
-	return merged.all, nil
-}
-
-type memberships struct {
-	all    []*membership
-	byHash map[string]*membership
-}
-
-func (m *memberships) of(keys keys, hash string) *membership {
-	if m.byHash[hash] == nil {
-		m.byHash[hash] = &membership{key: keys.user(hash)}
-		m.all = append(m.all, m.byHash[hash])
-	}
-	return m.byHash[hash]
-}
-
-func (m *memberships) merge(keys keys, name string, changes core.BigSegmentChanges) {
-	removed := make(map[string]bool, len(changes.Remove))
-	for _, hash := range changes.Remove {
-		if !removed[hash] {
-			removed[hash] = true
-			of := m.of(keys, hash)
-			of.removed = append(of.removed, name)
-		}
-	}
-	added := make(map[string]bool, len(changes.Add))
-	for _, hash := range changes.Add {
-		if !added[hash] && !removed[hash] {
-			added[hash] = true
-			of := m.of(keys, hash)
-			of.add = append(of.add, name)
-		}
-	}
-}
-
-// update is a write to one item of the big segments.
-type update struct {
-	key        primaryKey
-	expression string
-	condition  *string
-	names      map[string]string
-	values     attributes
-}
-
-func (m *membership) update(ref string) update {
-	u := update{key: m.key, names: map[string]string{}}
-	u.values = attributes{":reference": &types.AttributeValueMemberSS{Value: []string{ref}}}
-	clause := func(verb string, attributes []string) {
-		if len(attributes) == 0 {
-			return
-		}
-		terms := make([]string, len(attributes))
-		for i, name := range attributes {
-			u.names["#"+name] = name
-			terms[i] = "#" + name + " :reference"
-		}
-		u.expression += verb + " " + strings.Join(terms, ", ") + " "
-	}
-	clause("ADD", m.add)
-	clause("DELETE", m.removed)
-	return u
-}
-
-// moveCursor is the write that moves the cursor, on the condition that it is where the patch begins.
-func (b *BigSegments) moveCursor(patch core.BigSegmentPatch) update {
-	condition := "#lastVersion = :previous"
-	if patch.PreviousVersion == "" {
-		condition = "attribute_not_exists(#lastVersion) OR #lastVersion = :previous"
-	}
-	return update{
-		key:        b.session.keys.metadata(),
-		expression: "SET #lastVersion = :version",
-		condition:  &condition,
-		names:      map[string]string{"#lastVersion": lastVersionAttribute},
-		values: attributes{
-			":version":  &types.AttributeValueMemberS{Value: patch.Version},
-			":previous": &types.AttributeValueMemberS{Value: patch.PreviousVersion},
-		},
-	}
-}
-
-func (b *BigSegments) applyAtOnce(
-	ctx context.Context, patch core.BigSegmentPatch, changed []*membership,
-) (bool, error) {
-	items := make([]types.TransactWriteItem, 0, len(changed)+1)
-	items = append(items, b.moveCursor(patch).inTransaction(b.session.table))
-	for _, m := range changed {
-		items = append(items, m.update(patch.SegmentRef).inTransaction(b.session.table))
-	}
-	err := b.session.transact(ctx, items)
-	if isCode(err, codeConditionFailed) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-func (b *BigSegments) applyInSteps(
-	ctx context.Context, patch core.BigSegmentPatch, changed []*membership,
-) (bool, error) {
-	cursor, err := b.cursor(ctx)
-	if err != nil || cursor != patch.PreviousVersion {
-		return false, err
-	}
-	g, stepCtx := errgroup.WithContext(ctx)
-	g.SetLimit(b.session.options.InitConcurrency)
-	for _, m := range changed {
-		if stepCtx.Err() != nil {
-			break
-		}
-		g.Go(func() error {
-			_, err := b.session.send(stepCtx, m.update(patch.SegmentRef))
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return false, err
-	}
-	attempts, err := b.session.send(ctx, b.moveCursor(patch))
-	var refused *types.ConditionalCheckFailedException
-	if errors.As(err, &refused) {
-		// An earlier attempt may have been executed although its answer was lost.
-		moved, _ := refused.Item[lastVersionAttribute].(*types.AttributeValueMemberS)
-		return attempts > 1 && moved != nil && moved.Value == patch.Version, nil
-	}
-	return err == nil, err
-}
-
-// send executes an update, and says how often it was sent.
-func (s *session) send(ctx context.Context, u update) (attempts int, err error) {
-	_, err = write(ctx, s, func(ctx context.Context, attempt int) (*dynamodb.UpdateItemOutput, error) {
-		attempts = attempt
-		return s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName: &s.table, Key: u.key.attributes(), UpdateExpression: &u.expression, ConditionExpression: u.condition,
-			ExpressionAttributeNames: u.names, ExpressionAttributeValues: u.values,
-			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		}, s.perRequest)
-	})
-	return attempts, err
-}
-
-func (u update) inTransaction(table string) types.TransactWriteItem {
-	return types.TransactWriteItem{Update: &types.Update{
-		TableName: &table, Key: u.key.attributes(), UpdateExpression: &u.expression, ConditionExpression: u.condition,
-		ExpressionAttributeNames: u.names, ExpressionAttributeValues: u.values,
-	}}
+	return size, nil
 }

@@ -1,9 +1,12 @@
 package dynamostore
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,7 +20,7 @@ func newBigSegments(t *testing.T, rec *recorder, table string, intercept interce
 		rec.next = next
 		return rec
 	})
-	opts := Options{InitConcurrency: 4}
+	opts := Options{WriteTimeout: time.Minute} // another writer may come in between
 	segments, err := NewBigSegments(t.Context(), client, table, &opts)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, segments.Close()) })
@@ -38,7 +41,8 @@ func includes(version, previous string, hashes []string) core.BigSegmentPatch {
 	}
 }
 
-// A small patch is one transaction, also if it does not apply; in a large one the cursor is first and last.
+// A patch is a transaction for every 99 contexts, one after the other, of which the last moves the cursor. One that does not
+// apply is a single one.
 func TestBigSegments_ApplyPatch_Requests(t *testing.T) {
 	rec := &recorder{}
 	segments := newBigSegments(t, rec, freshTable(t), nil)
@@ -46,78 +50,126 @@ func TestBigSegments_ApplyPatch_Requests(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, applied)
 	require.Equal(t, []string{"Query", "TransactWriteItems"}, rec.take(), "the first call looks at the table")
-	applied, err = segments.ApplyPatch(t.Context(), includes("9", "7", hashes(99)))
-	require.NoError(t, err)
-	require.False(t, applied)
-	require.Equal(t, []string{"TransactWriteItems"}, rec.take())
-
-	applied, err = segments.ApplyPatch(t.Context(), includes("2", "1", hashes(100)))
-	require.NoError(t, err)
-	require.True(t, applied)
-	last := rec.seen[len(rec.seen)-1]
-	require.Contains(t, string(last.body), "big_segments_metadata")
-	operations := rec.take()
-	require.Equal(t, "GetItem", operations[0])
-	require.Equal(t, 101, countOf(operations, "UpdateItem"))
-	applied, err = segments.ApplyPatch(t.Context(), includes("3", "1", hashes(100)))
-	require.NoError(t, err)
-	require.False(t, applied)
-	require.Equal(t, []string{"GetItem"}, rec.take())
+	for _, patch := range []struct {
+		core.BigSegmentPatch
+		applied  bool
+		requests int
+	}{
+		{includes("9", "7", hashes(99)), false, 1},
+		{includes("2", "1", hashes(199)), true, 3},
+		{includes("3", "1", hashes(199)), false, 1},
+		{includes("2", "2", hashes(100)), true, 2},
+		{includes("3", "2", nil), true, 1},
+		{includes("3", "3", nil), true, 1},
+	} {
+		applied, err := segments.ApplyPatch(t.Context(), patch.BigSegmentPatch)
+		require.NoError(t, err)
+		require.Equal(t, patch.applied, applied)
+		require.Equal(t, slices.Repeat([]string{"TransactWriteItems"}, patch.requests), rec.take())
+	}
 }
 
-// A large patch that breaks off leaves the cursor where it was, and can be applied again.
+// A long patch that breaks off leaves the cursor where it was, and can be applied again.
 func TestBigSegments_ApplyPatch_Interrupted_AppliesAgain(t *testing.T) {
 	rec := &recorder{}
 	broken := func(r recorded, _ func([]byte) (*http.Response, error)) (*http.Response, error) {
-		if r.operation == "UpdateItem" && r.number > 120 {
+		if r.operation == "TransactWriteItems" && r.number > 2 {
 			return failure(http.StatusBadRequest, "AccessDeniedException", "no more"), nil
 		}
 		return nil, nil //nolint:nilnil // passes the request on
 	}
-	segments := newBigSegments(t, rec, freshTable(t), broken)
+	table := freshTable(t)
+	segments := newBigSegments(t, rec, table, broken)
 	patch := includes("1", "", hashes(300))
 	applied, err := segments.ApplyPatch(t.Context(), patch)
 	require.ErrorIs(t, err, core.ErrReadOnly)
 	require.False(t, applied)
-	cursor, err := segments.Cursor(t.Context())
-	require.NoError(t, err)
-	require.Empty(t, cursor)
+	require.Equal(t, 198, count(t, bareClient(t), table, "big_segments_user"))
+	requireCursor(t, segments, "")
 
 	rec.intercept = nil
 	applied, err = segments.ApplyPatch(t.Context(), patch)
 	require.NoError(t, err)
 	require.True(t, applied)
-	for _, hash := range hashes(300) {
+	requireIncluded(t, segments, "s.g1", hashes(300))
+}
+
+func requireIncluded(t *testing.T, segments *BigSegments, ref string, hashes []string) {
+	t.Helper()
+	for _, hash := range hashes {
 		membership, err := segments.Membership(t.Context(), hash)
 		require.NoError(t, err)
-		require.True(t, membership.Equal(core.NewBigSegmentMembership([]string{"s.g1"}, nil)))
+		require.True(t, membership.CheckMembership(ref).BoolValue(), hash)
 	}
 }
 
-// The move of the cursor may be repeated if its answer was lost, and be overtaken by another writer.
-func TestBigSegments_ApplyPatch_CursorAnswerLostOrOvertaken(t *testing.T) {
-	for name, overtaken := range map[string]bool{"answer lost": false, "overtaken": true} {
-		table, rec := freshTable(t), &recorder{}
-		other := openBigSegments(t, table, "").(*BigSegments)
-		segments := newBigSegments(t, rec, table, func(r recorded, send func([]byte) (*http.Response, error)) (*http.Response, error) {
-			if r.operation != "UpdateItem" || r.number != 101 {
+// A step whose answer is lost, and which is therefore sent again, is neither refused nor executed twice, whichever it is.
+func TestBigSegments_ApplyPatch_AnswerLost(t *testing.T) {
+	for step := 1; step <= 3; step++ {
+		segments := newBigSegments(t, &recorder{}, freshTable(t), func(r recorded, send func([]byte) (*http.Response, error)) (*http.Response, error) {
+			if r.operation != "TransactWriteItems" || r.number != step {
 				return nil, nil //nolint:nilnil // passes the request on
-			}
-			if overtaken {
-				_, err := other.ApplyPatch(t.Context(), includes("other", "", hashes(1)))
-				return nil, err
 			}
 			response, err := send(r.body)
 			if err != nil {
 				return nil, err
 			}
+			require.Equal(t, http.StatusOK, response.StatusCode)
 			return failure(http.StatusServiceUnavailable, "ServiceUnavailable", "too late"), response.Body.Close()
 		})
-		applied, err := segments.ApplyPatch(t.Context(), includes("1", "", hashes(100)))
-		require.NoError(t, err, name)
-		require.Equal(t, !overtaken, applied, name)
-		require.NoError(t, other.Close())
+		applied, err := segments.ApplyPatch(t.Context(), includes("1", "", hashes(250)))
+		require.NoError(t, err)
+		require.True(t, applied, "step %d", step)
+		requireIncluded(t, segments, "s.g1", hashes(250))
 	}
+}
+
+// Other writers' transactions, and limits of the rate, are waited for.
+func TestBigSegments_ApplyPatch_Conflicts_AreTriedAgain(t *testing.T) {
+	segments := newBigSegments(t, &recorder{}, freshTable(t), func(r recorded, _ func([]byte) (*http.Response, error)) (*http.Response, error) {
+		switch {
+		case r.operation != "TransactWriteItems" || r.number%4 == 0:
+			return nil, nil //nolint:nilnil // passes the request on
+		case r.number%4 == 1:
+			return cancellation("TransactionConflict", "None"), nil
+		case r.number%4 == 2:
+			return cancellation("None", "ThrottlingError"), nil
+		}
+		return failure(http.StatusBadRequest, codeInProgress, "still at it"), nil
+	})
+	applied, err := segments.ApplyPatch(t.Context(), includes("1", "", hashes(150)))
+	require.NoError(t, err)
+	require.True(t, applied)
+	requireIncluded(t, segments, "s.g1", hashes(150))
+}
+
+// Each step has the time that a write has, and the whole has no limit but the caller's context, which ends it in the middle.
+func TestBigSegments_ApplyPatch_Long_IsBoundedByStep(t *testing.T) {
+	const timeout, latency, steps = 2 * time.Second, 300, 9
+	table, p := freshTable(t), startProxy(t)
+	opts := Options{WriteTimeout: timeout, InitTimeout: timeout}
+	segments, err := NewBigSegments(t.Context(), clientFor(t, "http://"+p.Listen, nil), table, &opts)
+	require.NoError(t, err)
+	p.infect(fmt.Sprintf(`{"type":"latency","stream":"downstream","attributes":{"latency":%d}}`, latency))
+	begin := time.Now()
+	applied, err := segments.ApplyPatch(t.Context(), includes("1", "", hashes(99*steps)))
+	require.NoError(t, err)
+	require.True(t, applied)
+	require.Greater(t, time.Since(begin), timeout)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 3*latency*time.Millisecond)
+	defer cancel()
+	_, err = segments.ApplyPatch(ctx, includes("2", "1", hashes(99*steps)))
+	require.Equal(t, context.DeadlineExceeded, err)
+	requireCursor(t, segments, "1")
+
+	p.infect(`{"type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
+	begin = time.Now()
+	_, err = segments.ApplyPatch(t.Context(), includes("2", "1", hashes(99*steps)))
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.ErrorContains(t, err, "no success within 2s")
+	require.Less(t, time.Since(begin), timeout+soon)
+	require.NoError(t, segments.Close())
 }
 
 func TestBigSegments_ApplyPatch_Invalid(t *testing.T) {

@@ -111,6 +111,17 @@ func failure(status int, code, message string) *http.Response {
 	return answer(status, `{"__type":"com.amazonaws.dynamodb.v20120810#`+code+`","message":`+string(quoted)+`}`)
 }
 
+// cancellation makes a response that says why a transaction was cancelled.
+func cancellation(codes ...string) *http.Response {
+	reasons := make([]map[string]string, len(codes))
+	for i, code := range codes {
+		reasons[i] = map[string]string{"Code": code}
+	}
+	quoted, _ := json.Marshal(reasons) // texts can always be encoded
+	return answer(http.StatusBadRequest, `{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException",`+
+		`"message":"Transaction cancelled","CancellationReasons":`+string(quoted)+`}`)
+}
+
 // always fails every request of the operations, or of all if there is none.
 func always(response func() *http.Response, operations ...string) interceptor {
 	return func(r recorded, _ func([]byte) (*http.Response, error)) (*http.Response, error) {
