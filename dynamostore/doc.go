@@ -91,7 +91,7 @@
 //   - ErrIncompatible: the table has other keys. Nothing is written to it.
 //   - ErrCorrupt: an attribute of a big segment that has the wrong type. Items are returned as they are, for package caching
 //     to report.
-//   - ErrTooLarge: an item or key over the limit, a change set over the limits of a transaction.
+//   - ErrTooLarge: an item or key over the limit, memberships of big segments too, a change set over the limits of a transaction.
 //   - ErrConflict: a write that lost against other writers again and again.
 //   - ErrClosed and ErrInvalid as everywhere. The error of the caller's context is returned as it is.
 //

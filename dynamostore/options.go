@@ -41,8 +41,8 @@ type Options struct {
 	ReadTimeout time.Duration
 	// ReadAllTimeout ends every GetAll, which takes one request per megabyte; 0 means 10 s.
 	ReadAllTimeout time.Duration
-	// WriteTimeout ends every Upsert, change set, and transaction of a patch, of which there is one for every 99 context hashes;
-	// 0 means 5 s.
+	// WriteTimeout ends every Upsert and change set, every transaction of a patch, of which there is one for 99 context hashes,
+	// and every request that writes one item; 0 means 5 s.
 	WriteTimeout time.Duration
 	// InitTimeout ends every Init; 0 means 60 s. One batch of an Init gets a quarter of it.
 	InitTimeout time.Duration
