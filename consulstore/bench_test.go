@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -139,4 +140,26 @@ func sequentially(driver *bare, prefix string, data core.SerializedCollection) e
 		ops = ops[:0]
 	}
 	return nil
+}
+
+// BenchmarkBigSegments_ApplyPatch fills a store with the members of a big segment in pieces as the synchroniser does.
+func BenchmarkBigSegments_ApplyPatch(b *testing.B) {
+	const piece = 4000
+	driver, prefix := newBare(b, containers.Consul(b)), freshPrefix()
+	segments, err := NewBigSegments(b.Context(), driver.Client, &Options{Prefix: prefix})
+	require.NoError(b, err)
+	members := 0
+	for b.Loop() {
+		patch := core.BigSegmentPatch{SegmentRef: "s.g1"}
+		for range piece {
+			patch.Included.Add = append(patch.Included.Add, core.BigSegmentContextHash(strconv.Itoa(members)))
+			members++
+		}
+		applied, err := segments.ApplyPatch(b.Context(), patch)
+		require.NoError(b, err)
+		require.True(b, applied)
+	}
+	b.ReportMetric(float64(members)/b.Elapsed().Seconds(), "members/s")
+	require.NoError(b, segments.Close())
+	emptied(b, driver, prefix)
 }

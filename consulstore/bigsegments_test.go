@@ -32,7 +32,7 @@ func recordedSegments(t *testing.T, prefix string) (*BigSegments, *recorder) {
 	return segments, requests
 }
 
-// Reading is one request; a patch is three for each 63 contexts, and three if it is smaller.
+// Reading is one request; a patch is two for each 63 contexts, and one for the cursor.
 func TestBigSegments_Requests_AreFew(t *testing.T) {
 	ctx := t.Context()
 	segments, requests := recordedSegments(t, freshPrefix())
@@ -52,7 +52,7 @@ func TestBigSegments_Requests_AreFew(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.True(t, applied)
-		require.Len(t, requests.take(), 3*((n+62)/63))
+		require.Len(t, requests.take(), 1+2*((n+62)/63))
 	}
 }
 

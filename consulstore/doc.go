@@ -47,6 +47,13 @@
 // upsert is one request; if somebody else has written the item since, the server notices, and the item is read and compared
 // again, with pauses of random length. Versions are compared by [core.ParseItem].
 //
+// # Patches of big segments
+//
+// A patch is applied 63 contexts at a time, each of these steps in a transaction that is undone if another writer has moved the
+// cursor or changed one of the contexts. The last one moves the cursor. Several writers can fill one store. A value has room for
+// about 14,000 references of 25 bytes, because a transaction carries it in Base64; contexts with more are named by a
+// [core.BigSegmentTooLargeError].
+//
 // # Live changes
 //
 // A Store is a [core.Watcher]: one blocking query tells within milliseconds that something under the prefix has changed. A lost
@@ -61,8 +68,8 @@
 //   - ErrUnavailable: no connection, no answer in time, no leader, a token that is unknown or may not read, a limit of requests,
 //     and every answer not named here.
 //   - ErrReadOnly: a token that may read but not write.
-//   - ErrTooLarge: an item, in a [core.ItemError], or a change set that is too large. Items that are no JSON are no error here:
-//     they are returned as they are.
+//   - ErrTooLarge: an item, in a [core.ItemError], a change set, or memberships of big segments that are too large.
+//     Items that are no JSON are no error here: they are returned as they are.
 //   - ErrConflict: an update that lost against other writers again and again.
 //   - ErrCorrupt: a membership or a time of big segments that cannot be read.
 //   - ErrClosed and ErrInvalid as everywhere. The error of the caller's context is returned as it is.

@@ -238,6 +238,15 @@ func TestStore_WrongPlace_IsUnavailable(t *testing.T) {
 		for method, run := range calls(store) {
 			require.ErrorIs(t, run(t.Context()), core.ErrUnavailable, "%s of %s", method, name)
 		}
+		segments, err := NewBigSegments(t.Context(), store.session.client, &Options{
+			Prefix: opts.Prefix, Datacenter: opts.Datacenter, Namespace: opts.Namespace, Partition: opts.Partition,
+		})
+		require.NoError(t, err)
+		_, err = segments.ApplyPatch(t.Context(), core.BigSegmentPatch{
+			SegmentRef: "s.g1", Version: "1", Included: core.BigSegmentChanges{Add: hashes(3)},
+		})
+		require.ErrorIs(t, err, core.ErrUnavailable, name)
+		require.NoError(t, segments.Close())
 		require.Empty(t, newBare(t, containers.Consul(t)).keysUnder(t, opts.Prefix))
 	}
 }

@@ -81,7 +81,7 @@ type Options struct {
 	ReadTimeout time.Duration
 	// ReadAllTimeout ends every GetAll, whose answer is a whole kind; 0 means 10 s. A BigSegments does not use it.
 	ReadAllTimeout time.Duration
-	// WriteTimeout ends every Upsert, change set and patch; 0 means 5 s.
+	// WriteTimeout ends every Upsert and change set, and every step of a patch, which changes 63 contexts; 0 means 5 s.
 	WriteTimeout time.Duration
 	// InitTimeout ends every Init; 0 means 60 s. A BigSegments does not use it.
 	InitTimeout time.Duration

@@ -13,126 +13,125 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// ApplyPatch implements [core.BigSegmentWriter] by check-and-set. A patch that fits in one transaction is one atomic step.
-// Of a larger one, every transaction checks that the cursor is still where the patch begins, and the last one moves it; each
-// has the time that Options.WriteTimeout says. A stored value that is no membership is an error wrapping [core.ErrCorrupt].
+// ApplyPatch implements [core.BigSegmentWriter] by check-and-set, some contexts at a time: one request reads them, and a
+// transaction writes them if neither they nor the cursor have changed since. The last one moves the cursor.
+// Options.WriteTimeout bounds each of these steps. A stored value that is no membership is an error wrapping [core.ErrCorrupt].
 func (b *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch) (bool, error) {
 	if patch.SegmentRef == "" {
 		return false, fmt.Errorf("consulstore: %w: a patch has no segment reference", core.ErrInvalid)
 	}
-	return newPatchJob(b.session, &patch).run(ctx)
+	job := &patchJob{session: b.session, patch: patch, cursor: b.session.keys.cursor()}
+	return job.run(ctx, contextChanges(b.session.keys, patch))
 }
-
-// contextsAtOnce is how many contexts are read and written at a time: as many as the operations of a transaction allow on any
-// server, of which the cursor's is one.
-const contextsAtOnce = maxOperationsOfOld - 1
 
 // patchJob is a patch on its way into the database.
 type patchJob struct {
 	session *session
-	patch   *core.BigSegmentPatch
-	cursor  string   // the cursor's key
-	users   []string // the keys of the contexts, each once
-	changes map[string]*userChange
+	patch   core.BigSegmentPatch
+
+	cursor  string // the cursor's key
+	located bool   // the cursor is where the patch begins, and was last modified at
+	index   uint64 // this index; 0 if there is none
+
+	full    []string // the keys of contexts whose values are too large for the server
+	fullErr error    // what the server said about the last of them
 
 	tried    []txnOp // the attempt before this one
 	refused  error   // why the server undid it, if it did
 	baseless int     // how often it did although nothing had changed
 }
 
-// userChange is what a patch does to one context. If a hash is both added and removed, removing comes last.
-type userChange struct {
-	include, exclude func(refs []string, ref string) []string
-}
-
-func newPatchJob(session *session, patch *core.BigSegmentPatch) *patchJob {
-	job := &patchJob{session: session, patch: patch, cursor: session.keys.cursor(), changes: map[string]*userChange{}}
-	for _, hash := range patch.Included.Add {
-		job.change(hash).include = with
-	}
-	for _, hash := range patch.Excluded.Add {
-		job.change(hash).exclude = with
-	}
-	for _, hash := range patch.Included.Remove {
-		job.change(hash).include = without
-	}
-	for _, hash := range patch.Excluded.Remove {
-		job.change(hash).exclude = without
-	}
-	return job
-}
-
-func (j *patchJob) change(hash string) *userChange {
-	key := j.session.keys.user(hash)
-	if j.changes[key] == nil {
-		j.changes[key] = &userChange{same, same}
-		j.users = append(j.users, key)
-	}
-	return j.changes[key]
-}
-
-func same(refs []string, _ string) []string { return refs }
-
-func with(refs []string, ref string) []string {
-	if slices.Contains(refs, ref) {
-		return refs
-	}
-	return append(refs, ref)
-}
-
-func without(refs []string, ref string) []string {
-	return slices.DeleteFunc(refs, func(other string) bool { return other == ref })
-}
-
 // errElsewhere says that the cursor is not where the patch begins.
 var errElsewhere = errors.New("the cursor is elsewhere")
 
 // run applies the patch, some contexts at a time.
-func (j *patchJob) run(ctx context.Context) (applied bool, err error) {
-	for rest := j.users; ; {
-		n := min(len(rest), contextsAtOnce)
-		last := n == len(rest)
+func (j *patchJob) run(ctx context.Context, changes []*contextChange) (applied bool, err error) {
+	const contextsAtOnce = maxOperationsOfOld - 1 // as many as any server takes in a transaction, beside the cursor
+	steps := slices.Collect(slices.Chunk(changes, contextsAtOnce))
+	if len(steps) == 0 {
+		steps = [][]*contextChange{nil}
+	}
+	for i, step := range steps {
 		applied, err := call(ctx, j.session, j.session.writing(j.cursor), func(ctx context.Context) (bool, error) {
-			err := untilSettled(ctx, j.cursor, func() error { return j.apply(ctx, rest[:n], last) })
+			err := untilSettled(ctx, j.cursor, func() error { return j.apply(ctx, step, i == len(steps)-1) })
 			if errors.Is(err, errElsewhere) {
 				return false, nil
 			}
 			return err == nil, err
 		})
-		if err != nil || !applied || last {
-			return applied, err
+		if err != nil || !applied {
+			return false, err
 		}
-		rest = rest[n:]
 	}
+	if len(j.full) == 0 {
+		return true, nil
+	}
+	tooLarge := &core.BigSegmentTooLargeError{Err: j.fullErr}
+	for _, c := range changes {
+		if slices.Contains(j.full, c.key) {
+			tooLarge.ContextHashes = append(tooLarge.ContextHashes, c.hash)
+		}
+	}
+	return false, tooLarge
 }
 
 // apply changes some contexts if the cursor is where the patch begins, and then moves it if these are the last. It returns
-// errLost if somebody else changed one of them meanwhile.
-func (j *patchJob) apply(ctx context.Context, users []string, last bool) error {
+// errLost if another writer changed one of them meanwhile.
+func (j *patchJob) apply(ctx context.Context, changes []*contextChange, last bool) error {
 	began := time.Now()
-	cursor, err := j.session.get(ctx, j.cursor, j.mode())
+	ops, err := j.operations(ctx, changes)
 	if err != nil {
 		return lostAnyway(ctx, j.refused, began, err)
 	}
+	if err := j.checkRefusal(append(slices.Clip(ops), j.atCursor(last))); err != nil {
+		return err
+	}
+	return j.write(ctx, ops, last)
+}
+
+// operations makes the operations that change contexts. What is full already is left out.
+func (j *patchJob) operations(ctx context.Context, changes []*contextChange) ([]txnOp, error) {
+	if err := j.locate(ctx); err != nil {
+		return nil, err
+	}
+	stored, err := j.read(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
+	var ops []txnOp
+	for _, c := range changes {
+		if slices.Contains(j.full, c.key) {
+			continue
+		}
+		op, needed, err := j.operation(c, stored[c.key])
+		if err != nil {
+			return nil, err
+		}
+		if needed {
+			ops = append(ops, op)
+		}
+	}
+	return ops, nil
+}
+
+// locate reads the cursor, unless what it was last time still counts.
+func (j *patchJob) locate(ctx context.Context) error {
+	if j.located {
+		return nil
+	}
+	pair, err := j.session.get(ctx, j.cursor, j.mode())
+	if err != nil {
+		return err
+	}
 	at, index := "", uint64(0)
-	if cursor != nil {
-		at, index = string(cursor.Value), cursor.ModifyIndex
+	if pair != nil {
+		at, index = string(pair.Value), pair.ModifyIndex
 	}
 	if at != j.patch.PreviousVersion {
 		return errElsewhere
 	}
-	ops, err := j.operations(ctx, users)
-	if err != nil {
-		return lostAnyway(ctx, j.refused, began, err)
-	}
-	final := j.guard(index)
-	if last {
-		final = j.session.op(api.KVCAS, j.cursor, []byte(j.patch.Version), index)
-	}
-	if err := j.checkRefusal(append(slices.Clip(ops), final)); err != nil {
-		return err
-	}
-	return j.write(ctx, ops, j.guard(index), final)
+	j.located, j.index = true, index
+	return nil
 }
 
 func (j *patchJob) mode() Consistency {
@@ -140,6 +139,47 @@ func (j *patchJob) mode() Consistency {
 		return ConsistencyConsistent
 	}
 	return ConsistencyDefault
+}
+
+// read reads several contexts in one request. Each is read as a directory, because a key that is not there undoes a
+// transaction that gets it.
+func (j *patchJob) read(ctx context.Context, changes []*contextChange) (map[string]*api.KVPair, error) {
+	if len(changes) == 0 {
+		return nil, nil //nolint:nilnil // no keys
+	}
+	ops := make([]txnOp, len(changes))
+	for i, c := range changes {
+		ops[i] = j.session.op(api.KVGetTree, c.key, nil, 0)
+	}
+	pairs, _, err := j.session.readTransaction(ctx, j.mode(), ops...)
+	if err != nil {
+		return nil, err
+	}
+	stored := make(map[string]*api.KVPair, len(pairs))
+	for _, pair := range pairs {
+		stored[pair.Key] = pair
+	}
+	return stored, nil
+}
+
+func (j *patchJob) operation(c *contextChange, pair *api.KVPair) (op txnOp, needed bool, err error) {
+	var now membership
+	var index uint64
+	if pair != nil {
+		if now, err = parseMembership(pair); err != nil {
+			return txnOp{}, false, err
+		}
+		index = pair.ModifyIndex
+	}
+	wanted, changes := c.of(now, j.patch.SegmentRef)
+	switch {
+	case !changes:
+		return txnOp{}, false, nil
+	case len(wanted.Included)+len(wanted.Excluded) == 0:
+		return j.session.op(api.KVDeleteCAS, c.key, nil, index), true, nil
+	}
+	value, err := json.Marshal(wanted)
+	return j.session.op(api.KVCAS, c.key, value, index), true, err
 }
 
 // checkRefusal returns why the server undid the attempt before this one if that was not for another writer.
@@ -154,107 +194,52 @@ func (j *patchJob) checkRefusal(ops []txnOp) error {
 	return nil
 }
 
-// guard makes an operation that checks that the cursor was not moved.
-func (j *patchJob) guard(index uint64) txnOp {
-	if index == 0 {
+// atCursor makes the operation without which nothing is written: the cursor is as it was read. The last one of the patch
+// moves it, unless a context was left out.
+func (j *patchJob) atCursor(last bool) txnOp {
+	switch {
+	case last && len(j.full) == 0 && j.patch.Version != j.patch.PreviousVersion:
+		return j.session.op(api.KVCAS, j.cursor, []byte(j.patch.Version), j.index)
+	case j.index == 0:
 		return j.session.op(api.KVCheckNotExists, j.cursor, nil, 0)
 	}
-	return j.session.op(api.KVCheckIndex, j.cursor, nil, index)
+	return j.session.op(api.KVCheckIndex, j.cursor, nil, j.index)
 }
 
-// write runs operations in as few transactions as their size allows, each with the guard but the last, which has final.
-func (j *patchJob) write(ctx context.Context, ops []txnOp, guard, final txnOp) error {
-	room := j.session.maxSize() - max(guard.size(), final.size())
-	batches := pack(ops, j.session.maxOps()-1, room)
+// write runs operations in as few transactions as their size allows.
+func (j *patchJob) write(ctx context.Context, ops []txnOp, last bool) error {
+	check, move := j.atCursor(false), j.atCursor(last)
+	batches := pack(ops, j.session.maxOps()-1, j.session.maxSize()-max(check.size(), move.size()))
 	if len(batches) == 0 {
 		batches = [][]txnOp{nil}
 	}
 	for i, batch := range batches {
-		end := guard
-		if i == len(batches)-1 {
-			end = final
-		}
-		_, err := j.session.transact(ctx, append(slices.Clip(batch), end))
-		var undone *rollbackError
-		switch {
-		case errors.As(err, &undone):
-			j.refused = err
-			return errLost
-		case tooLarge(err) && len(batch) > 1:
-			j.session.noteRefusal(len(batch) + 1)
-			half := len(batch) / 2
-			err = j.write(ctx, batch[:half], guard, guard)
-			if err == nil {
-				err = j.write(ctx, batch[half:], guard, end)
-			}
-		}
-		if err != nil {
+		if err := j.transact(ctx, batch, last && i == len(batches)-1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// operations reads what is stored for contexts and makes the operations that change it.
-func (j *patchJob) operations(ctx context.Context, users []string) ([]txnOp, error) {
-	stored, err := j.read(ctx, users)
-	if err != nil {
-		return nil, err
-	}
-	var ops []txnOp
-	for _, key := range users {
-		op, changes, err := j.operation(key, stored[key])
-		if err != nil {
-			return nil, err
-		}
-		if changes {
-			ops = append(ops, op)
-		}
-	}
-	return ops, nil
-}
-
-// read reads several keys in one request. Each is read as a directory, because a key that is not there undoes a transaction
-// that gets it.
-func (j *patchJob) read(ctx context.Context, users []string) (map[string]*api.KVPair, error) {
-	if len(users) == 0 {
-		return nil, nil //nolint:nilnil // no keys
-	}
-	ops := make([]txnOp, len(users))
-	for i, key := range users {
-		ops[i] = j.session.op(api.KVGetTree, key, nil, 0)
-	}
-	pairs, _, err := j.session.readTransaction(ctx, j.mode(), ops...)
-	if err != nil {
-		return nil, err
-	}
-	stored := make(map[string]*api.KVPair, len(pairs))
-	for _, pair := range pairs {
-		stored[pair.Key] = pair
-	}
-	return stored, nil
-}
-
-func (j *patchJob) operation(key string, pair *api.KVPair) (op txnOp, changes bool, err error) {
-	var now membership
-	var index uint64
-	if pair != nil {
-		if now, err = parseMembership(pair); err != nil {
-			return txnOp{}, false, err
-		}
-		index = pair.ModifyIndex
-	}
-	change := j.changes[key]
-	wanted := membership{
-		Included: change.include(append([]string{}, now.Included...), j.patch.SegmentRef),
-		Excluded: change.exclude(append([]string{}, now.Excluded...), j.patch.SegmentRef),
-	}
+// transact runs operations in one transaction, or, if that is too large for the server, one half of them after the other.
+func (j *patchJob) transact(ctx context.Context, ops []txnOp, last bool) error {
+	_, err := j.session.transact(ctx, append(slices.Clip(ops), j.atCursor(last)))
+	var undone *rollbackError
+	n := len(ops)
 	switch {
-	case slices.Equal(now.Included, wanted.Included) && slices.Equal(now.Excluded, wanted.Excluded):
-		return txnOp{}, false, nil
-	case len(wanted.Included)+len(wanted.Excluded) == 0:
-		return j.session.op(api.KVDeleteCAS, key, nil, index), true, nil
+	case errors.As(err, &undone):
+		j.refused, j.located = err, false
+		return errLost
+	case !tooLarge(err) || n == 0:
+		return err
+	case n == 1:
+		j.full = append(j.full, ops[0].KV.Key)
+		j.fullErr = translate(j.session.writing(ops[0].KV.Key), err, false)
+		return nil
 	}
-	value, err := json.Marshal(wanted)
-	return j.session.op(api.KVCAS, key, value, index), true, err
+	j.session.noteRefusal(n + 1)
+	if err := j.transact(ctx, ops[:n/2], false); err != nil {
+		return err
+	}
+	return j.transact(ctx, ops[n/2:], last)
 }
