@@ -105,7 +105,7 @@ func (p *patchJob) requests(changes []*contextChange, move bool) []types.Transac
 			ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 		}}
 	}
-	items := []types.TransactWriteItem{cursor}
+	items := append(make([]types.TransactWriteItem, 0, 1+len(changes)), cursor)
 	for _, c := range changes {
 		items = append(items, types.TransactWriteItem{Update: c.update(table, p.patch.SegmentRef)})
 	}

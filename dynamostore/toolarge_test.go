@@ -78,13 +78,15 @@ func TestBigSegments_ApplyPatch_LoneFullItem_IsTooLarge(t *testing.T) {
 // ones. DynamoDB Local does not mind, so that the refusals come from the test, in each form that a refusal may have.
 func TestBigSegments_ApplyPatch_LargeItems_InSmallerTransactions(t *testing.T) {
 	const most = 30
-	for _, refusal := range []*http.Response{
-		failure(http.StatusBadRequest, codeValidation, "too large"), cancellation(), cancellation("None", "ValidationError"),
+	for _, refusal := range []func() *http.Response{
+		func() *http.Response { return failure(http.StatusBadRequest, codeValidation, "too large") },
+		func() *http.Response { return cancellation() },
+		func() *http.Response { return cancellation("None", "ValidationError") },
 	} {
 		rec, table := &recorder{}, freshTable(t)
 		segments := newBigSegments(t, rec, table, func(r recorded, _ func([]byte) (*http.Response, error)) (*http.Response, error) {
 			if r.operation == "TransactWriteItems" && bytes.Count(r.body, []byte("TableName")) > most {
-				return refusal, nil
+				return refusal(), nil
 			}
 			return nil, nil //nolint:nilnil // passes the request on
 		})
