@@ -2,6 +2,7 @@ package caching
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -45,6 +46,9 @@ func call[T any](
 	}
 	if err == nil {
 		return result, nil
+	}
+	if errors.Is(err, core.ErrClosed) {
+		err = errClosedElsewhere
 	}
 	tooSlow := isTooSlow(ctx, err)
 	if tooSlow {

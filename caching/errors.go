@@ -20,6 +20,11 @@ func joinErrors(byKey map[string]error) error {
 	return errors.Join(errs...)
 }
 
+// errClosedElsewhere is what becomes of [core.ErrClosed] of a store that was closed below the wrapper, because that error
+// would say that the wrapper is closed.
+var errClosedElsewhere = fmt.Errorf("caching: the store was closed by another owner; give each client a store of its own: %w",
+	core.ErrUnavailable)
+
 // isTooSlow reports whether err says that the time given to the operation is over.
 func isTooSlow(ctx context.Context, err error) bool {
 	return err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err())
@@ -30,7 +35,7 @@ func timeLimitError(limit time.Duration, err error) error {
 }
 
 // outageFrom returns the outage that an error of the database begins; nil if it begins none, because it concerns one
-// item, the arguments, or a store that was closed.
+// item or the arguments, or comes from a wrapper that was closed.
 func outageFrom(err error) *outage {
 	if _, only := core.ItemErrors(err); only || errors.Is(err, core.ErrInvalid) || errors.Is(err, core.ErrClosed) {
 		return nil

@@ -24,6 +24,7 @@ type value struct {
 	expires   int64      // from then on it is read again; Unix ns
 	refreshAt int64      // from then on it is read again in the background if it is in use; Unix ns
 	written   uint64     // the kind's write count when this was written; 0 if it was read
+	stored    uint64     // the kind's step when this was stored
 	pinned    bool       // the database does not have it yet, so that reading it must not bring an older one back
 }
 
@@ -98,6 +99,8 @@ type kindCache struct {
 	changed map[string]*value
 	// writes counts the writes, for comparing the beginning of a read with them.
 	writes uint64
+	// steps counts what was stored, by reads too.
+	steps uint64
 	// forgotten is the write count at the last time that a written value was dropped or not kept.
 	forgotten uint64
 	unknown   int // slots whose value says that there is no item
@@ -116,11 +119,14 @@ func (c *kindCache) lookup(key string) *value {
 	return nil
 }
 
-// readMark returns the write count with which a read of the database begins.
-func (c *kindCache) readMark() uint64 {
+// beginning is what had been written and stored of a kind when a read of the database began.
+type beginning struct{ writes, steps uint64 }
+
+// begin returns the beginning of a read of the database.
+func (c *kindCache) begin() beginning {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.writes
+	return beginning{c.writes, c.steps}
 }
 
 // newFilledCache returns a cache that holds exactly the given items, as after an Init.
@@ -149,6 +155,8 @@ func (c *kindCache) put(key string, v *value, room bool) bool {
 		s = &slot{}
 	}
 	old := s.value.Load()
+	c.steps++
+	v.stored = c.steps
 	c.note(key, old, v)
 	if !found && (!room || v.item == nil && c.unknown >= maxUnknownKeys) {
 		return false

@@ -22,16 +22,16 @@ func (c *kindCache) putWritten(key string, item *core.Item, now int64, pinned bo
 	}
 }
 
-// putRead stores what a read that began at the given mark found, unless something newer was written meanwhile, and
+// putRead stores what a read that began as given found, unless something newer was written meanwhile, and
 // returns what counts.
-func (c *kindCache) putRead(key string, read *value, mark uint64, over precedence, room func() bool) *value {
+func (c *kindCache) putRead(key string, read *value, began beginning, over precedence, room func() bool) *value {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if over != knownStays {
 		defer c.outdateLoads()
 		read.written = c.writes + 1
 	}
-	return c.mergeRead(key, read, mark, over, room)
+	return c.mergeRead(key, read, began, over, room)
 }
 
 // lacks reports whether what was read of the whole kind lacks an item that is known to be live.
@@ -77,7 +77,7 @@ func (p precedence) keeps(old, read *value) bool {
 	}
 }
 
-func (c *kindCache) mergeRead(key string, read *value, mark uint64, over precedence, room func() bool) *value {
+func (c *kindCache) mergeRead(key string, read *value, began beginning, over precedence, room func() bool) *value {
 	old := c.lookup(key)
 	if old != nil && sameItem(read.item, old.item) {
 		read.item = old.item // which may have been decoded
@@ -85,11 +85,13 @@ func (c *kindCache) mergeRead(key string, read *value, mark uint64, over precede
 	switch {
 	case old == nil && c.sealed:
 		return &value{expires: read.expires, refreshAt: never}
-	case old == nil && mark < c.forgotten:
+	case old == nil && began.writes < c.forgotten:
 		return read // what was written since is not known any more, so this may be older
 	case old == nil:
-	case old.written > mark && !read.supersedes(old):
+	case old.written > began.writes && !read.supersedes(old):
 		return old
+	case old.stored > began.steps && old.item != nil && !read.supersedes(old):
+		return old // another read has ended since this one began, and may have been served later
 	case old.pinned && !read.supersedes(old):
 		held := *old
 		held.expires, held.refreshAt = read.expires, read.refreshAt
@@ -97,7 +99,7 @@ func (c *kindCache) mergeRead(key string, read *value, mark uint64, over precede
 		return &held
 	case c.life.forever && old.item != nil && over.keeps(old, read):
 		return old
-	case over == knownStays && mark < c.forgotten:
+	case over == knownStays && began.writes < c.forgotten:
 		return read // what is known may be what was written since, forgotten, and read again
 	}
 	if old != nil && over == knownStays {

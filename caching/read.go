@@ -153,7 +153,7 @@ func (w *CachingStoreWrapper) outageError() error {
 
 // loadItem reads one item from the database into the cache.
 func (w *CachingStoreWrapper) loadItem(ctx context.Context, c *kindCache, key string, over precedence) (*value, error) {
-	mark := c.readMark()
+	began := c.begin()
 	v, err := w.readItem(ctx, c.kind, key)
 	if err != nil {
 		return nil, err
@@ -167,8 +167,12 @@ func (w *CachingStoreWrapper) loadItem(ctx context.Context, c *kindCache, key st
 		if v, err = w.readItem(ctx, c.kind, key); err != nil {
 			return nil, err
 		}
+		// Or it was emptied between the mark and that reading.
+		if err := w.checkMark(ctx); err != nil {
+			return nil, err
+		}
 	}
-	return c.putRead(key, v, mark, over, w.room), nil
+	return c.putRead(key, v, began, over, w.room), nil
 }
 
 // compare looks for signs of trouble in what was read.
@@ -194,7 +198,7 @@ func (w *CachingStoreWrapper) compare(c *kindCache, key string, read *value) {
 
 // loadAll reads a whole kind from the database into the cache.
 func (w *CachingStoreWrapper) loadAll(ctx context.Context, c *kindCache, over precedence) (*snapshot, error) {
-	mark := c.readMark()
+	began := c.begin()
 	values, err := w.readAll(ctx, c.kind)
 	if err != nil {
 		return nil, err
@@ -209,12 +213,15 @@ func (w *CachingStoreWrapper) loadAll(ctx context.Context, c *kindCache, over pr
 		if values, err = w.readAll(ctx, c.kind); err != nil {
 			return nil, err
 		}
+		if err := w.checkMark(ctx); err != nil {
+			return nil, err
+		}
 	}
 	life := c.life
 	if life.forever && !w.initialized.Load() {
-		life = lifetimes{ttl: notInitializedLifetime, random: life.random} // somebody may be about to fill the database
+		life = lifetimes{ttl: w.opts.CheckInterval, random: life.random} // somebody may be about to fill the database
 	}
-	return c.putAllRead(values, mark, w.clock.exactNow(), life, over, w.room), nil
+	return c.putAllRead(values, began, w.clock.exactNow(), life, over, w.room), nil
 }
 
 // checkMark returns an error if the database has lost the mark that it is initialised: that something is missing there
@@ -289,7 +296,7 @@ func (w *CachingStoreWrapper) newValue(item *core.Item) *value {
 	v := &value{item: item}
 	v.expires, v.refreshAt = w.life.from(w.clock.exactNow())
 	if item == nil && w.life.forever && !w.initialized.Load() {
-		v.expires = w.life.fromNotInitialized(w.clock.exactNow()) // somebody may be about to fill the database
+		v.expires = w.clock.exactNow() + int64(w.opts.CheckInterval) // somebody may be about to fill the database
 	}
 	return v
 }
@@ -302,6 +309,7 @@ func (w *CachingStoreWrapper) getUncached(ctx context.Context, kind core.DataKin
 	if o := w.health.unreadable(); o != nil {
 		return nil, o.err()
 	}
+	w.readUncached.Store(true)
 	return detached(ctx, &w.run, func() (*value, error) { return w.readItem(ctx, kind, key) })
 }
 
@@ -309,6 +317,7 @@ func (w *CachingStoreWrapper) allUncached(ctx context.Context, kind core.DataKin
 	if o := w.health.unreadable(); o != nil {
 		return nil, o.err()
 	}
+	w.readUncached.Store(true)
 	values, err := detached(ctx, &w.run, func() (map[string]*value, error) { return w.readAll(ctx, kind) })
 	if err != nil {
 		return nil, err

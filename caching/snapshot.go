@@ -51,9 +51,9 @@ func (c *kindCache) note(key string, old, v *value) {
 	c.allBehind.Store(true)
 }
 
-// putAllRead stores what a read of the whole kind that began at the given mark found.
+// putAllRead stores what a read of the whole kind that began as given found.
 func (c *kindCache) putAllRead(
-	read map[string]*value, mark uint64, now int64, life lifetimes, over precedence, room func() bool,
+	read map[string]*value, began beginning, now int64, life lifetimes, over precedence, room func() bool,
 ) *snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -74,14 +74,14 @@ func (c *kindCache) putAllRead(
 	}
 	for key, v := range read {
 		v.written = gone.written
-		collect(key, c.mergeRead(key, v, mark, over, room))
+		collect(key, c.mergeRead(key, v, began, over, room))
 	}
 	for key, s := range c.slots.All() {
 		if _, found := read[key]; !found && s.value.Load().item != nil {
-			collect(key, c.mergeRead(key, gone, mark, over, room))
+			collect(key, c.mergeRead(key, gone, began, over, room))
 		}
 	}
-	if mark < c.forgotten {
+	if began.writes < c.forgotten {
 		return newSnapshot(live, corrupt, now, life) // it may lack what was written since and not kept
 	}
 	return c.storeSnapshot(live, corrupt, now, life)

@@ -124,7 +124,10 @@ func (w *CachingStoreWrapper) follow(ctx context.Context, change core.Change, qu
 		}
 	}
 	if !w.caches() {
-		announce(change)
+		// Before the first change, which says that the watch has begun, something may have changed that was read before.
+		if !quiet || w.readUncached.Load() {
+			w.changes.Publish(change)
+		}
 		return
 	}
 	e := w.epoch.Load()

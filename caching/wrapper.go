@@ -44,6 +44,8 @@ type CachingStoreWrapper struct {
 	databaseInitialized atomic.Bool
 	// foundItem is true once a read of the database has found an item, which makes the monitor look at the mark.
 	foundItem atomic.Bool
+	// readUncached is true once something was read in mode Off.
+	readUncached atomic.Bool
 	// writer is true once this process has tried to write, so that an outage may have cost it an update.
 	writer atomic.Bool
 	// wrote is true once a write has succeeded; the monitor makes it false again.
