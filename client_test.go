@@ -194,7 +194,7 @@ func TestClient_DaemonMode_ReadsWhatOthersWrite(t *testing.T) {
 
 func TestClient_DaemonMode_StoreNotMarkedAsFilled(t *testing.T) {
 	store := memorystore.New(nil, nil)
-	_, err := store.Upsert(t.Context(), core.Flags, "a", keyed(t, "a", onFlag("a", 1, "true")).Item.Serialized())
+	_, err := store.Upsert(t.Context(), core.Flags, "a", keyed(t, "a", onFlag("a", 1, "true")).Item.Serialized(core.Flags, "a"))
 	require.NoError(t, err)
 	client, err := New(t.Context(), Config{Daemon: true, Store: store})
 	require.NoError(t, err)
@@ -211,7 +211,7 @@ func TestClient_EarlierRun_IsUsedUntilTheDataSourceDelivers(t *testing.T) {
 				source := &manualSource{}
 				db := &memorystore.Database{}
 				fill := memorystore.New(db, nil)
-				item := keyed(t, "a", onFlag("a", 1, `"old"`)).Item.Serialized()
+				item := keyed(t, "a", onFlag("a", 1, `"old"`)).Item.Serialized(core.Flags, "a")
 				require.NoError(t, fill.Init(t.Context(), []core.SerializedCollection{{
 					Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "a", Item: item}},
 				}}))

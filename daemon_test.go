@@ -16,7 +16,7 @@ func TestClient_DaemonMode_StoreIsWipedSoonAfterTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := &memorystore.Database{}
 		other := memorystore.New(db, nil)
-		item := keyed(t, "a", onFlag("a", 1, "true")).Item.Serialized()
+		item := keyed(t, "a", onFlag("a", 1, "true")).Item.Serialized(core.Flags, "a")
 		require.NoError(t, other.Init(t.Context(), []core.SerializedCollection{{
 			Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "a", Item: item}},
 		}}))

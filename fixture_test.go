@@ -184,7 +184,7 @@ func filledStore(t testing.TB, data []core.Collection) core.FeatureStoreCore {
 	for _, collection := range data {
 		out := core.SerializedCollection{Kind: collection.Kind}
 		for _, item := range collection.Items {
-			out.Items = append(out.Items, core.KeyedSerializedItem{Key: item.Key, Item: item.Item.Serialized()})
+			out.Items = append(out.Items, core.KeyedSerializedItem{Key: item.Key, Item: item.Item.Serialized(collection.Kind, item.Key)})
 		}
 		serialized = append(serialized, out)
 	}

@@ -112,7 +112,7 @@ func TestFlagTracker_FlagChange_InitTellsOnlyWhatDiffers(t *testing.T) {
 		next := dependentData(t)
 		next[0].Items = slices.DeleteFunc(next[0].Items, func(item core.KeyedItem) bool { return item.Key == "alone" })
 		next[0].Items = append(next[0].Items, keyed(t, "new", onFlag("new", 1, "1")),
-			core.KeyedItem{Key: "gone", Item: core.NewTombstone("gone", 1)})
+			core.KeyedItem{Key: "gone", Item: core.NewTombstone(core.Flags, "gone", 1)})
 		next[1].Items[1] = keyed(t, "segment-inner", `{"key":"segment-inner","version":1,"included":["x"]}`) // same version
 		source.deliver(t.Context(), next)
 		require.Equal(t, []string{"alone", "dependent", "new"}, takeKeys(&changes))

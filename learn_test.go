@@ -33,7 +33,7 @@ func TestFlagTracker_DaemonMode_ChangeWhileTheStoreIsLearned_IsTold(t *testing.T
 	synctest.Test(t, func(t *testing.T) {
 		db := &memorystore.Database{}
 		other := memorystore.New(db, nil)
-		first := keyed(t, "a", onFlag("a", 1, "true")).Item.Serialized()
+		first := keyed(t, "a", onFlag("a", 1, "true")).Item.Serialized(core.Flags, "a")
 		require.NoError(t, other.Init(t.Context(), []core.SerializedCollection{{
 			Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "a", Item: first}},
 		}}))
@@ -44,7 +44,7 @@ func TestFlagTracker_DaemonMode_ChangeWhileTheStoreIsLearned_IsTold(t *testing.T
 		changes := make(chan core.FlagValueChange, 10)
 		client.FlagTracker().AddFlagValueChangeListener("a", user, ldvalue.Null(), func(c core.FlagValueChange) { changes <- c })
 		<-store.asked
-		second := keyed(t, "a", onFlag("a", 2, "false")).Item.Serialized()
+		second := keyed(t, "a", onFlag("a", 2, "false")).Item.Serialized(core.Flags, "a")
 		_, err = other.Upsert(t.Context(), core.Flags, "a", second)
 		require.NoError(t, err)
 		close(store.gate)

@@ -39,7 +39,7 @@ func TestMemoryStore_Init_ReplacesEverything(t *testing.T) {
 func TestMemoryStore_Upsert_OnlyNewerVersions(t *testing.T) {
 	s, ctx := newMemoryStore(), t.Context()
 	upsert := func(version int, deleted bool) bool {
-		item := core.NewTombstone("a", version)
+		item := core.NewTombstone(core.Flags, "a", version)
 		if !deleted {
 			item = keyed(t, "a", onFlag("a", version, "1")).Item
 		}
@@ -62,7 +62,7 @@ func TestMemoryStore_Upsert_OnlyNewerVersions(t *testing.T) {
 	initialized, err := s.Initialized(ctx)
 	require.NoError(t, err)
 	require.False(t, initialized)
-	_, err = s.Upsert(ctx, "other", "x", core.NewTombstone("x", 1))
+	_, err = s.Upsert(ctx, "other", "x", core.NewTombstone(core.Flags, "x", 1))
 	require.NoError(t, err)
 	_, found, err = s.Get(ctx, core.Flags, "a")
 	require.NoError(t, err)
@@ -80,7 +80,7 @@ func TestMemoryStore_Close_RefusesEverything(t *testing.T) {
 	_, err = s.Initialized(ctx)
 	require.ErrorIs(t, err, core.ErrClosed)
 	require.ErrorIs(t, s.Init(ctx, nil), core.ErrClosed)
-	_, err = s.Upsert(ctx, core.Flags, "a", core.NewTombstone("a", 1))
+	_, err = s.Upsert(ctx, core.Flags, "a", core.NewTombstone(core.Flags, "a", 1))
 	require.ErrorIs(t, err, core.ErrClosed)
 }
 
@@ -123,7 +123,7 @@ func TestMemoryStore_ConcurrentUse(t *testing.T) {
 	}
 	for version := 2; version < 300; version++ {
 		require.NoError(t, s.Init(context.Background(), set(version)))
-		_, err := s.Upsert(context.Background(), core.Segments, strconv.Itoa(version), core.NewTombstone("x", 1))
+		_, err := s.Upsert(context.Background(), core.Segments, strconv.Itoa(version), core.NewTombstone(core.Flags, "x", 1))
 		require.NoError(t, err)
 	}
 	close(done)

@@ -122,7 +122,7 @@ func (s *updateSink) Upsert(ctx context.Context, kind core.DataKind, key string,
 
 // Delete implements [core.DataSourceUpdateSink].
 func (s *updateSink) Delete(ctx context.Context, kind core.DataKind, key string, version int) error {
-	return s.Upsert(ctx, kind, key, core.NewTombstone(key, version))
+	return s.Upsert(ctx, kind, key, core.NewTombstone(kind, key, version))
 }
 
 // UpdateStatus implements [core.DataSourceUpdateSink].

@@ -103,7 +103,7 @@ func TestUpdateSink_Init_ItemsThatDoNotFitAreNoFailure(t *testing.T) {
 
 func TestUpdateSink_InvalidArguments(t *testing.T) {
 	sink, _ := newRecordingSink()
-	item := core.NewTombstone("a", 1)
+	item := core.NewTombstone(core.Flags, "a", 1)
 	require.ErrorIs(t, sink.Init(nil, nil), core.ErrInvalid)
 	require.ErrorIs(t, sink.Upsert(t.Context(), core.Flags, "a", nil), core.ErrInvalid)
 	require.ErrorIs(t, sink.Upsert(t.Context(), core.Flags, "", item), core.ErrInvalid)
@@ -128,7 +128,7 @@ func TestUpdateSink_ContextEndsInTheStore_IsNotReported(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	store.err = context.Canceled
-	require.Equal(t, context.Canceled, sink.Upsert(t.Context(), core.Flags, "a", core.NewTombstone("a", 1)))
+	require.Equal(t, context.Canceled, sink.Upsert(t.Context(), core.Flags, "a", core.NewTombstone(core.Flags, "a", 1)))
 	require.Equal(t, core.DataSourceErrorStore, sink.status.Status().LastError.Kind, "of another context")
 
 	sink, store = newRecordingSink()

@@ -53,7 +53,7 @@ func parsed(t *testing.T, format string, args ...any) *core.Item {
 func write(t *testing.T, store core.FeatureStoreCore, key, format string, args ...any) {
 	t.Helper()
 	item := parsed(t, format, args...)
-	_, err := store.Upsert(t.Context(), core.Flags, key, item.Serialized())
+	_, err := store.Upsert(t.Context(), core.Flags, key, item.Serialized(core.Flags, key))
 	require.NoError(t, err)
 }
 

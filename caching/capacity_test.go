@@ -58,7 +58,7 @@ func TestCachingStoreWrapper_Capacity_AllHasEveryUpsert(t *testing.T) {
 				r := newRig(t, caching.Options{Mode: mode, Capacity: 1})
 				r.init(1, "a", "b")
 				time.Sleep(2 * time.Second)
-				for _, item := range []*core.Item{core.NewTombstone("b", 2), flag("c", 2)} {
+				for _, item := range []*core.Item{core.NewTombstone(core.Flags, "b", 2), flag("c", 2)} {
 					key := map[bool]string{true: "b", false: "c"}[item.Deleted()]
 					updated, err := r.wrapper.Upsert(t.Context(), core.Flags, key, item)
 					require.NoError(t, err)

@@ -33,7 +33,7 @@ func (s *stuck) Init(context.Context, []core.SerializedCollection) error {
 
 func (s *stuck) Get(context.Context, core.DataKind, string) (core.SerializedItem, bool, error) {
 	await(s.get)
-	return flag("a", 1).Serialized(), true, nil
+	return flag("a", 1).Serialized(core.Flags, "a"), true, nil
 }
 
 func (s *stuck) Watch(ctx context.Context, notify func(core.Change)) error {

@@ -229,7 +229,7 @@ func (r *rig) inDatabase(key string) int {
 // write upserts a flag as another process would.
 func (r *rig) write(key string, version int) {
 	r.t.Helper()
-	_, err := r.other.Upsert(r.t.Context(), core.Flags, key, flag(key, version).Serialized())
+	_, err := r.other.Upsert(r.t.Context(), core.Flags, key, flag(key, version).Serialized(core.Flags, key))
 	require.NoError(r.t, err)
 }
 

@@ -179,7 +179,7 @@ func (m *model) sendOne() {
 	key := modelKeys()[m.dice.below(len(modelKeys()))]
 	item := flag(key, m.last)
 	if m.dice.below(4) == 0 {
-		item = core.NewTombstone(key, m.last)
+		item = core.NewTombstone(core.Flags, key, m.last)
 	}
 	m.desired[key] = item
 	m.noteWriting(key)

@@ -180,7 +180,7 @@ func (w *CachingStoreWrapper) writePinned(c *kindCache) bool {
 			continue
 		}
 		result, err := call(w.run.ctx, w, "Upsert", w.opts.WriteTimeout, func(ctx context.Context) (core.UpsertResult, error) {
-			return w.core.Upsert(ctx, c.kind, key, v.item.Serialized())
+			return w.core.Upsert(ctx, c.kind, key, v.item.Serialized(c.kind, key))
 		})
 		if _, only := core.ItemErrors(err); only {
 			continue

@@ -37,7 +37,7 @@ func TestCachingStoreWrapper_TooLargeItem_ConcernsOnlyItself(t *testing.T) {
 		r.store.set(func(_ context.Context, operation string) error {
 			if operation == "Init" {
 				require.NoError(t, r.other.Init(t.Context(), []core.SerializedCollection{{Kind: core.Flags, Items: []core.KeyedSerializedItem{
-					{Key: "a", Item: flag("a", 1).Serialized()}, {Key: "b", Item: flag("b", 3).Serialized()},
+					{Key: "a", Item: flag("a", 1).Serialized(core.Flags, "a")}, {Key: "b", Item: flag("b", 3).Serialized(core.Flags, "b")},
 				}}}))
 				return errors.Join(tooLarge)
 			}

@@ -242,7 +242,7 @@ func TestPromise7_WipedDatabaseIsNoticed_Reader(t *testing.T) {
 		fill := func() {
 			require.NoError(t, r.other.Init(t.Context(), []core.SerializedCollection{{
 				Kind:  core.Flags,
-				Items: []core.KeyedSerializedItem{{Key: "a", Item: flag("a", 1).Serialized()}},
+				Items: []core.KeyedSerializedItem{{Key: "a", Item: flag("a", 1).Serialized(core.Flags, "a")}},
 			}}))
 		}
 		fill()

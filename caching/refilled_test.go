@@ -31,7 +31,7 @@ func TestCachingStoreWrapper_EmptiedAndFilledAgain_LosesNothing(t *testing.T) {
 					if operation == "Initialized" {
 						fill.Do(func() {
 							require.NoError(t, r.other.Init(t.Context(), []core.SerializedCollection{{
-								Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "a", Item: flag("a", 1).Serialized()}},
+								Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "a", Item: flag("a", 1).Serialized(core.Flags, "a")}},
 							}}))
 						})
 					}

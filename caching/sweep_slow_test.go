@@ -37,7 +37,7 @@ func (r *rig) filledByAnother(n int) (keys []string) {
 	for i := range items {
 		key := fmt.Sprint("flag-", i)
 		keys = append(keys, key)
-		items[i] = core.KeyedSerializedItem{Key: key, Item: flag(key, 1).Serialized()}
+		items[i] = core.KeyedSerializedItem{Key: key, Item: flag(key, 1).Serialized(core.Flags, key)}
 	}
 	require.NoError(r.t, r.other.Init(r.t.Context(), []core.SerializedCollection{{Kind: core.Flags, Items: items}}))
 	for _, key := range keys {

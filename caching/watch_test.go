@@ -55,7 +55,7 @@ func (r *rig) otherInit(version int, keys ...string) {
 	r.t.Helper()
 	var items []core.KeyedSerializedItem
 	for _, it := range flags(version, keys...)[0].Items {
-		items = append(items, core.KeyedSerializedItem{Key: it.Key, Item: it.Item.Serialized()})
+		items = append(items, core.KeyedSerializedItem{Key: it.Key, Item: it.Item.Serialized(core.Flags, it.Key)})
 	}
 	require.NoError(r.t, r.other.Init(r.t.Context(), []core.SerializedCollection{{Kind: core.Flags, Items: items}}))
 }
@@ -76,7 +76,7 @@ func TestPromise9_ChangesMadeElsewhereArrive(t *testing.T) {
 				require.Equal(t, 2, r.version("a"))
 				require.Equal(t, map[string]int{"a": 2, "b": 1, "c": 1}, r.all())
 
-				_, err := r.other.Upsert(t.Context(), core.Flags, "b", core.NewTombstone("b", 2).Serialized())
+				_, err := r.other.Upsert(t.Context(), core.Flags, "b", core.NewTombstone(core.Flags, "b", 2).Serialized(core.Flags, "b"))
 				require.NoError(t, err)
 				require.Equal(t, []core.Change{flagChange("b")}, told.take())
 				require.Equal(t, -1, r.version("b"))
@@ -202,7 +202,7 @@ func TestPromise9_ChangesMadeElsewhereArrive_Off(t *testing.T) {
 		r, told := newWatchingRig(t, caching.Off())
 		r.write("a", 1)
 		require.Equal(t, []core.Change{flagChange("a")}, told.take())
-		_, err := r.other.Upsert(t.Context(), "other", "x", flag("x", 1).Serialized())
+		_, err := r.other.Upsert(t.Context(), "other", "x", flag("x", 1).Serialized("other", "x"))
 		require.NoError(t, err)
 		require.Equal(t, []core.Change{{Kind: "other", Key: "x"}}, told.take())
 	})
@@ -212,7 +212,7 @@ func TestPromise9_ChangesMadeElsewhereArrive_OtherKinds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, told := newWatchingRig(t, caching.TTL(time.Hour))
 		write := func(version int) {
-			_, err := r.other.Upsert(t.Context(), "other", "x", flag("x", version).Serialized())
+			_, err := r.other.Upsert(t.Context(), "other", "x", flag("x", version).Serialized("other", "x"))
 			require.NoError(t, err)
 		}
 		write(1)

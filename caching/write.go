@@ -75,7 +75,7 @@ func (w *CachingStoreWrapper) writeItem(ctx context.Context, kind core.DataKind,
 		return core.UpsertResult{}, o.err()
 	}
 	return call(ctx, w, "Upsert", w.opts.WriteTimeout, func(ctx context.Context) (core.UpsertResult, error) {
-		return w.core.Upsert(ctx, kind, key, item.Serialized())
+		return w.core.Upsert(ctx, kind, key, item.Serialized(kind, key))
 	})
 }
 
@@ -174,7 +174,7 @@ func serialize(data []core.Collection) ([]core.SerializedCollection, error) {
 			if it.Item == nil {
 				return nil, fmt.Errorf("%w: nil item %q of kind %q", core.ErrInvalid, it.Key, string(collection.Kind))
 			}
-			items[j] = core.KeyedSerializedItem{Key: it.Key, Item: it.Item.Serialized()}
+			items[j] = core.KeyedSerializedItem{Key: it.Key, Item: it.Item.Serialized(collection.Kind, it.Key)}
 		}
 		serialized[i] = core.SerializedCollection{Kind: collection.Kind, Items: items}
 	}

@@ -21,7 +21,7 @@
 // A subtest is named after the promise that it holds the adapter to, such as Upsert/OlderIsRefusedAndTheWinnerReturned.
 // The groups are: what Get, Upsert, Init and Initialized do, also while others read and write; that stores on one
 // database see each other's writes and nothing is cached; keys, kinds, prefixes and sizes of every sort; corrupt items;
-// that JSON stays as it is, byte for byte; concurrent use, for which histories are recorded and checked for
+// that JSON stays as it is, byte for byte, and that a wrapper's tombstones have every property; concurrent use, for which histories are recorded and checked for
 // linearizability; random sequences of operations compared with a model; contexts that are nil or end; Close; and the
 // optional abilities. An ability that the harness does not declare is asserted to be absent.
 //

@@ -45,7 +45,7 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 			},
 			must: []string{"Upsert/EqualIsRefusedAndTheWinnerReturned", "Concurrency/UpsertsOfOneVersionHaveOneWinner"},
 			may: []string{
-				"Upsert/OlderThanTombstoneIsRefused", "Upsert/ComparesWithWhatInitWrote", "Upsert/OutOfOrderEndsAtTheGreatest",
+				"Upsert/OlderThanTombstoneIsRefused", "Upsert/TombstoneOfAnyShapeCounts", "Upsert/ComparesWithWhatInitWrote", "Upsert/OutOfOrderEndsAtTheGreatest",
 				"Upsert/VersionWrittenByAnotherWriterCounts", "Sharing/VersionsCountAcrossStores", "Linearizability/*", "Model/*",
 				"Concurrency/*", "Close/WhileInUse",
 			},

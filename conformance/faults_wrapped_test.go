@@ -116,7 +116,7 @@ func TestSuite_WrapperFaults_FailWhereMeant(t *testing.T) {
 				f.onGet = func(ctx context.Context, kind core.DataKind, key string) (*core.Item, bool, error) {
 					item, found, err := f.CachingStoreWrapper.Get(ctx, kind, key)
 					if err == nil && !found {
-						return core.NewTombstone(key, 1), true, nil
+						return core.NewTombstone(core.Flags, key, 1), true, nil
 					}
 					return item, found, err
 				}
@@ -180,7 +180,8 @@ func TestSuite_WrapperFaults_FailWhereMeant(t *testing.T) {
 			},
 			must: everyMode("VersionsDecide", "WinnerOfAnotherWriterIsAdopted"),
 			may: append(
-				everyMode("DeletedItemsAreHidden", "ReadsWhatIsThereAlready", "StatusIsAvailable", "ConcurrentUseEndsAtTheGreatest"),
+				everyMode("DeletedItemsAreHidden", "TombstonesOfAnyShapeAreHidden", "ReadsWhatIsThereAlready", "StatusIsAvailable",
+					"ConcurrentUseEndsAtTheGreatest"),
 				"Forever/WritesOfOthersStayUnseen"),
 		},
 		{
@@ -297,4 +298,27 @@ func TestSuite_WrapperThatCannotBeMade_FailsEverywhere(t *testing.T) {
 		})
 	})
 	o.RequireFailures(t, everyMode("MissingKeyIsNoError", "CloseClosesTheStore"), everyMode("*"))
+}
+
+// TestSuite_ShortTombstones_FailWhereMeant wraps a store so that what a wrapper writes for a deletion is short.
+func TestSuite_ShortTombstones_FailWhereMeant(t *testing.T) {
+	h := memoryHarness(new(memorystore.Database))
+	o := testrun.Record(t, nil, func(t tester) {
+		runWrapped(t, h, tinySizes(), func(c core.FeatureStoreCore, mode caching.Mode) (core.FeatureStore, error) {
+			return wrap(shortening{c}, mode)
+		})
+	})
+	o.RequireFailures(t, everyMode("TombstonesAreWrittenWhole", "WritesReachTheDatabase"), nil)
+}
+
+// shortening is a store that leaves properties of tombstones out.
+type shortening struct{ core.FeatureStoreCore }
+
+func (s shortening) Upsert(
+	ctx context.Context, kind core.DataKind, key string, item core.SerializedItem,
+) (core.UpsertResult, error) {
+	if item.Deleted {
+		item.Data = fmt.Appendf(nil, `{"key":%q,"version":%d,"deleted":true}`, key, item.Version)
+	}
+	return s.FeatureStoreCore.Upsert(ctx, kind, key, item)
 }

@@ -27,9 +27,9 @@ func tagged(key string, version int, tag string) core.KeyedSerializedItem {
 	return core.KeyedSerializedItem{Key: key, Item: core.SerializedItem{Version: version, Data: data}}
 }
 
-// tombstone makes a deleted item.
+// tombstone makes a deleted item, in the form of a flag's, which is as good as any other to a store.
 func tombstone(key string, version int) core.KeyedSerializedItem {
-	return core.KeyedSerializedItem{Key: key, Item: core.NewTombstone(key, version).Serialized()}
+	return core.KeyedSerializedItem{Key: key, Item: core.NewTombstone(core.Flags, key, version).Serialized(core.Flags, key)}
 }
 
 // sized makes an item whose JSON has exactly the given size, or a little more if the size leaves no room for the rest.

@@ -20,6 +20,7 @@ func upsertTests() group[*fixture] {
 		{"VersionsAreNumbers", testUpsertVersionsAreNumbers},
 		{"ComparesWithWhatInitWrote", testUpsertAfterInit},
 		{"VersionWrittenByAnotherWriterCounts", testUpsertAfterRaw},
+		{"TombstoneOfAnyShapeCounts", testUpsertAfterAnyTombstone},
 		{"ChangesNoOtherKey", testUpsertOtherKeys},
 		{"DoesNotInitialize", testUpsertDoesNotInitialize},
 	}}

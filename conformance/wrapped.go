@@ -77,6 +77,8 @@ func wrappedTests() []subtest[*wrappedFixture] {
 		{"InitReplacesEverything", testWrappedInit},
 		{"ReadsWhatIsThereAlready", testWrappedExisting},
 		{"WritesReachTheDatabase", testWrappedWrites},
+		{"TombstonesAreWrittenWhole", testWrappedWholeTombstones},
+		{"TombstonesOfAnyShapeAreHidden", testWrappedAnyTombstone},
 		{"WinnerOfAnotherWriterIsAdopted", testWrappedLoser},
 		{"CorruptItemIsOneBadItem", testWrappedCorrupt},
 		{"UpsertHealsCorruptItem", testWrappedHeals},

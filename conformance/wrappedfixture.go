@@ -146,10 +146,13 @@ func (f *wrappedFixture) wantMap(w *wrapped, kind core.DataKind, want ...core.Ke
 	}
 }
 
+// differsInMap says how live items differ from those that should be there, or "".
 func differsInMap(got map[string]*core.Item, want []core.KeyedSerializedItem) string {
 	all := make([]core.KeyedSerializedItem, 0, len(got))
 	for key, item := range got {
-		all = append(all, core.KeyedSerializedItem{Key: key, Item: item.Serialized()})
+		all = append(all, core.KeyedSerializedItem{Key: key, Item: core.SerializedItem{
+			Version: item.Version(), Deleted: item.Deleted(), Data: item.JSON(),
+		}})
 	}
 	return differsInAll(all, want)
 }

@@ -83,9 +83,9 @@ func testWrappedWrites(f *wrappedFixture) {
 	f.initWrapped(w, f.parsedCollection(core.Segments, unusual()...), f.parsedCollection(core.Flags, unusual()...))
 	f.wantUpdated(w, core.Flags, tombstone("a", 2), true)
 	f.wantInitialized(s, true)
-	f.wantAll(s, core.Segments, unusual()...)
-	f.wantAll(s, core.Flags, append(unusual(), tombstone("a", 2))...)
-	for _, item := range unusual() {
+	f.wantAll(s, core.Segments, asWritten(core.Segments, unusual())...)
+	f.wantAll(s, core.Flags, append(asWritten(core.Flags, unusual()), tombstone("a", 2))...)
+	for _, item := range asWritten(core.Flags, unusual()) {
 		f.wantRaw(core.Flags, item)
 	}
 }

@@ -126,7 +126,8 @@ func (set *changeSet) judge(ctx context.Context, c *change) error {
 	}
 	c.stamp.index, c.stored = pair.ModifyIndex, core.SerializedItem{Data: valueOf(pair)}
 	if item, err := c.stored.Parse(c.Kind, c.Key); err == nil {
-		c.stored, c.keep = item.Serialized(), item.Version() >= c.Item.Version
+		c.stored.Version, c.stored.Deleted = item.Version(), item.Deleted()
+		c.keep = item.Version() >= c.Item.Version
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ type FeatureStore interface {
 // Delete replaces an item by a tombstone of the given version if that is greater than the version that is there, and
 // reports whether it did.
 func Delete(ctx context.Context, store FeatureStore, kind DataKind, key string, version int) (bool, error) {
-	return store.Upsert(ctx, kind, key, NewTombstone(key, version))
+	return store.Upsert(ctx, kind, key, NewTombstone(kind, key, version))
 }
 
 // DataStoreMode says whether the client may write to its persistent store.

@@ -45,7 +45,7 @@ func ParseItem(data []byte) (*Item, error) {
 // tombstone.
 func NewFlag(flag *ldmodel.FeatureFlag) *Item {
 	if flag.Deleted {
-		return NewTombstone(flag.Key, flag.Version)
+		return NewTombstone(Flags, flag.Key, flag.Version)
 	}
 	w := jwriter.NewWriter()
 	ldmodel.MarshalFeatureFlagToJSONWriter(*flag, &w)
@@ -58,7 +58,7 @@ func NewFlag(flag *ldmodel.FeatureFlag) *Item {
 // becomes a tombstone.
 func NewSegment(segment *ldmodel.Segment) *Item {
 	if segment.Deleted {
-		return NewTombstone(segment.Key, segment.Version)
+		return NewTombstone(Segments, segment.Key, segment.Version)
 	}
 	w := jwriter.NewWriter()
 	ldmodel.MarshalSegmentToJSONWriter(*segment, &w)
@@ -67,14 +67,23 @@ func NewSegment(segment *ldmodel.Segment) *Item {
 	return item
 }
 
-// NewTombstone makes the item that stands for a deleted one: {"key":…,"version":…,"deleted":true}.
-func NewTombstone(key string, version int) *Item {
+// NewTombstone makes the item that stands for a deleted one. For [Flags] and [Segments] its JSON is that of an empty,
+// deleted model with every property, because readers in other languages fail on a property that is missing; for other
+// kinds it is {"key":…,"version":…,"deleted":true}. Readers of items accept any JSON with "deleted":true as a tombstone.
+func NewTombstone(kind DataKind, key string, version int) *Item {
 	w := jwriter.NewWriter()
-	obj := w.Object()
-	obj.Name("key").String(key)
-	obj.Name("version").Int(version)
-	obj.Name("deleted").Bool(true)
-	obj.End()
+	switch kind {
+	case Flags:
+		ldmodel.MarshalFeatureFlagToJSONWriter(ldmodel.FeatureFlag{Key: key, Version: version, Deleted: true}, &w)
+	case Segments:
+		ldmodel.MarshalSegmentToJSONWriter(ldmodel.Segment{Key: key, Version: version, Deleted: true}, &w)
+	default:
+		obj := w.Object()
+		obj.Name("key").String(key)
+		obj.Name("version").Int(version)
+		obj.Name("deleted").Bool(true)
+		obj.End()
+	}
 	return &Item{version: version, deleted: true, json: w.Bytes()}
 }
 
@@ -88,9 +97,14 @@ func (i *Item) Deleted() bool { return i.deleted }
 // JSON returns the item's JSON, which must not be changed.
 func (i *Item) JSON() []byte { return i.json }
 
-// Serialized returns the item as a [FeatureStoreCore] takes it.
-func (i *Item) Serialized() SerializedItem {
-	return SerializedItem{Version: i.version, Deleted: i.deleted, Data: i.json}
+// Serialized returns the item, which is of the given kind and key, as a [FeatureStoreCore] takes it: with its JSON as it
+// is, but for a tombstone with that of [NewTombstone], so that a short one that arrived does not get into a database.
+func (i *Item) Serialized(kind DataKind, key string) SerializedItem {
+	data := i.json
+	if i.deleted {
+		data = NewTombstone(kind, key, i.version).json
+	}
+	return SerializedItem{Version: i.version, Deleted: i.deleted, Data: data}
 }
 
 // Flag returns the item as a flag, which must not be changed. The first call decodes it; later calls cost a pointer

@@ -20,7 +20,7 @@ func TestStore_Layout_IsLaunchDarklys(t *testing.T) {
 		require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{
 			{Kind: core.Segments, Items: []core.KeyedSerializedItem{{Key: "s", Item: segment}}},
 		}))
-		_, err := store.Upsert(t.Context(), core.Flags, "f", core.NewTombstone("f", 7).Serialized())
+		_, err := store.Upsert(t.Context(), core.Flags, "f", core.NewTombstone(core.Flags, "f", 7).Serialized(core.Flags, "f"))
 		require.NoError(t, err)
 
 		require.Equal(t, attributes{

@@ -15,7 +15,7 @@ import (
 const otherKind core.DataKind = "experiments"
 
 func item(key string, version int) core.SerializedItem {
-	return core.NewTombstone(key, version).Serialized()
+	return core.NewTombstone(core.Flags, key, version).Serialized(core.Flags, key)
 }
 
 func collection(kind core.DataKind, items ...core.KeyedSerializedItem) core.SerializedCollection {
@@ -64,9 +64,9 @@ func TestStore_Init_InvalidDataChangesNothing(t *testing.T) {
 }
 
 func TestStore_Init_OversizedItemKeepsItsOldVersionAndStopsNothing(t *testing.T) {
-	s := memorystore.New(nil, &memorystore.Options{MaxItemSize: 100})
+	s := memorystore.New(nil, &memorystore.Options{MaxItemSize: 400})
 	require.NoError(t, s.Init(t.Context(), []core.SerializedCollection{collection(core.Flags, keyed("a", 1), keyed("b", 1))}))
-	large := core.SerializedItem{Version: 2, Data: []byte(`{"version":2,"x":"` + strings.Repeat("x", 100) + `"}`)}
+	large := core.SerializedItem{Version: 2, Data: []byte(`{"version":2,"x":"` + strings.Repeat("x", 400) + `"}`)}
 	err := s.Init(t.Context(), []core.SerializedCollection{collection(core.Flags,
 		core.KeyedSerializedItem{Key: "a", Item: large}, core.KeyedSerializedItem{Key: "new", Item: large}, keyed("b", 2))})
 	var itemErr *core.ItemError

@@ -167,7 +167,8 @@ func (c *change) judge(stored string) {
 		c.written(true)
 		return
 	}
-	c.verdict, c.kept = "k"+sha1Hex(stored), item.Serialized()
+	c.verdict = "k" + sha1Hex(stored)
+	c.kept = core.SerializedItem{Version: item.Version(), Deleted: item.Deleted(), Data: item.JSON()}
 	c.written(false)
 }
 

@@ -210,7 +210,7 @@ func TestNew_Layout_CanBeReadWithTheShell(t *testing.T) {
 	s := openStore(t, path, &sqlitestore.Options{Prefix: "p", Now: func() time.Time { return time.UnixMilli(12) }})
 	require.NoError(t, s.Init(t.Context(), []core.SerializedCollection{{Kind: core.Flags, Items: []core.KeyedSerializedItem{
 		{Key: "f", Item: core.SerializedItem{Version: 3, Data: []byte(`{"version":3}`)}},
-		{Key: "g", Item: core.NewTombstone("g", 4).Serialized()},
+		{Key: "g", Item: core.SerializedItem{Version: 4, Deleted: true, Data: []byte(`{"key":"g","version":4,"deleted":true}`)}},
 	}}}))
 	for query, want := range map[string]string{
 		"PRAGMA application_id": "1668048225",

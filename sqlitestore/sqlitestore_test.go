@@ -32,7 +32,7 @@ func TestStore_Get_OfANewStore_FindsNothing(t *testing.T) {
 
 func TestStore_Upsert_ComparesVersionsAndReturnsTheWinner(t *testing.T) {
 	s := openStore(t, tempPath(t), nil)
-	tombstone := core.NewTombstone("f", 5).Serialized()
+	tombstone := core.NewTombstone(core.Flags, "f", 5).Serialized(core.Flags, "f")
 	for _, step := range []struct {
 		item    core.SerializedItem
 		written bool

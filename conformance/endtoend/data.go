@@ -96,7 +96,9 @@ func big(version int) update {
 
 func bigReference() string { return fmt.Sprintf("%s.g%d", bigKey, bigGeneration) }
 
-func deleted(of ref, version int) update { return update{of, core.NewTombstone(of.key, version)} }
+func deleted(of ref, version int) update {
+	return update{of, core.NewTombstone(of.kind, of.key, version)}
+}
 
 func flagRef(key string) ref { return ref{core.Flags, key} }
 

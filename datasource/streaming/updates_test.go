@@ -71,8 +71,8 @@ func TestSource_Delete_Deletes(t *testing.T) {
 		r.start()
 		r.send("delete", `{"path":"/flags/a","version":2}`)
 		r.send("delete", `{"path":"/segments/never-seen","version":3}`)
-		r.RequireFlag("a", `{"key":"a","version":2,"deleted":true}`)
-		require.JSONEq(t, `{"key":"never-seen","version":3,"deleted":true}`, r.Sink.Items()["segments/never-seen"])
+		r.RequireFlag("a", string(core.NewTombstone(core.Flags, "a", 2).JSON()))
+		require.Equal(t, string(core.NewTombstone(core.Segments, "never-seen", 3).JSON()), r.Sink.Items()["segments/never-seen"])
 	})
 }
 

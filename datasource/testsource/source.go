@@ -107,7 +107,7 @@ func (s *Source) UpdateStatus(state core.DataSourceState, err core.DataSourceErr
 func (s *Source) remove(kind core.DataKind, key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.put(kind, key, core.NewTombstone(key, s.nextVersion(kind, key, 0)))
+	s.put(kind, key, core.NewTombstone(kind, key, s.nextVersion(kind, key, 0)))
 }
 
 // nextVersion returns the version of an update, which is at least the given one.

@@ -58,7 +58,7 @@ func segments(items ...core.KeyedItem) core.Collection {
 
 func TestSort(t *testing.T) {
 	broken := core.KeyedItem{Key: "broken", Item: parse(t, `{"key":"broken","prerequisites":7}`)}
-	tombstone := core.KeyedItem{Key: "gone", Item: core.NewTombstone("gone", 3)}
+	tombstone := core.KeyedItem{Key: "gone", Item: core.NewTombstone(core.Flags, "gone", 3)}
 	other := func(kind core.DataKind) core.Collection {
 		return core.Collection{Kind: kind, Items: []core.KeyedItem{{Key: "m", Item: parse(t, `{}`)}}}
 	}

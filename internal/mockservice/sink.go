@@ -69,7 +69,7 @@ func (s *Sink) Upsert(ctx context.Context, kind core.DataKind, key string, item 
 
 // Delete implements [core.DataSourceUpdateSink].
 func (s *Sink) Delete(ctx context.Context, kind core.DataKind, key string, version int) error {
-	return s.Upsert(ctx, kind, key, core.NewTombstone(key, version))
+	return s.Upsert(ctx, kind, key, core.NewTombstone(kind, key, version))
 }
 
 // update changes the store unless it refuses that, which is reported as a client does.
