@@ -22,7 +22,8 @@ type dataGraph struct {
 type node struct {
 	version  int
 	deleted  bool
-	sum      uint64 // of the JSON, because a file may change without a new version
+	bytes    uint64 // a hash of the JSON as it is
+	content  uint64 // a hash of what it says, because a file may change without a new version
 	refersTo []dataorder.Ref
 }
 
@@ -30,17 +31,20 @@ func newDataGraph() *dataGraph {
 	return &dataGraph{seed: maphash.MakeSeed(), nodes: map[dataorder.Ref]node{}}
 }
 
-func (g *dataGraph) nodeOf(kind core.DataKind, item *core.Item) node {
-	return node{
-		version:  item.Version(),
-		deleted:  item.Deleted(),
-		sum:      maphash.Bytes(g.seed, item.JSON()),
-		refersTo: dataorder.Dependencies(kind, item),
+// nodeOf returns what an item is now. JSON that is the same byte for byte as before is not looked into.
+func (g *dataGraph) nodeOf(ref dataorder.Ref, item *core.Item) node {
+	is := node{version: item.Version(), deleted: item.Deleted(), bytes: maphash.Bytes(g.seed, item.JSON())}
+	if was, known := g.nodes[ref]; known && was.bytes == is.bytes && was.deleted == is.deleted {
+		is.content, is.refersTo = was.content, was.refersTo
+		return is
 	}
+	is.content, is.refersTo = item.ContentSum(g.seed), dataorder.Dependencies(ref.Kind, item)
+	return is
 }
 
+// differs reports whether two nodes stand for items that differ, as [core.Item.SameContent] does.
 func (n node) differs(other node) bool {
-	return n.version != other.version || n.deleted != other.deleted || n.sum != other.sum
+	return n.version != other.version || n.deleted != other.deleted || !n.deleted && n.content != other.content
 }
 
 // successor returns the graph of data that replaces everything.
@@ -50,7 +54,7 @@ func (g *dataGraph) successor(data []core.Collection) *dataGraph {
 		for _, item := range collection.Items {
 			if item.Item != nil {
 				ref := dataorder.Ref{Kind: collection.Kind, Key: item.Key}
-				next.nodes[ref] = g.nodeOf(collection.Kind, item.Item)
+				next.nodes[ref] = g.nodeOf(ref, item.Item)
 			}
 		}
 	}
@@ -75,7 +79,7 @@ func (g *dataGraph) differences(next *dataGraph) []dataorder.Ref {
 }
 
 func (g *dataGraph) set(ref dataorder.Ref, item *core.Item) {
-	is := g.nodeOf(ref.Kind, item)
+	is := g.nodeOf(ref, item)
 	if !slices.Equal(g.nodes[ref].refersTo, is.refersTo) {
 		g.referrers = nil
 	}
@@ -90,7 +94,8 @@ func (g *dataGraph) setAll(kind core.DataKind, items map[string]*core.Item) {
 		}
 	}
 	for key, item := range items {
-		g.nodes[dataorder.Ref{Kind: kind, Key: key}] = g.nodeOf(kind, item)
+		ref := dataorder.Ref{Kind: kind, Key: key}
+		g.nodes[ref] = g.nodeOf(ref, item)
 	}
 	g.referrers = nil
 }

@@ -77,7 +77,7 @@ func (s *updateSink) noticeItem(ctx context.Context, ref dataorder.Ref) {
 	}
 	was, known := s.graph.nodes[ref]
 	switch {
-	case !found && (!known || was.deleted), found && known && !s.graph.nodeOf(ref.Kind, item).differs(was):
+	case !found && (!known || was.deleted), found && known && !s.graph.nodeOf(ref, item).differs(was):
 		return
 	case found:
 		s.graph.set(ref, item)

@@ -135,3 +135,54 @@ func TestFlagTracker_DaemonMode_ListenerAfterTheChange(t *testing.T) {
 		require.Empty(t, flags.take())
 	})
 }
+
+// reordered is childFlag, as another writer, or the same after a restart, may write it.
+const reordered = `{ "fallthrough":{"variation":1}, "on":%t, "variations":[false,true], "version":%d, "offVariation":0, "key":"child" }`
+
+// An item that is written again with the same version and its properties in another order has not changed.
+func TestFlagTracker_SameContentInAnotherOrder_IsNoChange(t *testing.T) {
+	for name, mode := range map[string]caching.Mode{"off": caching.Off(), "ttl": caching.TTL(time.Hour), "forever": caching.Forever()} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				db := &memorystore.Database{}
+				other := memorystore.New(db, nil)
+				writeAll := func(child string) {
+					require.NoError(t, other.Init(t.Context(), []core.SerializedCollection{{Kind: core.Flags, Items: []core.KeyedSerializedItem{
+						{Key: "child", Item: core.SerializedItem{Version: 1, Data: []byte(child)}},
+					}}}))
+				}
+				writeAll(fmt.Sprintf(childFlag, 1, true))
+				client, err := New(t.Context(), Config{Daemon: true, Store: memorystore.New(db, nil), Cache: caching.Options{Mode: mode}})
+				require.NoError(t, err)
+				defer func() { require.NoError(t, client.Close()) }()
+				var flags heard
+				client.FlagTracker().AddFlagChangeListener(flags.add)
+				flags.take()
+				writeAll(fmt.Sprintf(reordered, true, 1))
+				require.Empty(t, flags.take(), "all data")
+				db.WriteRaw("", core.Flags, "child", fmt.Appendf(nil, childFlag, 1, true))
+				require.Empty(t, flags.take(), "one item")
+				db.WriteRaw("", core.Flags, "child", fmt.Appendf(nil, reordered, false, 1))
+				require.Equal(t, []string{"child"}, flags.take(), "it does differ")
+			})
+		})
+	}
+}
+
+func TestFlagTracker_FlagChange_InitInAnotherOrderIsNoChange(t *testing.T) {
+	data := func(format string, args ...any) []core.Collection {
+		return []core.Collection{{Kind: core.Flags, Items: []core.KeyedItem{{Key: "child", Item: parsed(t, format, args...)}}}}
+	}
+	withClient(t, data(childFlag, 1, true), func(t *testing.T, client *Client, source *manualSource) {
+		var changes collector[core.FlagChange]
+		client.FlagTracker().AddFlagChangeListener(changes.listen)
+		source.deliver(t.Context(), data(reordered, true, 1))
+		require.Empty(t, takeKeys(&changes))
+		source.deliver(t.Context(), data(childFlag, 1, false))
+		require.Equal(t, []string{"child"}, takeKeys(&changes), "it does differ")
+		source.deliver(t.Context(), data(`{"version":1,"deleted":true}`))
+		require.Equal(t, []string{"child"}, takeKeys(&changes))
+		source.deliver(t.Context(), data(`{"key":"child","version":1,"deleted":true}`))
+		require.Empty(t, takeKeys(&changes), "deleted as before")
+	})
+}

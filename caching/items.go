@@ -1,7 +1,6 @@
 package caching
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"sync"
@@ -56,8 +55,7 @@ func (v *value) sameAs(other *value) bool {
 }
 
 func sameItem(a, b *core.Item) bool {
-	return a == b || a != nil && b != nil &&
-		a.Version() == b.Version() && a.Deleted() == b.Deleted() && bytes.Equal(a.JSON(), b.JSON())
+	return a == b || a != nil && b != nil && a.SameContent(b)
 }
 
 // slot is the place of one key. A read is two atomic loads and touches nothing that another core writes.

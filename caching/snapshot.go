@@ -1,7 +1,6 @@
 package caching
 
 import (
-	"bytes"
 	"maps"
 
 	"github.com/cleatdev/cleat/core"
@@ -43,7 +42,7 @@ func (c *kindCache) note(key string, old, v *value) {
 		had, corrupt := all.items[key], all.corrupt[key]
 		switch {
 		case !v.isLive() && v.err == nil && had == nil && corrupt == nil,
-			v.isLive() && had != nil && had.Version() == v.item.Version() && bytes.Equal(had.JSON(), v.item.JSON()):
+			v.isLive() && sameItem(had, v.item):
 			return
 		}
 	}

@@ -3,6 +3,7 @@ package caching_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -273,4 +274,31 @@ func TestCachingStoreWrapper_RefreshKeepsTheDecodedItem(t *testing.T) {
 		require.EqualValues(t, 2, r.store.gets.Load())
 		require.Same(t, first, second)
 	})
+}
+
+func TestPromise9_ChangesMadeElsewhereArrive_SameContentInAnotherOrderIsNone(t *testing.T) {
+	for _, mode := range []caching.Mode{caching.TTL(time.Hour), caching.Forever()} {
+		synctest.Test(t, func(t *testing.T) {
+			r, told := newWatchingRig(t, mode)
+			r.otherInit(1, "a", "b")
+			synctest.Wait()
+			require.Len(t, r.all(), 2)
+			_, err := r.wrapper.All(t.Context(), core.Segments)
+			require.NoError(t, err)
+			told.take()
+			reordered := func(on bool) []byte {
+				return fmt.Appendf(nil, `{"on":%t, "future":"kept", "version":1, "key":"a"}`, on)
+			}
+			rewrite := func(data []byte) {
+				require.NoError(t, r.other.Init(t.Context(), []core.SerializedCollection{{Kind: core.Flags, Items: []core.KeyedSerializedItem{
+					{Key: "a", Item: core.SerializedItem{Version: 1, Data: data}},
+					{Key: "b", Item: flag("b", 1).Serialized(core.Flags, "b")},
+				}}}))
+			}
+			rewrite(reordered(false))
+			require.Empty(t, told.take())
+			rewrite(reordered(true))
+			require.Equal(t, []core.Change{flagChange("a")}, told.take())
+		})
+	}
 }
