@@ -1,6 +1,7 @@
 package bigsegments
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -8,24 +9,26 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// cached is what is known of one context. Times are of the cache's clock.
-type cached struct {
+// entry is what is known of one context. Times are of the cache's clock.
+type entry struct {
 	membership core.BigSegmentMembership
-	freshUntil time.Duration // the store need not be asked before
-	usedUntil  time.Duration // what to use while the store cannot be asked
-	damaged    bool          // what the store holds cannot be read; there is no membership
+	usedUntil  time.Duration // until when the membership may be used; 0 if there is none
+	askAfter   time.Duration // the store is not asked again before
+	era        int64         // of the cache, when the store was asked
+	failures   int           // how many queries have failed since the last one that succeeded
 }
 
-// cache keeps memberships. Expiry is a matter of the entries and not of the cache: an old entry is still of use during an
-// outage, and the size is limited anyway.
+// cache keeps memberships. Expiry is a matter of the entries and not of the cache: an old entry is still of use while the
+// store cannot be asked, and the size is limited anyway.
 type cache struct {
-	entries *otter.Cache[string, cached]
+	entries *otter.Cache[string, entry]
 	clock   clock
 	options *Options
+	era     atomic.Int64 // grows when the store is back: what was known before is asked for again
 }
 
 func newCache(options *Options) (*cache, error) {
-	entries, err := otter.New(&otter.Options[string, cached]{
+	entries, err := otter.New(&otter.Options[string, entry]{
 		MaximumSize: options.CacheSize,
 		// On the goroutine that uses the cache: on another one, it would make room a moment too late, come in the way of reads,
 		// which then are not counted, and may outlive Close.
@@ -37,34 +40,46 @@ func newCache(options *Options) (*cache, error) {
 	return &cache{entries: entries, clock: newClock(options.Now), options: options}, nil
 }
 
-func (c *cache) get(contextKey string) (entry cached, known bool) {
-	return c.entries.GetIfPresent(contextKey)
+// get returns what is known of the context, and whether the store need not or should not be asked now.
+func (c *cache) get(contextKey string) (e entry, settled bool) {
+	e, known := c.entries.GetIfPresent(contextKey)
+	return e, known && e.era == c.era.Load() && c.clock.now() < e.askAfter
 }
 
-func (c *cache) isFresh(entry *cached) bool { return c.clock.now() < entry.freshUntil }
+func (c *cache) isUsable(e *entry) bool { return c.clock.now() < e.usedUntil }
 
-func (c *cache) isUsable(entry *cached) bool { return c.clock.now() < entry.usedUntil }
-
-func (c *cache) put(contextKey string, membership core.BigSegmentMembership) cached {
+// put keeps what the store, asked in the era, has answered.
+func (c *cache) put(contextKey string, membership core.BigSegmentMembership, era int64) entry {
 	freshUntil := c.clock.now() + c.options.CacheTime
-	entry := cached{membership: membership, freshUntil: freshUntil, usedUntil: freshUntil + c.options.ServeStaleFor}
-	c.entries.Set(contextKey, entry)
-	return entry
+	e := entry{
+		membership: membership, usedUntil: freshUntil + c.options.ServeStaleFor, askAfter: freshUntil, era: era,
+	}
+	c.entries.Set(contextKey, e)
+	return e
 }
 
-// damagedLifetime is for how long a membership that cannot be read is not read again.
-const damagedLifetime = 5 * time.Second
-
-func (c *cache) putDamaged(contextKey string) cached {
-	entry := cached{damaged: true, freshUntil: c.clock.now() + damagedLifetime}
-	c.entries.Set(contextKey, entry)
-	return entry
+// putFailure notes that the store could not answer. The membership that was known before stays.
+func (c *cache) putFailure(contextKey string, era int64, pause func(failures int) time.Duration) entry {
+	e, _ := c.entries.GetIfPresent(contextKey)
+	e.askAfter, e.era = c.clock.now()+pause(e.failures), era
+	e.failures++
+	c.entries.Set(contextKey, e)
+	return e
 }
+
+// knowsSegmentsOf reports whether there is a membership of the context that may be used and is not empty.
+func (c *cache) knowsSegmentsOf(contextKey string) bool {
+	e, _ := c.entries.GetIfPresent(contextKey)
+	return e.membership.Len() > 0 && c.isUsable(&e)
+}
+
+// renew makes everything be asked for again when it is next used.
+func (c *cache) renew() { c.era.Add(1) }
 
 func (c *cache) clear() { c.entries.InvalidateAll() }
 
 // clock measures how much time has passed. The wall clock counts if it went further, because the process was frozen, and
-// the monotonic one if somebody set the wall clock back.
+// the monotonic one if the wall clock was set back.
 type clock struct {
 	exact func() time.Time
 	start time.Time

@@ -55,6 +55,22 @@ type troubled struct {
 
 	mu                   sync.Mutex
 	membership, metadata operation
+	lost                 func(hash string) bool
+}
+
+// lose makes the queries for the contexts fail from now on, and those for others not.
+func (s *troubled) lose(contextKeys ...string) {
+	hashes := make(map[string]bool)
+	for _, key := range contextKeys {
+		hashes[core.BigSegmentContextHash(key)] = true
+	}
+	s.loseIf(func(hash string) bool { return hashes[hash] })
+}
+
+func (s *troubled) loseIf(lost func(hash string) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = lost
 }
 
 // trouble sets what happens from now on to queries for memberships and for metadata; nil is nothing.
@@ -67,12 +83,15 @@ func (s *troubled) trouble(membership, metadata operation) {
 func (s *troubled) Membership(ctx context.Context, hash string) (core.BigSegmentMembership, error) {
 	s.memberships.Add(1)
 	s.mu.Lock()
-	before := s.membership
+	before, lost := s.membership, s.lost
 	s.mu.Unlock()
 	if before != nil {
 		if err := before(ctx); err != nil {
 			return core.BigSegmentMembership{}, err
 		}
+	}
+	if lost != nil && lost(hash) {
+		return core.BigSegmentMembership{}, errCable
 	}
 	return s.BigSegments.Membership(ctx, hash)
 }

@@ -18,14 +18,15 @@ type flight struct {
 	turn    *list.Element // its place among those who wait for a turn; nil if it does not
 	sent    time.Time     // when it got its turn
 	done    chan struct{} // closed when what follows is there
-	entry   cached
+	entry   entry
 	ok      bool
 }
 
 // flights makes one query of many for the same context, and limits how many there are at once. A query is nobody's but its
 // callers': one that waits for its turn is given up when the last of them has left.
 type flights struct {
-	fly func(*flight) (cached, bool) // makes the query
+	fly   func(*flight) (entry, bool) // makes the query
+	limit time.Duration               // how long a query may take; no caller joins one that takes longer
 
 	mu      sync.Mutex // guards what follows and, until they have their outcome, the flights
 	byKey   map[string]*flight
@@ -34,7 +35,7 @@ type flights struct {
 }
 
 // join makes the caller one of those who wait for the context's membership. Who joins must leave. If there is no flight yet,
-// it asks begin whether there is to be one; if not, join returns nil.
+// it asks begin whether there is to be one; if not, or if the flight is overdue, join returns nil.
 func (q *flights) join(ctx context.Context, key string, begin func() bool) *flight {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -47,23 +48,20 @@ func (q *flights) join(ctx context.Context, key string, begin func() bool) *flig
 		q.byKey[key] = f
 		f.turn = q.waiting.PushFront(f)
 		q.dispatch()
+	} else if !f.sent.IsZero() && time.Since(f.sent) >= q.limit {
+		return nil
 	}
 	f.callers++
 	return f
 }
 
-// leave is what a caller does who does not wait any more. It reports for how long the query has been under way; 0 if it was
-// not sent.
-func (q *flights) leave(f *flight) (underWay time.Duration) {
+// leave is what a caller does who does not wait any more.
+func (q *flights) leave(f *flight) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if f.callers--; f.callers == 0 && f.turn != nil {
 		q.remove(f)
 	}
-	if f.sent.IsZero() {
-		return 0
-	}
-	return time.Since(f.sent)
 }
 
 // refuse ends all flights that wait for their turn.
@@ -99,7 +97,7 @@ func (q *flights) dispatch() {
 }
 
 // land tells everybody the outcome, and passes the turn on.
-func (q *flights) land(f *flight, entry cached, ok bool) {
+func (q *flights) land(f *flight, entry entry, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	f.entry, f.ok = entry, ok

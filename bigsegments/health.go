@@ -2,7 +2,6 @@ package bigsegments
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -14,11 +13,12 @@ import (
 	"github.com/cleatdev/cleat/internal/broadcast"
 )
 
-// state is what a lookup has to know of the store.
+// state is what a lookup has to know of the store. The monitor alone changes it, but for Close.
 type state int32
 
+// The states of a store that has been polled, from best to worst; and before and after.
 const (
-	stateUnknown state = iota // the store has not answered yet
+	stateUnknown state = iota
 	stateHealthy
 	stateStale
 	stateUnavailable
@@ -27,6 +27,9 @@ const (
 
 // answers reports whether the store may be asked.
 func (s state) answers() bool { return s == stateHealthy || s == stateStale }
+
+// betterThan reports whether the store can be relied on more than in the other state.
+func (s state) betterThan(other state) bool { return s.answers() && s < other }
 
 func (s state) status() core.BigSegmentStoreStatus {
 	return core.BigSegmentStoreStatus{Available: s.answers(), Stale: s == stateStale}
@@ -40,23 +43,14 @@ func (s state) reason() ldreason.BigSegmentsStatus {
 	return ldreason.BigSegmentsStale
 }
 
-// health knows whether the store works, and tells listeners when that changes.
+// health holds the state, and tells listeners when it changes.
 type health struct {
 	current   atomic.Int32  // a state
 	known     chan struct{} // closed once the state is not unknown any more
 	listeners *broadcast.Broadcaster[core.BigSegmentStoreStatus]
 	logger    *slog.Logger
 
-	mu      sync.Mutex // guards what follows and the order of changes
-	stale   bool       // by the last metadata
-	pollErr error      // why the last reading of the metadata failed
-	failed  *failure   // a membership query that failed and has not been repeated with success
-}
-
-// failure is a query for the membership of a context hash that failed.
-type failure struct {
-	hash string
-	err  error
+	mu sync.Mutex // guards the order of changes
 }
 
 func newHealth(logger *slog.Logger) *health {
@@ -69,65 +63,30 @@ func newHealth(logger *slog.Logger) *health {
 
 func (h *health) state() state { return state(h.current.Load()) }
 
-// await returns the state as soon as it is known, or the unknown state if that takes too long.
-func (h *health) await(ctx context.Context, limit time.Duration) state {
+// await returns the state as soon as it is known, or the unknown state if ctx ends or patience does before.
+func (h *health) await(ctx context.Context, patience <-chan time.Time) state {
 	if s := h.state(); s != stateUnknown {
 		return s
 	}
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
 	select {
 	case <-h.known:
-	case <-timer.C:
+	case <-patience:
 	case <-ctx.Done():
 	}
 	return h.state()
 }
 
-// poll is the outcome of reading the metadata.
-type poll struct {
-	err      error
-	stale    bool
-	repeated *failure // a failed query that was repeated with success; nil if there was none
-}
-
-func (h *health) polled(p poll) {
-	h.update(func() {
-		h.pollErr = p.err
-		if p.err == nil {
-			h.stale = p.stale
-		}
-		if h.failed == p.repeated {
-			h.failed = nil
-		}
-	})
-}
-
-// queryFailed notes that a query for a membership failed.
-func (h *health) queryFailed(f *failure) {
-	h.update(func() {
-		if h.failed == nil {
-			h.failed = f
-		}
-	})
-}
-
-// pendingFailure returns the query that has to be repeated; nil if there is none.
-func (h *health) pendingFailure() *failure {
+// set makes after the state, because of cause, and returns the one before. It calls back, before listeners are told, if the
+// store is back: if it can be relied on more than before.
+func (h *health) set(after state, cause error, back func()) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.failed
-}
-
-// update changes what is known and tells whoever has to know.
-func (h *health) update(change func()) {
-	h.mu.Lock()
-	change()
-	before, after := h.state(), h.evaluate()
-	cause := h.cause()
+	before := h.state()
 	if before == after || before == stateClosed {
 		h.mu.Unlock()
 		return
+	}
+	if after.betterThan(before) {
+		back()
 	}
 	h.current.Store(int32(after))
 	if before == stateUnknown {
@@ -141,28 +100,6 @@ func (h *health) update(change func()) {
 	h.log(before, after, cause)
 }
 
-// evaluate returns the state that follows from what is known. A failed query says enough before the metadata was read.
-func (h *health) evaluate() state {
-	switch {
-	case h.pollErr != nil || h.failed != nil:
-		return stateUnavailable
-	case h.stale:
-		return stateStale
-	default:
-		return stateHealthy
-	}
-}
-
-func (h *health) cause() error {
-	if h.pollErr != nil {
-		return h.pollErr
-	}
-	if h.failed != nil {
-		return h.failed.err
-	}
-	return nil
-}
-
 func (h *health) log(before, after state, cause error) {
 	if before == stateUnavailable {
 		h.logger.Info("cleat: the big segment store is available again")
@@ -172,14 +109,16 @@ func (h *health) log(before, after state, cause error) {
 	case after == stateUnavailable:
 		h.logger.Error("cleat: the big segment store is unavailable; what is not known counts as not contained",
 			"error", cause)
+	case after == stateStale && cause != nil:
+		h.logger.Warn("cleat: the big segment store does not say when it was up to date", "error", cause)
 	case after == stateStale:
-		h.logger.Warn("cleat: the big segment store is stale; check what synchronises it")
+		h.logger.Warn("cleat: the big segment store is stale; check what synchronises it, and the clocks")
 	case before == stateStale:
 		h.logger.Info("cleat: the big segment store is up to date again")
 	}
 }
 
-// close ends everything; nobody is told.
+// close ends everything; listeners are not told.
 func (h *health) close() {
 	h.listeners.Close()
 	h.mu.Lock()
@@ -187,9 +126,4 @@ func (h *health) close() {
 	if state(h.current.Swap(int32(stateClosed))) == stateUnknown {
 		close(h.known)
 	}
-}
-
-// concernsOne reports whether an error says nothing about the store as a whole.
-func concernsOne(err error) bool {
-	return errors.Is(err, core.ErrCorrupt) || errors.Is(err, core.ErrInvalid)
 }

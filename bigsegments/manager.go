@@ -13,15 +13,19 @@ import (
 // Manager looks up memberships and knows the status of the store that they come from. It is safe for concurrent use. Make
 // one with [NewManager].
 type Manager struct {
-	store   core.BigSegmentStore
-	options Options
-	cache   *cache
-	health  *health
-	run     *lifecycle
-	began   time.Time // when polling began
-	flights flights
-	wake    chan struct{} // holds a token if a query has failed since the last poll
-	damage  damageLog
+	store    core.BigSegmentStore
+	options  Options
+	cache    *cache
+	health   *health
+	run      *lifecycle
+	flights  flights
+	row      row
+	failures failureLog
+	wake     chan struct{} // holds a token if a query has failed since the last poll
+
+	// Of the monitor alone.
+	metadata inquiry[core.BigSegmentMetadata]
+	probes   inquiry[struct{}]
 }
 
 var _ core.BigSegmentStoreStatusProvider = (*Manager)(nil)
@@ -32,7 +36,7 @@ func NewManager(store core.BigSegmentStore, opts *Options) (*Manager, error) {
 	if store == nil {
 		return nil, fmt.Errorf("bigsegments: %w: no store", core.ErrInvalid)
 	}
-	m := &Manager{store: store, run: newLifecycle(), began: time.Now(), wake: make(chan struct{}, 1)}
+	m := &Manager{store: store, run: newLifecycle(), wake: make(chan struct{}, 1)}
 	if opts != nil {
 		m.options = *opts
 	}
@@ -45,7 +49,7 @@ func NewManager(store core.BigSegmentStore, opts *Options) (*Manager, error) {
 		return nil, fmt.Errorf("bigsegments: %w: making the cache: %w", core.ErrInvalid, err)
 	}
 	m.health = newHealth(m.options.Logger)
-	m.flights = flights{fly: m.fly, byKey: make(map[string]*flight)}
+	m.flights = flights{fly: m.fly, limit: m.options.QueryTimeout, byKey: make(map[string]*flight)}
 	m.run.enter()
 	go m.monitor()
 	return m, nil
@@ -60,31 +64,32 @@ func NewManager(store core.BigSegmentStore, opts *Options) (*Manager, error) {
 func (m *Manager) Membership(
 	ctx context.Context, contextKey string,
 ) (core.BigSegmentMembership, ldreason.BigSegmentsStatus) {
-	entry, known := m.cache.get(contextKey)
-	if known && m.cache.isFresh(&entry) {
-		return answer(&entry, m.health.state())
-	}
-	if ctx == nil {
-		return unknown()
-	}
-	if fresh, ok := m.lookUp(ctx, contextKey); ok {
-		return answer(&fresh, m.health.state())
-	}
-	if known && m.cache.isUsable(&entry) && m.health.state() != stateClosed {
-		return entry.membership, ldreason.BigSegmentsStale
-	}
-	return unknown()
+	return m.membership(ctx, contextKey, m.options.QueryTimeout)
 }
 
-// answer returns what a fresh entry says.
-func answer(entry *cached, s state) (core.BigSegmentMembership, ldreason.BigSegmentsStatus) {
-	if entry.damaged || s == stateClosed {
-		return unknown()
+// membership is Membership with another limit.
+func (m *Manager) membership(
+	ctx context.Context, contextKey string, limit time.Duration,
+) (core.BigSegmentMembership, ldreason.BigSegmentsStatus) {
+	known, settled := m.cache.get(contextKey)
+	if !settled && ctx != nil {
+		if found, ok := m.lookUp(ctx, contextKey, limit); ok {
+			return m.answer(&found, true)
+		}
 	}
-	return entry.membership, s.reason()
+	return m.answer(&known, settled)
 }
 
-func unknown() (core.BigSegmentMembership, ldreason.BigSegmentsStatus) {
+// answer returns what is said of a context of which e is known; settled means that the store has just said so, or need not be
+// asked again.
+func (m *Manager) answer(e *entry, settled bool) (core.BigSegmentMembership, ldreason.BigSegmentsStatus) {
+	switch state := m.health.state(); {
+	case state == stateClosed:
+	case settled && e.failures == 0:
+		return e.membership, state.reason()
+	case m.cache.isUsable(e):
+		return e.membership, ldreason.BigSegmentsStale
+	}
 	return core.BigSegmentMembership{}, ldreason.BigSegmentsStoreError
 }
 
@@ -92,7 +97,7 @@ func unknown() (core.BigSegmentMembership, ldreason.BigSegmentsStatus) {
 // that, at most for [Options].QueryTimeout; a store that does not answer is not available. After Close it is not available
 // either.
 func (m *Manager) Status() core.BigSegmentStoreStatus {
-	return m.health.await(m.run.ctx, m.firstPollIn()).status()
+	return m.health.await(m.run.ctx, nil).status()
 }
 
 // AddListener implements [core.BigSegmentStoreStatusProvider]. The first status is announced unless it is that of a store

@@ -29,13 +29,15 @@ type Options struct {
 	CacheTime time.Duration
 	// StatusPollInterval is how often the store's metadata is read; 0 means 5 s.
 	StatusPollInterval time.Duration
-	// StaleAfter is how long ago the store may last have been up to date before it counts as stale; 0 means 2 min.
+	// StaleAfter is how long ago the store may last have been up to date before it counts as stale; 0 means 2 min. A time more
+	// than 5 min in the future counts as stale too.
 	StaleAfter time.Duration
 	// QueryTimeout ends every query of the store, and every lookup, also one that still waits for its turn because 100
 	// queries are under way; 0 means 2 s.
 	QueryTimeout time.Duration
-	// ServeStaleFor is for how long after its CacheTime a membership may still be used while the store cannot be asked;
-	// the status is STALE then. 0 means not at all. Memberships that make room for others are not known any more.
+	// ServeStaleFor is for how long after its CacheTime a membership may still be used while the store cannot be asked for it,
+	// or has been wiped; the status is STALE then. 0 means not at all. Memberships that make room for others are not known any
+	// more.
 	ServeStaleFor time.Duration
 	// Logger gets what goes wrong; nil means slog.Default().
 	Logger *slog.Logger

@@ -3,126 +3,101 @@ package bigsegments
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
 )
 
-// lookUp asks the store for a membership, together with everybody else who does so now. It reports false if the membership
-// cannot be had now.
-func (m *Manager) lookUp(ctx context.Context, contextKey string) (entry cached, ok bool) {
-	if !m.health.await(ctx, m.firstPollIn()).answers() || ctx.Err() != nil {
-		return cached{}, false
+// lookUp asks the store for a membership, together with everybody else who does so now, and takes at most limit. It reports
+// false if there was no answer, not even that there can be none now.
+func (m *Manager) lookUp(ctx context.Context, contextKey string, limit time.Duration) (e entry, ok bool) {
+	patience := time.NewTimer(limit)
+	defer patience.Stop()
+	if !m.health.await(ctx, patience.C).answers() || ctx.Err() != nil {
+		return entry{}, false
 	}
 	flight := m.flights.join(ctx, contextKey, func() bool {
-		// Somebody may have read it between the caller's look at the cache and now.
-		if entry, ok = m.cache.get(contextKey); ok && m.cache.isFresh(&entry) {
+		// The store may have answered between the caller's look at the cache and now.
+		if e, ok = m.cache.get(contextKey); ok {
 			return false
 		}
-		entry, ok = cached{}, false
 		return m.health.state().answers()
 	})
 	if flight == nil {
-		return entry, ok
+		return e, ok
 	}
-	return m.wait(ctx, flight)
-}
-
-// wait waits for the outcome of a flight that the caller has joined, and leaves it.
-func (m *Manager) wait(ctx context.Context, f *flight) (entry cached, ok bool) {
-	patience := time.NewTimer(m.options.QueryTimeout)
-	defer patience.Stop()
-	late := false
+	defer m.flights.leave(flight)
 	select {
-	case <-f.done:
-		entry, ok = f.entry, f.ok
+	case <-flight.done:
+		return flight.entry, flight.ok
 	case <-patience.C:
-		late = true
 	case <-ctx.Done():
 	case <-m.run.ctx.Done():
 	}
-	if underWay := m.flights.leave(f); late && underWay >= m.options.QueryTimeout {
-		m.noteOverdue(core.BigSegmentContextHash(f.key)) // so that this caller's next lookup costs no time
-	}
-	return entry, ok
+	return entry{}, false
 }
 
-// firstPollIn returns for how long the first poll may still take. Whoever asks after that need not wait any more.
-func (m *Manager) firstPollIn() time.Duration { return m.options.QueryTimeout - time.Since(m.began) }
-
-// fly reads a membership and keeps it.
-func (m *Manager) fly(f *flight) (cached, bool) {
+// fly reads a membership and keeps it. A store that does not end the query when its context ends has failed all the same.
+func (m *Manager) fly(f *flight) (entry, bool) {
 	if !m.run.enter() {
-		return cached{}, false
+		return entry{}, false
 	}
 	defer m.run.leave()
 	if !m.health.state().answers() {
-		return cached{}, false // an outage has begun since
+		return entry{}, false // an outage has begun since
 	}
-	hash := core.BigSegmentContextHash(f.key)
-	// A store that does not heed the end of its context must not keep its failure to itself, be there callers or not.
-	overdue := time.AfterFunc(m.options.QueryTimeout, func() { m.noteOverdue(hash) })
-	defer overdue.Stop()
-	membership, err := m.read(f.ctx, hash)
+	hash, era := core.BigSegmentContextHash(f.key), m.cache.era.Load()
+	giveUp := sync.OnceValue(func() entry { return m.fail(f.key, hash, era, m.errNoAnswer()) })
+	deadline := time.AfterFunc(m.options.QueryTimeout, func() { giveUp() })
+	membership, err := m.read(f, hash)
+	inTime := deadline.Stop()
 	switch {
-	case err == nil:
-		return m.cache.put(f.key, membership), true
-	case concernsOne(err):
-		m.damage.log(m.options.Logger, m.options.Now(), hash, err)
-		return m.cache.putDamaged(f.key), true
-	default:
-		m.noteFailure(hash, err)
-		return cached{}, false
+	case isAnswer(err):
+		m.row.end()
+	case !inTime:
+		return giveUp(), true
 	}
+	if err != nil {
+		return m.fail(f.key, hash, era, err), true
+	}
+	return m.cache.put(f.key, membership, era), true
 }
 
-// read makes one query for a membership.
-func (m *Manager) read(ctx context.Context, hash string) (core.BigSegmentMembership, error) {
-	return limited(ctx, m, "Membership", func(ctx context.Context) (core.BigSegmentMembership, error) {
-		return m.store.Membership(ctx, hash)
+// read makes one query for a membership. If that is empty and was not before, it asks whether the store has been wiped.
+func (m *Manager) read(f *flight, hash string) (core.BigSegmentMembership, error) {
+	return limited(f.ctx, m, "Membership", func(ctx context.Context) (core.BigSegmentMembership, error) {
+		membership, err := m.store.Membership(ctx, hash)
+		if err != nil || membership.Len() > 0 || !m.cache.knowsSegmentsOf(f.key) {
+			return membership, err
+		}
+		metadata, err := m.store.Metadata(ctx)
+		if err == nil && metadata.LastUpToDate == 0 {
+			err = errWiped
+		}
+		return membership, err
 	})
 }
 
-func (m *Manager) noteOverdue(hash string) {
-	m.noteFailure(hash, fmt.Errorf("%w: no answer within %v", core.ErrUnavailable, m.options.QueryTimeout))
-}
+// maxFailurePause is the longest time that the store is not asked for a context again because the last query failed.
+const maxFailurePause = 5 * time.Second
 
-// noteFailure begins an outage and makes the monitor look for its end.
-func (m *Manager) noteFailure(hash string, err error) {
+// fail notes that the query for a context failed, which is not repeated at once, and makes the monitor look.
+func (m *Manager) fail(contextKey, hash string, era int64, err error) entry {
 	if m.run.ctx.Err() != nil {
-		return
+		return entry{}
 	}
-	m.health.queryFailed(&failure{hash: hash, err: fmt.Errorf("bigsegments: reading a membership: %w", err)})
-	m.flights.refuse()
+	pause := func(failures int) time.Duration { return min(m.retryDelay(failures), maxFailurePause) }
+	if isAnswer(err) {
+		pause = func(int) time.Duration { return maxFailurePause }
+	} else {
+		m.row.fail(hash, fmt.Errorf("bigsegments: reading a membership: %w", err))
+	}
+	failed := m.cache.putFailure(contextKey, era, pause)
+	m.failures.log(m.options.Logger, m.options.Now(), hash, err)
 	select {
 	case m.wake <- struct{}{}:
 	default:
 	}
-}
-
-// damageLogInterval is the least time between two log messages about memberships that cannot be read.
-const damageLogInterval = time.Minute
-
-// damageLog keeps a store with many damaged memberships from flooding the log.
-type damageLog struct {
-	mu      sync.Mutex
-	last    time.Time
-	skipped int
-}
-
-func (d *damageLog) log(logger *slog.Logger, now time.Time, hash string, err error) {
-	d.mu.Lock()
-	since := now.Sub(d.last)
-	if since >= 0 && since < damageLogInterval {
-		d.skipped++
-		d.mu.Unlock()
-		return
-	}
-	skipped := d.skipped
-	d.last, d.skipped = now, 0
-	d.mu.Unlock()
-	logger.Error("cleat: the membership of a context in big segments cannot be read",
-		"context_hash", hash, "error", err, "not_logged", skipped)
+	return failed
 }

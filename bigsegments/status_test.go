@@ -2,6 +2,7 @@ package bigsegments_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"math"
 	"testing"
@@ -20,12 +21,13 @@ func TestManager_Status_Staleness(t *testing.T) {
 		age  time.Duration
 		want core.BigSegmentStoreStatus
 	}{
-		"just now":          {0, isHealthy},
-		"at the limit":      {2 * time.Minute, isHealthy},
-		"past the limit":    {2*time.Minute + time.Millisecond, isStale},
-		"in the future":     {-time.Hour, isHealthy},
-		"far in the future": {-200 * 365 * 24 * time.Hour, isHealthy},
-		"long ago":          {20 * 365 * 24 * time.Hour, isStale},
+		"just now":       {0, isHealthy},
+		"at the limit":   {2 * time.Minute, isHealthy},
+		"past the limit": {2*time.Minute + time.Millisecond, isStale},
+		"in the future":  {-5 * time.Minute, isHealthy},
+		"too far":        {-5*time.Minute - time.Millisecond, isStale},
+		"absurd":         {-200 * 365 * 24 * time.Hour, isStale},
+		"long ago":       {20 * 365 * 24 * time.Hour, isStale},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -124,9 +126,11 @@ func TestManager_Status_IsNotPolledTooOften(t *testing.T) {
 		at         func() ldtime.UnixMillisecondTime
 		staleAfter time.Duration
 		most       int64 // polls in a minute
+		want       core.BigSegmentStoreStatus
 	}{
-		"always just now": {ldtime.UnixMillisNow, time.Millisecond, 61},
-		"absurd":          {func() ldtime.UnixMillisecondTime { return math.MaxInt64 }, time.Hour, 4},
+		"always just now": {ldtime.UnixMillisNow, time.Millisecond, 61, isHealthy},
+		"absurd":          {func() ldtime.UnixMillisecondTime { return math.MaxUint64 }, time.Hour, 4, isStale},
+		"very large":      {func() ldtime.UnixMillisecondTime { return math.MaxInt64 }, time.Hour, 4, isStale},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -136,10 +140,48 @@ func TestManager_Status_IsNotPolledTooOften(t *testing.T) {
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				require.LessOrEqual(t, r.store.metadatas.Load(), test.most)
-				require.Equal(t, isHealthy, r.Status())
+				require.Equal(t, test.want, r.Status())
 			})
 		})
 	}
+}
+
+// Metadata that cannot be understood says nothing about memberships, only that it is not known how old they are.
+func TestManager_Status_DamagedMetadata(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newStoreRig(t)
+		r.include("a", true)
+		r.store.trouble(nil, fails(fmt.Errorf("no number: %w", core.ErrCorrupt)))
+		r.open(bigsegments.Options{})
+		require.Equal(t, isStale, r.Status())
+		r.requireMember("a", true, stale)
+		time.Sleep(time.Minute)
+		require.Equal(t, isStale, r.Status())
+		require.LessOrEqual(t, r.store.metadatas.Load(), int64(13), "it is no failure to be repeated")
+		r.store.trouble(nil, nil)
+		r.awaitPoll()
+		r.requireMember("a", true, healthy)
+	})
+}
+
+// A store that ignores its context does not keep its failure to itself, nor is it asked ever more.
+func TestManager_Status_DeafMetadataIsAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, bigsegments.Options{QueryTimeout: time.Second})
+		r.requireMember("a", false, healthy)
+		goOn := make(chan struct{})
+		r.store.trouble(nil, func(context.Context) error { <-goOn; return nil })
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		status := r.Status()
+		time.Sleep(time.Minute)
+		asked := r.store.metadatas.Load()
+		close(goOn)
+		require.Equal(t, isUnavailable, status)
+		require.EqualValues(t, 2, asked)
+		r.awaitPoll()
+		require.Equal(t, isHealthy, r.Status())
+	})
 }
 
 func TestManager_AddListener_EveryChangeOnceAndInOrder(t *testing.T) {

@@ -17,7 +17,8 @@ import (
 // Context ends, nil contexts, and calls after Close are treated as by [FeatureStoreCore].
 type BigSegmentStore interface {
 	// Metadata returns when the store was last brought up to date. A store that never was returns the zero value and no
-	// error.
+	// error. What the database holds instead of a time is an error wrapping [ErrCorrupt]; the store then counts as stale, and
+	// any other error means that it is not available.
 	Metadata(ctx context.Context) (BigSegmentMetadata, error)
 
 	// Membership returns the membership of the context with the given hash (see [BigSegmentContextHash]). A hash that
