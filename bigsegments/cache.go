@@ -1,6 +1,7 @@
 package bigsegments
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +30,8 @@ type cache struct {
 
 func newCache(options *Options) (*cache, error) {
 	entries, err := otter.New(&otter.Options[string, entry]{
-		MaximumSize: options.CacheSize,
+		MaximumWeight: uint64(options.CacheSize) * shareWeight,
+		Weigher:       options.weigh,
 		// On the goroutine that uses the cache: on another one, it would make room a moment too late, come in the way of reads,
 		// which then are not counted, and may outlive Close.
 		Executor: func(maintain func()) { maintain() },
@@ -38,6 +40,21 @@ func newCache(options *Options) (*cache, error) {
 		return nil, err
 	}
 	return &cache{entries: entries, clock: newClock(options.Now), options: options}, nil
+}
+
+const (
+	// shareWeight is the weight of an entry of CacheBytes/CacheSize bytes and of each smaller one: so that there is one limit for
+	// both, which is CacheSize times as much.
+	shareWeight = 1000
+	// entryBytes is what an entry takes besides key and membership, with the cache's own part.
+	entryBytes = 300
+)
+
+// weigh returns the weight of an entry.
+func (o *Options) weigh(contextKey string, e entry) uint32 {
+	bytes := float64(entryBytes + len(contextKey) + e.membership.Bytes())
+	weight := math.Ceil(bytes * shareWeight * float64(o.CacheSize) / float64(o.CacheBytes))
+	return uint32(min(max(weight, shareWeight), math.MaxUint32))
 }
 
 // get returns what is known of the context, and whether the store need not or should not be asked now.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/bigsegments"
+	"github.com/cleatdev/cleat/core"
 )
 
 func TestManager_Membership_CachedUntilItsTimeEnds(t *testing.T) {
@@ -93,6 +95,28 @@ func (r *rig) kept(contexts int) (kept int) {
 		}
 	}
 	return kept
+}
+
+func TestManager_Membership_CacheIsBoundedByBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, bigsegments.Options{CacheBytes: 2_000_000, CacheTime: time.Hour})
+		const contexts, segments, bytes = 100, 1000, 100_000 // 10 MB, in fewer contexts than CacheSize
+		for i := range contexts {
+			hash := core.BigSegmentContextHash(strconv.Itoa(i))
+			for n := range segments {
+				_, err := r.store.ApplyPatch(t.Context(), core.BigSegmentPatch{
+					SegmentRef: strings.Repeat("s", 30) + strconv.Itoa(n) + ".g1",
+					Included:   core.BigSegmentChanges{Add: []string{hash}},
+				})
+				require.NoError(t, err)
+			}
+			membership, _ := r.Membership(t.Context(), strconv.Itoa(i))
+			require.InDelta(t, bytes, membership.Bytes(), bytes/10)
+		}
+		kept := r.kept(contexts)
+		require.LessOrEqual(t, kept, 22)
+		require.GreaterOrEqual(t, kept, 10)
+	})
 }
 
 func TestManager_Membership_OneQueryAtATimePerContext(t *testing.T) {

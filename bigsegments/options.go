@@ -14,6 +14,7 @@ import (
 // Defaults of [Options].
 const (
 	DefaultCacheSize          = 1000
+	DefaultCacheBytes         = 64 << 20
 	DefaultCacheTime          = 5 * time.Second
 	DefaultStatusPollInterval = 5 * time.Second
 	DefaultStaleAfter         = 2 * time.Minute
@@ -25,6 +26,10 @@ type Options struct {
 	// CacheSize is how many memberships are kept at most; 0 means 1,000. When it is reached, those make room that are
 	// least likely to be used again.
 	CacheSize int
+	// CacheBytes is how many bytes of memory, by estimate, the memberships take that are kept; 0 means 64 MiB. A context that
+	// is in a thousand big segments takes about 80 KB. CacheSize holds as well: each membership counts at least as
+	// CacheBytes/CacheSize. One that exceeds CacheBytes by itself is not kept.
+	CacheBytes int
 	// CacheTime is for how long a membership is used after it was read; 0 means 5 s.
 	CacheTime time.Duration
 	// StatusPollInterval is how often the store's metadata is read; 0 means 5 s.
@@ -59,6 +64,9 @@ func (o *Options) validate() error {
 	if o.CacheSize < 0 {
 		refuse("CacheSize", o.CacheSize)
 	}
+	if o.CacheBytes < 0 {
+		refuse("CacheBytes", o.CacheBytes)
+	}
 	for _, d := range []struct {
 		name  string
 		value time.Duration
@@ -78,6 +86,7 @@ func (o *Options) validate() error {
 
 func (o *Options) setDefaults() {
 	o.CacheSize = cmp.Or(o.CacheSize, DefaultCacheSize)
+	o.CacheBytes = cmp.Or(o.CacheBytes, DefaultCacheBytes)
 	o.CacheTime = min(cmp.Or(o.CacheTime, DefaultCacheTime), longest)
 	o.StatusPollInterval = min(cmp.Or(o.StatusPollInterval, DefaultStatusPollInterval), longest)
 	o.StaleAfter = min(cmp.Or(o.StaleAfter, DefaultStaleAfter), longest)

@@ -14,6 +14,7 @@ import (
 func TestNewManager_OptionsOutOfRange(t *testing.T) {
 	for name, opts := range map[string]bigsegments.Options{
 		"CacheSize":          {CacheSize: -1},
+		"CacheBytes":         {CacheBytes: -1},
 		"CacheTime":          {CacheTime: -1},
 		"StatusPollInterval": {StatusPollInterval: -time.Hour},
 		"StaleAfter":         {StaleAfter: -1},

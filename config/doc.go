@@ -47,6 +47,7 @@
 //	  # of flags, as it would with a prefix in store and same here: LaunchDarkly's writers delete all keys that do.
 //	  store: same
 //	  cache_size: 1000              # memberships kept at most; 1000
+//	  cache_bytes: 67108864         # bytes of memory that they take at most, by estimate; 64 MiB
 //	  cache_time: 5s                # how long a membership is used; 5s
 //	  stale_after: 2m               # how long ago the store may last have been up to date; 2m
 //	  status_poll_interval: 5s      # how often to look at that; 5s
@@ -110,6 +111,7 @@
 //	CLEAT_STORE_MODE                          store_mode
 //	CLEAT_BIG_SEGMENTS_STORE                  big_segments.store
 //	CLEAT_BIG_SEGMENTS_CACHE_SIZE             big_segments.cache_size
+//	CLEAT_BIG_SEGMENTS_CACHE_BYTES            big_segments.cache_bytes
 //	CLEAT_BIG_SEGMENTS_CACHE_TIME             big_segments.cache_time
 //	CLEAT_BIG_SEGMENTS_STALE_AFTER            big_segments.stale_after
 //	CLEAT_BIG_SEGMENTS_STATUS_POLL_INTERVAL   big_segments.status_poll_interval

@@ -196,6 +196,7 @@ func (s *Settings) dataSource() core.UpdateProcessorFactory {
 func (b *BigSegments) options() bigsegments.Options {
 	return bigsegments.Options{
 		CacheSize:          b.CacheSize,
+		CacheBytes:         b.CacheBytes,
 		CacheTime:          b.CacheTime,
 		StatusPollInterval: b.StatusPollInterval,
 		StaleAfter:         b.StaleAfter,

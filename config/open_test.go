@@ -52,7 +52,7 @@ func TestLoad_EverySetting_ReachesTheConfig(t *testing.T) {
 	require.Equal(t, core.DataStoreModeReadOnly, cfg.StoreMode)
 	require.IsType(t, &memorystore.BigSegments{}, cfg.BigSegmentStore)
 	require.Equal(t, bigsegments.Options{
-		CacheSize: 1, CacheTime: 2 * time.Second, StaleAfter: 3 * time.Second, StatusPollInterval: 4 * time.Second,
+		CacheSize: 1, CacheBytes: 9, CacheTime: 2 * time.Second, StaleAfter: 3 * time.Second, StatusPollInterval: 4 * time.Second,
 		QueryTimeout: 5 * time.Second, ServeStaleFor: 6 * time.Second,
 	}, cfg.BigSegments)
 	require.NotNil(t, cfg.Events)

@@ -43,7 +43,7 @@ start_wait: 10s
 polling: {interval: 1m, request_timeout: 2s}
 store: redis://h:1?prefix=p
 store_mode: read-only
-big_segments: {store: same, cache_size: 1, cache_time: 2s, stale_after: 3s, status_poll_interval: 4s, query_timeout: 5s, serve_stale_for: 6s}
+big_segments: {store: same, cache_size: 1, cache_bytes: 9, cache_time: 2s, stale_after: 3s, status_poll_interval: 4s, query_timeout: 5s, serve_stale_for: 6s}
 endpoints: {base: "http://b", streaming: "http://s", polling: "http://p", events: "http://e"}
 events:
   enabled: true
@@ -67,7 +67,7 @@ func everythingSettings() config.Settings {
 		Polling: config.Polling{Interval: time.Minute, RequestTimeout: 2 * time.Second},
 		Store:   config.NewURL("redis://h:1?prefix=p"), StoreMode: config.StoreReadOnly,
 		BigSegments: config.BigSegments{
-			Store: config.NewURL("same"), CacheSize: 1, CacheTime: 2 * time.Second, StaleAfter: 3 * time.Second,
+			Store: config.NewURL("same"), CacheSize: 1, CacheBytes: 9, CacheTime: 2 * time.Second, StaleAfter: 3 * time.Second,
 			StatusPollInterval: 4 * time.Second, QueryTimeout: 5 * time.Second, ServeStaleFor: 6 * time.Second,
 		},
 		Endpoints: config.Endpoints{
@@ -94,6 +94,7 @@ func TestRead_Environment_SetsEverySetting(t *testing.T) {
 	s := read(t, "", "CLEAT_SDK_KEY=k", "CLEAT_MODE= polling\n", "CLEAT_PAYLOAD_FILTER=f-1", "CLEAT_START_WAIT=10s",
 		"CLEAT_POLLING_INTERVAL=1m", "CLEAT_POLLING_REQUEST_TIMEOUT=2s", "CLEAT_STORE=redis://h:1?prefix=p",
 		"CLEAT_STORE_MODE=read-only", "CLEAT_BIG_SEGMENTS_STORE=same", "CLEAT_BIG_SEGMENTS_CACHE_SIZE=1",
+		"CLEAT_BIG_SEGMENTS_CACHE_BYTES=9",
 		"CLEAT_BIG_SEGMENTS_CACHE_TIME=2s", "CLEAT_BIG_SEGMENTS_STALE_AFTER=3s", "CLEAT_BIG_SEGMENTS_STATUS_POLL_INTERVAL=4s",
 		"CLEAT_BIG_SEGMENTS_QUERY_TIMEOUT=5s", "CLEAT_BIG_SEGMENTS_SERVE_STALE_FOR=6s", "CLEAT_ENDPOINTS_BASE=http://b",
 		"CLEAT_ENDPOINTS_STREAMING=http://s", "CLEAT_ENDPOINTS_POLLING=http://p", "CLEAT_ENDPOINTS_EVENTS=http://e",

@@ -113,6 +113,8 @@ type BigSegments struct {
 	Store URL
 	// CacheSize is how many memberships are kept at most; 0 means 1,000.
 	CacheSize int
+	// CacheBytes is how many bytes of memory the kept memberships take, by estimate; 0 means 64 MiB.
+	CacheBytes int
 	// CacheTime is for how long a membership is used; 0 means 5 s.
 	CacheTime time.Duration
 	// StaleAfter is how long ago the store may last have been up to date; 0 means 2 min.
@@ -121,7 +123,8 @@ type BigSegments struct {
 	StatusPollInterval time.Duration
 	// QueryTimeout ends every query of the store; 0 means 2 s.
 	QueryTimeout time.Duration
-	// ServeStaleFor is for how long a membership is used beyond CacheTime during an outage; 0 means not at all.
+	// ServeStaleFor is for how long a membership is used beyond CacheTime while the store cannot be asked for it or has been
+	// wiped; 0 means not at all.
 	ServeStaleFor time.Duration
 }
 

@@ -56,6 +56,7 @@ func (s *Settings) settings(schemes []string) []setting {
 		choice(nameStoreMode, &s.StoreMode, StoreReadWrite, StoreReadOnly),
 		address(nameBigSegmentsStore, SameStore+", or "+stores, &s.BigSegments.Store, isBigSegments),
 		number("big_segments.cache_size", &s.BigSegments.CacheSize, math.MaxInt32),
+		number("big_segments.cache_bytes", &s.BigSegments.CacheBytes, math.MaxInt32),
 		duration("big_segments.cache_time", &s.BigSegments.CacheTime, always),
 		duration("big_segments.stale_after", &s.BigSegments.StaleAfter, always),
 		duration("big_segments.status_poll_interval", &s.BigSegments.StatusPollInterval, always),

@@ -79,6 +79,16 @@ func (m BigSegmentMembership) All() iter.Seq2[string, bool] { return maps.All(m.
 // Len returns how many segments say something.
 func (m BigSegmentMembership) Len() int { return len(m.included) }
 
+// Bytes estimates how much memory the membership takes.
+func (m BigSegmentMembership) Bytes() int {
+	const perReference = 64 // a string's header, a bool, and what the map and the allocator leave free
+	bytes := len(m.included) * perReference
+	for ref := range m.included {
+		bytes += len(ref)
+	}
+	return bytes
+}
+
 // Equal reports whether both memberships say the same.
 func (m BigSegmentMembership) Equal(other BigSegmentMembership) bool {
 	return maps.Equal(m.included, other.included)
