@@ -100,6 +100,7 @@ func (c *Client) assemble(config *Config) (err error) {
 	if err := c.assembleBigSegments(config); err != nil {
 		return err
 	}
+	c.followBigSegments()
 	c.evaluators = newEvaluators(c.store, c.bigSegments, cmp.Or(config.Cache.ReadTimeout, caching.DefaultReadTimeout), c.logger)
 	settings := core.ClientSettings{
 		SDKKey: config.SDKKey, Logger: config.Logger, Endpoints: config.Endpoints, HTTPClient: c.httpClient,
@@ -141,6 +142,19 @@ func (c *Client) assembleBigSegments(config *Config) (err error) {
 		}
 	}
 	return nil
+}
+
+// followBigSegments makes value listeners look again when the store of big segments is back, or up to date again: what they
+// were told in between may be wrong.
+func (c *Client) followBigSegments() {
+	if c.bigSegments == nil {
+		return
+	}
+	c.bigSegments.AddListener(func(status core.BigSegmentStoreStatus) {
+		if status.Available {
+			c.sink.changes.Publish(anyFlag)
+		}
+	})
 }
 
 // Initialized reports whether there is data to evaluate flags with: the data source has delivered, or an earlier run or

@@ -27,12 +27,12 @@ type evaluators struct {
 // engine is an evaluation engine and what it reads through.
 type engine struct {
 	store       core.ReadOnlyStore
-	bigSegments *bigsegments.Manager // nil if there are none
+	bigSegments *bigsegments.Lookups // nil if there are none
 	logger      *slog.Logger
 	evaluator   evaluation.Evaluator
 
 	ctx      context.Context //nolint:containedctx // of who has borrowed the engine
-	patience time.Duration   // for what one evaluation reads
+	patience time.Duration   // for what one evaluation reads, big segments aside
 	err      error           // the first error in this evaluation, because of which its result cannot be relied on
 	reads    int             // in this evaluation
 	began    time.Time       // when it was first looked how long they take
@@ -43,13 +43,17 @@ func newEvaluators(
 	store core.ReadOnlyStore, bigSegments *bigsegments.Manager, patience time.Duration, logger *slog.Logger,
 ) *evaluators {
 	return &evaluators{pool: sync.Pool{New: func() any {
-		e := &engine{store: store, bigSegments: bigSegments, patience: patience, logger: logger}
+		e := &engine{store: store, patience: patience, logger: logger}
+		if bigSegments != nil {
+			e.bigSegments = bigSegments.Lookups()
+		}
 		e.renew()
 		return e
 	}}}
 }
 
-// borrow returns an engine that reads with the context.
+// borrow returns an engine that reads with the context. What it had to wait for of big segments, it remembers until it is given
+// back.
 func (p *evaluators) borrow(ctx context.Context) *engine {
 	e := p.pool.Get().(*engine)
 	e.ctx = ctx
@@ -58,6 +62,9 @@ func (p *evaluators) borrow(ctx context.Context) *engine {
 
 func (p *evaluators) giveBack(e *engine) {
 	e.ctx = nil
+	if e.bigSegments != nil {
+		e.bigSegments.Forget()
+	}
 	p.pool.Put(e)
 }
 
@@ -96,6 +103,9 @@ func (e *engine) evaluate(
 // forget makes the engine ready for another evaluation.
 func (e *engine) forget() {
 	e.err, e.reads, e.began = nil, 0, time.Time{}
+	if e.bigSegments != nil {
+		e.bigSegments.NextEvaluation()
+	}
 }
 
 // GetFeatureFlag returns a prerequisite. One that cannot be decoded counts as missing, like one that does not exist.
@@ -126,9 +136,13 @@ func (e *engine) GetSegment(key string) *ldmodel.Segment {
 	return segment
 }
 
-// GetMembership returns which big segments the context with the key is in.
+// GetMembership returns which big segments the context with the key is in. The time that takes has a limit of its own.
 func (e *engine) GetMembership(contextKey string) (evaluation.BigSegmentMembership, ldreason.BigSegmentsStatus) {
+	waited := e.bigSegments.Waited()
 	membership, status := e.bigSegments.Membership(e.ctx, contextKey)
+	if !e.began.IsZero() {
+		e.began = e.began.Add(e.bigSegments.Waited() - waited)
+	}
 	return membership, status
 }
 

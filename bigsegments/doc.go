@@ -13,6 +13,8 @@
 // would give, and the query is not made any more; it is no failure, though, because a store that is slow does answer. A query
 // that was sent is not taken back when its callers leave; what it finds is kept.
 //
+// [Lookups] are those of one evaluation, which share one time-out.
+//
 // # A context that cannot be read
 //
 // A query that fails or exceeds [Options].QueryTimeout, or finds what cannot be read (core.ErrCorrupt), concerns its context

@@ -27,6 +27,9 @@ type FlagTracker interface {
 	// AddFlagValueChangeListener evaluates the flag for the context at once, and again after each change of the flag,
 	// and calls listener if the value differs, until remove is called. The default value is what a flag that cannot be
 	// evaluated counts as.
+	//
+	// It is also evaluated again when the store of big segments is available or up to date again. A change of who is in a big
+	// segment is announced by nothing, and so by no call of listener.
 	AddFlagValueChangeListener(
 		key string, context ldcontext.Context, defaultValue ldvalue.Value, listener func(FlagValueChange),
 	) (remove func())
