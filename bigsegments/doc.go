@@ -36,7 +36,7 @@
 // # Outages
 //
 // An outage of all begins when the metadata cannot be read within [Options].QueryTimeout. It also begins when the queries of 3
-// different contexts have failed in a row and none of 8 others, of contexts that do not exist, succeeds. From then on only the
+// different contexts have failed in a row and none of 16 others, of contexts that do not exist, succeeds. From then on only the
 // manager itself asks the store, at growing, jittered intervals up to [Options].StatusPollInterval; lookups are answered at
 // once from what is kept, and those that wait for a turn end. The outage ends as it began: when the metadata can be read
 // again, or when a query succeeds. Begin and end are logged once each.

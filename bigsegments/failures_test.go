@@ -96,7 +96,7 @@ func TestManager_Membership_ManyFailingContextsAreNoOutage(t *testing.T) {
 		}
 		require.Equal(t, isHealthy, r.Status())
 		require.Empty(t, seen.got())
-		require.LessOrEqual(t, r.store.memberships.Load(), int64(1000+100+20*8), "and it is not asked for many")
+		require.LessOrEqual(t, r.store.memberships.Load(), int64(1000+100+20*16), "and it is not asked for many")
 	})
 }
 

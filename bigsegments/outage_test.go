@@ -32,7 +32,7 @@ func TestManager_Membership_FailingQueriesNeitherHammerNorFlood(t *testing.T) {
 		}
 		require.Equal(t, isUnavailable, r.Status())
 		// Those that failed before the outage was known, some to make sure of it, and those by which its end is noticed.
-		require.LessOrEqual(t, r.store.memberships.Load()-queries, int64(25+8+25))
+		require.LessOrEqual(t, r.store.memberships.Load()-queries, int64(25+16+25))
 		require.GreaterOrEqual(t, r.store.memberships.Load()-queries, int64(12))
 		require.LessOrEqual(t, r.store.metadatas.Load()-metadatas, int64(30))
 		require.Equal(t, 1, log.count(slog.LevelWarn))
