@@ -17,7 +17,7 @@ var migrationVariation = method{"MigrationVariation", ldvalue.StringType, false}
 
 // MigrationVariation returns the stage of a migration for the context, and a tracker for one operation in that stage,
 // to be given to [Client.TrackMigration] in the end. If the flag has no value that is a stage, the stage is the default
-// one. Package migrations does all of that by itself.
+// one, also if that is none; the summary of events counts the value that the flag has. Package migrations does all of that by itself.
 func (c *Client) MigrationVariation(
 	ctx context.Context, key string, evalContext ldcontext.Context, defaultStage ldmigration.Stage,
 ) (ldmigration.Stage, *migrations.OpTracker) {
@@ -41,11 +41,11 @@ func (c *Client) evaluateStage(
 	record := !c.events.off && !c.closed.Load()
 	c.evaluateKey(ctx, key, evalContext, record, result)
 	migrationVariation.conclude(&result.Detail, defaultValue)
-	if !isStage(result.Detail.Value.StringValue()) {
-		result.Detail = ldreason.NewEvaluationDetailForError(ldreason.EvalErrorWrongType, defaultValue)
-	}
 	if record {
 		c.events.evaluation(&migrationVariation, key, evalContext, defaultValue, result)
+	}
+	if !result.Detail.IsDefaultValue() && !isStage(result.Detail.Value.StringValue()) {
+		result.Detail = ldreason.NewEvaluationDetailForError(ldreason.EvalErrorWrongType, defaultValue)
 	}
 }
 

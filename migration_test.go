@@ -54,13 +54,34 @@ func TestClient_MigrationVariation_WithoutAStage_IsTheDefault(t *testing.T) {
 		sent.events = nil
 		stage, tracker := client.MigrationVariation(t.Context(), key, user, ldmigration.DualWrite)
 		require.Equal(t, ldmigration.DualWrite, stage, key)
-		detail := sent.events[0].(core.EvaluationEvent).Detail
-		require.Equal(t, want, detail.Reason.GetErrorKind(), key)
-		require.Equal(t, ldvalue.String("dualwrite"), detail.Value, key)
+		counted := sent.events[0].(core.EvaluationEvent).Detail
+		if key == "odd" {
+			require.Equal(t, ldvalue.String("sideways"), counted.Value, "what the flag has is counted")
+			require.Equal(t, ldvalue.NewOptionalInt(0), counted.VariationIndex)
+		} else {
+			require.Equal(t, ldvalue.String("dualwrite"), counted.Value, key)
+		}
+		detail := ldreason.NewEvaluationDetailForError(want, ldvalue.String("dualwrite"))
 		tracker.Operation(ldmigration.Write)
 		tracker.TrackInvoked(ldmigration.Old)
 		client.TrackMigration(t.Context(), tracker)
 		require.Equal(t, detail, sent.events[1].(core.MigrationEvent).Detail, key)
+	}
+}
+
+// A default that is no stage is returned as it is, and does not hide why it is returned.
+func TestClient_MigrationVariation_DefaultIsNoStage(t *testing.T) {
+	client, _ := newTestClient(t, items(t, "off", `{"key":"off","version":1,"on":false,"variations":["live"]}`))
+	for key, want := range map[string]ldreason.EvaluationReason{
+		"unknown": ldreason.NewEvalReasonError(ldreason.EvalErrorFlagNotFound), "off": ldreason.NewEvalReasonOff(),
+	} {
+		stage, tracker := client.MigrationVariation(t.Context(), key, user, "no stage")
+		require.Equal(t, ldmigration.Stage("no stage"), stage, key)
+		tracker.Operation(ldmigration.Read)
+		tracker.TrackInvoked(ldmigration.Old)
+		event, err := tracker.Event()
+		require.NoError(t, err)
+		require.Equal(t, want, event.Detail.Reason, key)
 	}
 }
 

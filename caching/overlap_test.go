@@ -105,7 +105,7 @@ func TestPromise9_ChangesMadeElsewhereArrive_BeforeTheWatchBegins(t *testing.T) 
 						_, err := w.All(t.Context(), core.Flags)
 						require.NoError(t, err)
 					}
-					_, err = store.Store.Upsert(t.Context(), core.Flags, "a", flag("a", 1).Serialized())
+					_, err = store.Store.Upsert(t.Context(), core.Flags, "a", flag("a", 1).Serialized(core.Flags, "a"))
 					require.NoError(t, err)
 					close(store.begin)
 					require.Equal(t, reads, len(told.take()) > 0)

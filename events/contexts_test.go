@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
+	"github.com/launchdarkly/go-sdk-common/v3/ldtime"
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 	"github.com/stretchr/testify/require"
 
@@ -57,6 +58,18 @@ func TestProcessor_Send_AnonymousContextIsRedactedExceptWhereItIsListed(t *testi
 		delete(context, "_meta")
 		require.Equal(t, object{"kind": "user", "key": "u", "anonymous": true}, context, kind)
 	}
+}
+
+// A debug event is for the people who look into one flag; go-sdk-events does not redact it, nor do LaunchDarkly's SDKs.
+func TestProcessor_Send_DebugEventOfAnAnonymousContextHasItsAttributes(t *testing.T) {
+	service := newService(t)
+	processor := newProcessor(t, service, events.Options{DisableDiagnostics: true})
+	event := evaluation(person().Anonymous(true).Private("city").Build(), "f")
+	event.DebugEventsUntil = ldtime.UnixMillisFromTime(time.Now().Add(time.Hour))
+	processor.Send(event)
+	context := service.nextEvents(t, processor)["debug"][0]["context"].(object)
+	require.Equal(t, "Mina", context["name"])
+	require.NotContains(t, context, "city", "private attributes are redacted all the same")
 }
 
 func TestProcessor_Send_PrivateAttributesAreNowhere(t *testing.T) {

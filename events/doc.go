@@ -6,7 +6,8 @@
 // A [core.EvaluationEvent] counts in a summary, and is delivered by itself only if it says so. [core.IdentifyEvent],
 // [core.CustomEvent] and [core.MigrationEvent] are delivered one by one. A context is listed once with its attributes
 // when it first occurs. Events carry their context, without private attributes and, except where a context is listed,
-// without those of anonymous contexts. Unless Options.DisableDiagnostics is set, the client's configuration and some
+// without those of anonymous contexts; a debug event, which a flag asks for until a time that someone has set, carries them.
+// Unless Options.DisableDiagnostics is set, the client's configuration and some
 // counts are delivered as well.
 //
 // # What is dropped

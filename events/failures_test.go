@@ -42,6 +42,22 @@ func TestProcessor_Flush_FailedDeliveryIsTriedOnceMore(t *testing.T) {
 	require.Len(t, service.nextEvents(t, processor)["identify"], 1)
 }
 
+// The library says after how many whole seconds it will try again, which is 0 of a shorter delay.
+func TestProcessor_Flush_RetryIsNotAnnouncedInSeconds(t *testing.T) {
+	service := newService(t)
+	service.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	settings := service.settings(t)
+	output := &log{}
+	settings.Logger = output.logger()
+	processor := newProcessorWith(t, settings, events.Options{DisableDiagnostics: true, RetryDelay: time.Millisecond})
+	processor.Send(identify("a"))
+	processor.Flush()
+	receive(t, service.posts)
+	receive(t, service.posts)
+	require.Eventually(t, func() bool { return countLines(output, "503") == 2 }, patient, time.Millisecond)
+	require.NotContains(t, output.String(), "second")
+}
+
 func TestProcessor_Flush_RefusedKeyEndsDelivery(t *testing.T) {
 	service := newService(t)
 	service.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })

@@ -63,7 +63,8 @@ func newProcessor(
 ) *processor {
 	lifetime, abort := context.WithCancel(context.Background())
 	p := &processor{logger: settings.Logger, abort: abort, done: make(chan struct{})}
-	loggers := ldlogbridge.New(settings.Logger, "events: ")
+	loggers := ldlogbridge.New(settings.Logger, "events: ",
+		"Will retry posting events") // after a number of whole seconds, 0 of less than one; what failed is logged before
 	loggers.SetMinLevel(ldlog.Info) // at the debug level it logs whole payloads, with contexts and a part of the SDK key
 	p.delivery = newDelivery(lifetime, settings, options, loggers, &p.refused)
 	p.library = ldevents.NewDefaultEventProcessor(ldevents.EventsConfiguration{
