@@ -2,10 +2,12 @@ package filedata_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -23,8 +25,67 @@ func write(t *testing.T, name, text string) string {
 	return path
 }
 
-const valueFlag = `{"key":%q,"version":1,"on":true,"prerequisites":[],"targets":[],"rules":[],"fallthrough":{"variation":0},` +
-	`"offVariation":0,"variations":[%s],"salt":""}`
+// valueFlag is a flag of which only the value is given.
+func valueFlag(value string) string {
+	return `{"on":true,"fallthrough":{"variation":0},"offVariation":0,"variations":[` + value + `]}`
+}
+
+// whole returns the JSON of an item with the name, such as features/key, of which some properties are given.
+func whole(name, given string) string {
+	kind, key, _ := strings.Cut(name, "/")
+	properties := [][2]string{
+		{"key", strconv.Quote(key)}, {"included", "[]"}, {"excluded", "[]"}, {"includedContexts", "[]"}, {"excludedContexts", "[]"},
+		{"salt", `""`}, {"rules", "[]"}, {"version", "1"}, {"generation", "null"}, {"deleted", "false"},
+	}
+	if kind == string(core.Flags) {
+		properties = [][2]string{
+			{"key", strconv.Quote(key)}, {"on", "false"}, {"prerequisites", "[]"}, {"targets", "[]"}, {"contextTargets", "[]"},
+			{"rules", "[]"}, {"fallthrough", "{}"}, {"offVariation", "null"}, {"variations", "[]"}, {"clientSide", "false"},
+			{"salt", `""`}, {"trackEvents", "false"}, {"trackEventsFallthrough", "false"}, {"debugEventsUntilDate", "null"},
+			{"version", "1"}, {"deleted", "false"},
+		}
+	}
+	var there map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(given), &there); err != nil {
+		panic(err)
+	}
+	text := strings.TrimSuffix(given, "}")
+	for _, property := range properties {
+		if there[property[0]] == nil {
+			text += fmt.Sprintf(",%q:%s", property[0], property[1])
+		}
+	}
+	return strings.Replace(text, "{,", "{", 1) + "}"
+}
+
+// requireItems compares the JSON of items, in which every digit counts and the order of properties does not.
+func requireItems(t *testing.T, want, got map[string]string) {
+	t.Helper()
+	require.Equal(t, parse(t, want), parse(t, got))
+}
+
+// parse parses JSON with every digit of its numbers.
+func parse(t *testing.T, texts map[string]string) map[string]any {
+	t.Helper()
+	parsed := map[string]any{}
+	for name, text := range texts {
+		decoder := json.NewDecoder(strings.NewReader(text))
+		decoder.UseNumber()
+		var value any
+		require.NoError(t, decoder.Decode(&value), text)
+		parsed[name] = value
+	}
+	return parsed
+}
+
+// wholeItems returns items by name, of which some properties are given.
+func wholeItems(given map[string]string) map[string]string {
+	items := map[string]string{}
+	for name, text := range given {
+		items[name] = whole(name, text)
+	}
+	return items
+}
 
 func TestSource_Start_LoadsFile(t *testing.T) {
 	type items = map[string]string
@@ -33,49 +94,53 @@ func TestSource_Start_LoadsFile(t *testing.T) {
 		want             items
 	}{
 		{
-			"flags and segments keep their text, unknown properties included", "f.json",
+			"flags and segments keep what they have, unknown properties included", "f.json",
 			`{"flags":{"a":{ "version":7, "key":"a", "on":true, "newThing":{"x":[1e2]} }},"segments":{"s":{"key":"s","version":2}}}`,
 			items{
-				"features/a": `{ "version":7, "key":"a", "on":true, "newThing":{"x":[1e2]} }`,
+				"features/a": `{"version":7,"key":"a","on":true,"newThing":{"x":[1e2]}}`,
 				"segments/s": `{"key":"s","version":2}`,
 			},
 		},
 		{
 			"key and version are filled in", "f.json", `{"flags":{"a":{},"b":{"version":3},"c\"":{"key":"c\"","on":true}}}`,
 			items{
-				"features/a":   `{"key":"a","version":1}`,
-				"features/b":   `{"key":"b","version":3}`,
-				"features/c\"": `{"version":1,"key":"c\"","on":true}`,
+				"features/a":   `{}`,
+				"features/b":   `{"version":3}`,
+				"features/c\"": `{"key":"c\"","on":true}`,
 			},
 		},
 		{
 			"flag values", "f.json", `{"flagValues":{"a":true,"b":{"x":12345678901234567890},"c":null,"d":"<&>"}}`,
 			items{
-				"features/a": fmt.Sprintf(valueFlag, "a", "true"),
-				"features/b": fmt.Sprintf(valueFlag, "b", `{"x":12345678901234567890}`),
-				"features/c": fmt.Sprintf(valueFlag, "c", "null"),
-				"features/d": fmt.Sprintf(valueFlag, "d", `"<&>"`),
+				"features/a": valueFlag("true"),
+				"features/b": valueFlag(`{"x":12345678901234567890}`),
+				"features/c": valueFlag("null"),
+				"features/d": valueFlag(`"<&>"`),
 			},
 		},
 		{"no flags", "f.json", `{"flags": {}}`, items{}},
 		{"no flags in YAML", "f.yaml", "{\"flags\": {}}\n", items{}},
 		{"a section and something else", "f.yaml", "error: x\nsegments: {}\n", items{}},
-		{"a merged section", "f.yaml", "x: &x {flagValues: {a: 1}}\n<<: *x\n", items{"features/a": fmt.Sprintf(valueFlag, "a", "1")}},
+		{"a merged section", "f.yaml", "x: &x {flagValues: {a: 1}}\n<<: *x\n", items{"features/a": valueFlag("1")}},
 		{"sections without anything", "f.json", `{"flags":null,"flagValues": null,"segments":{}}`, items{}},
 		{"byte order mark", "f.json", "\ufeff" + `{"flags":{"a":{"key":"a","version":1}}}`, items{"features/a": `{"key":"a","version":1}`}},
 		{"JSON by content", "flags.conf", ` {"flags":{"a":{"key":"a","version":1}}}`, items{"features/a": `{"key":"a","version":1}`}},
 		{"YAML by content", "flags.conf", "flags:\n  a:\n    key: a\n    version: 1\n", items{"features/a": `{"key":"a","version":1}`}},
-		{"tombstone", "f.json", `{"flags":{"a":{"key":"a","version":4,"deleted":true}}}`, items{"features/a": `{"key":"a","version":4,"deleted":true}`}},
+		{
+			"numbers and properties of other writers stay", "f.json",
+			`{"flags":{"a":{"rules":[{"x":1.0,"clauses":[{"attribute":"n","op":"in","values":[9007199254740993]}]}],"clientSide":true}}}`,
+			items{"features/a": `{"rules":[{"x":1.0,"clauses":[{"attribute":"n","op":"in","values":[9007199254740993]}]}],"clientSide":true}`},
+		},
 		{"empty YAML sections", "f.yml", "flags:\nsegments: {}\n", items{}},
 		{
 			"YAML keeps digits, and on is a name", "f.YAML",
 			"flags:\n  a:\n    version: 2\n    on: true\n    variations: [9007199254740993, 123456789012345678901234567890, 1.10, -0.5e-7, 1e300]\n",
-			items{"features/a": `{"key":"a","version":2,"on":true,"variations":[9007199254740993,123456789012345678901234567890,1.10,-0.5e-7,1e300]}`},
+			items{"features/a": `{"version":2,"on":true,"variations":[9007199254740993,123456789012345678901234567890,1.10,-0.5e-7,1e300]}`},
 		},
 		{
 			"YAML numbers that JSON writes differently", "f.yaml",
 			"flagValues:\n  a: [0x10, 1_000, .5, +3, 0o17, 1_0.5]\n",
-			items{"features/a": fmt.Sprintf(valueFlag, "a", `[16,1000,0.5,3,15,10.5]`)},
+			items{"features/a": valueFlag(`[16,1000,0.5,3,15,10.5]`)},
 		},
 		{
 			"YAML scalars", "f.yaml",
@@ -86,9 +151,9 @@ func TestSource_Start_LoadsFile(t *testing.T) {
 			"YAML scalars", "f.yaml",
 			"flagValues:\n  a: [yes, 'no', \"true\", true, ~, 2024-01-02, \"1\"]\n  1: false\n  true: 2\n",
 			items{
-				"features/a":    fmt.Sprintf(valueFlag, "a", `["yes","no","true",true,null,"2024-01-02","1"]`),
-				"features/1":    fmt.Sprintf(valueFlag, "1", `false`),
-				"features/true": fmt.Sprintf(valueFlag, "true", `2`),
+				"features/a":    valueFlag(`["yes","no","true",true,null,"2024-01-02","1"]`),
+				"features/1":    valueFlag(`false`),
+				"features/true": valueFlag(`2`),
 			},
 		},
 		{
@@ -96,10 +161,10 @@ func TestSource_Start_LoadsFile(t *testing.T) {
 			"base: &base {version: 5, on: false}\nmore: &more {salt: s, version: 6}\n" +
 				"flags:\n  a: {<<: *base, on: true}\n  b: {<<: [*base, *more]}\n  c: &c {on: true}\n  d: *c\n",
 			items{
-				"features/a": `{"key":"a","on":true,"version":5}`,
-				"features/b": `{"key":"b","version":5,"on":false,"salt":"s"}`,
-				"features/c": `{"key":"c","version":1,"on":true}`,
-				"features/d": `{"key":"d","version":1,"on":true}`,
+				"features/a": `{"on":true,"version":5}`,
+				"features/b": `{"version":5,"on":false,"salt":"s"}`,
+				"features/c": `{"on":true}`,
+				"features/d": `{"on":true}`,
 			},
 		},
 	} {
@@ -111,10 +176,23 @@ func TestSource_Start_LoadsFile(t *testing.T) {
 				return
 			}
 			s.waitForState(t, core.DataSourceValid)
-			require.Equal(t, tc.want, s.items())
+			requireItems(t, wholeItems(tc.want), s.items())
 			require.True(t, source.Initialized())
 			require.False(t, ended(source))
 		})
+	}
+}
+
+// A deleted item may be in any shape in a file, and is whole in the data.
+func TestSource_Start_TombstoneIsWhole(t *testing.T) {
+	for _, given := range []string{`{"key":"a","version":4,"deleted":true}`, `{"version":4,"deleted":true,"rules":3}`} {
+		s := newSink()
+		start(t, s, filedata.Options{Paths: []string{write(t, "f.json", `{"flags":{"a":`+given+`},"segments":{"a":`+given+`}}`)}})
+		s.waitForState(t, core.DataSourceValid)
+		require.Equal(t, map[string]string{
+			"features/a": string(core.NewTombstone(core.Flags, "a", 4).JSON()),
+			"segments/a": string(core.NewTombstone(core.Segments, "a", 4).JSON()),
+		}, s.items())
 	}
 }
 
@@ -209,11 +287,11 @@ func TestSource_Start_SeveralFilesMakeUpTheData(t *testing.T) {
 	s := newSink()
 	start(t, s, filedata.Options{Paths: []string{a, b}})
 	s.waitForState(t, core.DataSourceValid)
-	require.Equal(t, map[string]string{
+	requireItems(t, wholeItems(map[string]string{
 		"features/a": `{"key":"a","version":1}`,
-		"features/b": fmt.Sprintf(valueFlag, "b", "1"),
-		"segments/a": `{"key":"a","version":1}`,
-	}, s.items())
+		"features/b": valueFlag("1"),
+		"segments/a": `{}`,
+	}), s.items())
 }
 
 func TestSource_Start_DuplicateKeys(t *testing.T) {
@@ -230,7 +308,7 @@ func TestSource_Start_DuplicateKeys(t *testing.T) {
 		s := newSink()
 		start(t, s, filedata.Options{Paths: []string{a, b}, DuplicateKeys: filedata.DuplicateKeysFirstWins})
 		s.waitForState(t, core.DataSourceValid)
-		require.Equal(t, map[string]string{"features/x": `{"key":"x","version":1}`}, s.items())
+		requireItems(t, wholeItems(map[string]string{"features/x": `{"key":"x","version":1}`}), s.items())
 	})
 }
 

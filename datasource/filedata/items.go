@@ -17,11 +17,11 @@ func (e entry) item() (core.DataKind, *core.Item, error) {
 	if e.section == sectionSegments {
 		kind = core.Segments
 	}
-	data, err := e.whole()
+	data, err := e.whole(kind)
 	if err != nil {
 		return kind, nil, e.refuse(err)
 	}
-	item, err := decode(kind, data)
+	item, err := decode(kind, e.key, data)
 	if err != nil {
 		return kind, nil, e.refuse(err)
 	}
@@ -29,11 +29,12 @@ func (e entry) item() (core.DataKind, *core.Item, error) {
 }
 
 // whole returns the JSON of the whole flag or segment.
-func (e entry) whole() ([]byte, error) {
+func (e entry) whole(kind core.DataKind) ([]byte, error) {
+	data := e.json
 	if e.section == sectionFlagValues {
-		return flagOfValue(e.key, e.json), nil
+		data = flagOfValue(e.key, e.json)
 	}
-	return complete(e.key, e.json)
+	return complete(kind, e.key, data)
 }
 
 func (e entry) refuse(err error) error {
@@ -41,11 +42,15 @@ func (e entry) refuse(err error) error {
 }
 
 // decode makes an item and makes sure that it can be evaluated: what people write by hand should be refused when it is
-// loaded, and not when it is first asked for.
-func decode(kind core.DataKind, data []byte) (*core.Item, error) {
+// loaded, and not when it is first asked for. Of a tombstone nothing
+// but its version counts.
+func decode(kind core.DataKind, key string, data []byte) (*core.Item, error) {
 	item, err := core.ParseItem(data)
 	if err != nil {
 		return nil, err
+	}
+	if item.Deleted() {
+		return core.NewTombstone(kind, key, item.Version()), nil
 	}
 	err = item.Validate(kind)
 	return item, err
@@ -53,40 +58,53 @@ func decode(kind core.DataKind, data []byte) (*core.Item, error) {
 
 // flagOfValue returns a flag that is on and has one variation for everyone.
 func flagOfValue(key string, value []byte) []byte {
-	return fmt.Appendf(nil,
-		`{"key":%s,"version":1,"on":true,"prerequisites":[],"targets":[],"rules":[],"fallthrough":{"variation":0},`+
-			`"offVariation":0,"variations":[%s],"salt":""}`,
+	return fmt.Appendf(nil, `{"key":%s,"version":1,"on":true,"fallthrough":{"variation":0},"offVariation":0,"variations":[%s]}`,
 		quote(key), value)
 }
 
-// complete adds the key and the version if they are missing, and otherwise leaves the text as it is.
-func complete(key string, data []byte) ([]byte, error) {
+// defaults returns what properties of an item are that it does not have, as its model says, but for key and version. Readers
+// of the same database in other languages rely on every property being there.
+func defaults(kind core.DataKind) [][2]string {
+	if kind == core.Segments {
+		return [][2]string{
+			{"included", "[]"}, {"excluded", "[]"}, {"includedContexts", "[]"}, {"excludedContexts", "[]"}, {"salt", `""`},
+			{"rules", "[]"}, {"generation", "null"}, {"deleted", "false"},
+		}
+	}
+	return [][2]string{
+		{"on", "false"}, {"prerequisites", "[]"}, {"targets", "[]"}, {"contextTargets", "[]"}, {"rules", "[]"},
+		{"fallthrough", "{}"}, {"offVariation", "null"}, {"variations", "[]"}, {"clientSide", "false"}, {"salt", `""`},
+		{"trackEvents", "false"}, {"trackEventsFallthrough", "false"}, {"debugEventsUntilDate", "null"}, {"deleted", "false"},
+	}
+}
+
+// complete adds the properties that are missing, and otherwise leaves the text as it is.
+func complete(kind core.DataKind, key string, data []byte) ([]byte, error) {
 	data = bytes.TrimSpace(data)
 	if len(data) == 0 || data[0] != '{' {
 		return nil, errors.New("must be an object")
 	}
-	var hasKey, hasVersion bool
+	has := map[string]bool{}
 	r := jreader.NewReader(data)
 	for object := r.Object(); object.Next(); {
-		switch string(object.Name()) {
-		case "key":
-			hasKey = true
-			if own := r.String(); r.Error() == nil && own != key {
-				return nil, fmt.Errorf(`has another "key": %q`, own)
-			}
-		case "version":
-			hasVersion = true
+		name := string(object.Name())
+		has[name] = true
+		if name != "key" {
+			continue
+		}
+		if own := r.String(); r.Error() == nil && own != key {
+			return nil, fmt.Errorf(`has another "key": %q`, own)
 		}
 	}
 	if err := r.Error(); err != nil {
 		return nil, err
 	}
 	var added []byte
-	if !hasKey {
-		added = fmt.Appendf(added, `"key":%s,`, quote(key))
-	}
-	if !hasVersion {
-		added = append(added, `"version":1,`...)
+	missing := append([][2]string{{"key", string(quote(key))}, {"version", "1"}}, defaults(kind)...)
+	for _, property := range missing {
+		if !has[property[0]] {
+			added = fmt.Appendf(added, `%q:%s,`, property[0], property[1])
+		}
 	}
 	return insert(data, added), nil
 }

@@ -17,7 +17,9 @@ import (
 )
 
 // flagJSON returns a flag "a" of the version, and text a file with it.
-func flagJSON(version int) string { return fmt.Sprintf(`{"key":"a","version":%d}`, version) }
+func flagJSON(version int) string {
+	return whole("features/a", fmt.Sprintf(`{"key":"a","version":%d}`, version))
+}
 
 func text(version int) string { return `{"flags":{"a":` + flagJSON(version) + `}}` }
 
@@ -175,7 +177,7 @@ func TestSource_Reload_OneOfSeveralFilesBreaks(t *testing.T) {
 	s.waitForState(t, core.DataSourceInterrupted)
 	overwrite(t, good, text(2)) // all or nothing
 	overwrite(t, bad, "flagValues: {b: 2}\n")
-	s.waitForFlag(t, "b", fmt.Sprintf(valueFlag, "b", "2"))
+	s.waitForFlag(t, "b", whole("features/b", valueFlag("2")))
 	require.Equal(t, flagJSON(2), s.items()["features/a"])
 }
 

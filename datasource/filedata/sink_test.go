@@ -3,6 +3,7 @@ package filedata_test
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -127,7 +128,11 @@ func (s *sink) waitForState(t *testing.T, state core.DataSourceState) {
 
 func (s *sink) waitForFlag(t *testing.T, key, json string) {
 	t.Helper()
-	eventually(t, func() bool { return s.items()["features/"+key] == json }, "flag %s", json)
+	want := parse(t, map[string]string{"": json})
+	eventually(t, func() bool {
+		text, found := s.items()["features/"+key]
+		return found && reflect.DeepEqual(want, parse(t, map[string]string{"": text}))
+	}, "flag %s", json)
 }
 
 // waitForError waits until the source is interrupted with a message that contains all the texts.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"sync"
 
@@ -23,13 +24,14 @@ func NewRequester(settings core.ClientSettings, options Options) (core.FeatureRe
 	if err != nil {
 		return nil, fmt.Errorf("polling: %w", err)
 	}
-	return &requester{endpoint: endpoint, options: options}, nil
+	return &requester{endpoint: endpoint, options: options, logger: settings.Logger}, nil
 }
 
 // requester asks the flag service.
 type requester struct {
 	endpoint *flagservice.Endpoint
 	options  Options
+	logger   *slog.Logger
 
 	calling sync.Mutex // held by the one caller of FetchAll
 
@@ -73,7 +75,8 @@ func (r *requester) fetch(ctx context.Context) (data []core.Collection, changed 
 	case response.StatusCode != http.StatusOK:
 		return nil, false, &flagservice.StatusError{Status: response.StatusCode}
 	}
-	data, err = flagservice.ReadAll(&limitedReader{reader: response.Body, left: r.options.MaxPayloadSize, limit: r.options.MaxPayloadSize})
+	data, err = flagservice.ReadAll(
+		&limitedReader{reader: response.Body, left: r.options.MaxPayloadSize, limit: r.options.MaxPayloadSize}, r.logger)
 	if err != nil {
 		return nil, false, err
 	}

@@ -3,6 +3,7 @@ package streaming
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -32,7 +33,7 @@ func (s *source) handle(ctx context.Context, event eventsource.Event) error {
 }
 
 func (s *source) put(ctx context.Context, text string) error {
-	data, ok, err := flagservice.ReadPut(strings.NewReader(text))
+	data, ok, err := flagservice.ReadPut(strings.NewReader(text), s.logger)
 	if err != nil || !ok {
 		return err
 	}
@@ -45,8 +46,10 @@ func (s *source) put(ctx context.Context, text string) error {
 	return nil
 }
 
-func (s *source) update(ctx context.Context, text string, read func(string) (flagservice.Update, bool, error)) error {
-	update, ok, err := read(text)
+func (s *source) update(
+	ctx context.Context, text string, read func(string, *slog.Logger) (flagservice.Update, bool, error),
+) error {
+	update, ok, err := read(text, s.logger)
 	if err != nil || !ok {
 		return err
 	}

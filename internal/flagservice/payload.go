@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"unicode/utf8"
 
 	"github.com/cleatdev/cleat/core"
 )
@@ -13,9 +15,11 @@ import (
 var ErrInvalidData = errors.New("the flag service sent data that cannot be understood")
 
 // ReadAll reads {"flags":{…},"segments":{…}}, the form of an answer to a poll. Flags have to be there, if only as {}: what
-// a proxy says in their place is often JSON too, and must not be taken for an environment without flags.
-func ReadAll(r io.Reader) ([]core.Collection, error) {
-	p := newParser(r)
+// a proxy says in their place is often JSON too, and must not be taken for an environment without flags. Text that is not
+// UTF-8 is refused as a whole: a replaced character could be one of a key. What stands under an empty key is left out and
+// logged.
+func ReadAll(r io.Reader, logger *slog.Logger) ([]core.Collection, error) {
+	p := newParser(r, logger)
 	data, err := p.all()
 	if err == nil {
 		err = p.end()
@@ -27,9 +31,10 @@ func ReadAll(r io.Reader) ([]core.Collection, error) {
 }
 
 // ReadPut reads {"path":"/","data":{"flags":{…},"segments":{…}}}, a stream's event for everything. ok is false if the
-// path says that it is about something else, which is to be ignored; without a path it is about everything.
-func ReadPut(r io.Reader) (data []core.Collection, ok bool, err error) {
-	p := newParser(r)
+// path says that it is about something else, which is to be ignored; without a path it is about everything. The rest is as
+// with [ReadAll].
+func ReadPut(r io.Reader, logger *slog.Logger) (data []core.Collection, ok bool, err error) {
+	p := newParser(r, logger)
 	data, ok, err = p.put()
 	if err == nil {
 		err = p.end()
@@ -50,17 +55,20 @@ func ReadPut(r io.Reader) (data []core.Collection, ok bool, err error) {
 type parser struct {
 	source  *source
 	decoder *json.Decoder
+	logger  *slog.Logger
 }
 
-func newParser(r io.Reader) *parser {
+func newParser(r io.Reader, logger *slog.Logger) *parser {
 	s := &source{reader: r}
-	return &parser{source: s, decoder: json.NewDecoder(s)}
+	return &parser{source: s, decoder: json.NewDecoder(s), logger: logger}
 }
 
-// source remembers why reading failed, to tell a connection that breaks from text that ends too early.
+// source remembers why reading failed, to tell a connection that breaks from text that ends too early, and fails if the text
+// is not UTF-8, which package json would repair.
 type source struct {
 	reader io.Reader
 	err    error
+	rest   []byte // the beginning of a character that the last read cut
 }
 
 func (s *source) Read(p []byte) (int, error) {
@@ -68,7 +76,39 @@ func (s *source) Read(p []byte) (int, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
 	}
+	if !s.isUTF8(p[:n], errors.Is(err, io.EOF)) {
+		s.err = errNotUTF8
+		return 0, s.err
+	}
 	return n, err
+}
+
+// errNotUTF8 is returned for text with a byte that is not part of a character.
+var errNotUTF8 = fmt.Errorf("%w: the text is not UTF-8", ErrInvalidData)
+
+// isUTF8 reports whether the text goes on with whole characters, of which the last may be cut unless the text ends there.
+func (s *source) isUTF8(text []byte, ends bool) bool {
+	for len(s.rest) > 0 && len(text) > 0 && !utf8.FullRune(s.rest) {
+		s.rest, text = append(s.rest, text[0]), text[1:]
+	}
+	if len(s.rest) > 0 && (utf8.FullRune(s.rest) || ends) {
+		if !utf8.Valid(s.rest) {
+			return false
+		}
+		s.rest = s.rest[:0]
+	}
+	cut := len(text)
+	for i := max(len(text)-utf8.UTFMax+1, 0); i < len(text); i++ {
+		if utf8.RuneStart(text[i]) && !utf8.FullRune(text[i:]) {
+			cut = i
+			break
+		}
+	}
+	if ends {
+		cut = len(text)
+	}
+	s.rest = append(s.rest, text[cut:]...)
+	return utf8.Valid(text[:cut])
 }
 
 // explain returns what an error of the decoder is due to.
@@ -133,7 +173,7 @@ func kinds() map[string]core.DataKind {
 }
 
 // collection reads an object of items by key; it returns nil for null. Of a key that is there twice, the last item counts.
-// What stands under an empty key is skipped: it cannot be asked for, and no store takes it.
+// What stands under an empty key is skipped: no evaluation can ask for it, and no store takes it.
 func (p *parser) collection(kind core.DataKind, name string) ([]core.KeyedItem, error) {
 	token, err := p.decoder.Token()
 	if err != nil || token == nil {
@@ -145,6 +185,7 @@ func (p *parser) collection(kind core.DataKind, name string) ([]core.KeyedItem, 
 	items, seen := []core.KeyedItem{}, map[string]int{}
 	err = p.members(func(key string) error {
 		if key == "" {
+			logEmptyKey(p.logger, kind)
 			return p.skip()
 		}
 		var text json.RawMessage
@@ -164,6 +205,11 @@ func (p *parser) collection(kind core.DataKind, name string) ([]core.KeyedItem, 
 		return nil
 	})
 	return items, err
+}
+
+// logEmptyKey tells of an item that is left out.
+func logEmptyKey(logger *slog.Logger, kind core.DataKind) {
+	logger.Warn("cleat: the flag service sent an item with an empty key, which is left out", "kind", string(kind))
 }
 
 // parseItem makes an item and makes sure that it can be evaluated.

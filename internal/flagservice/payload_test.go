@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -16,7 +17,7 @@ import (
 
 func TestReadAll_KeepsTheTextOfItems(t *testing.T) {
 	const flag = `{ "key":"a", "version": 3,"variations":[1.50,"ü\u00fc"], "new": {"x":[ ]} }`
-	data, err := ReadAll(strings.NewReader(` {"other":[{}],"flags":{"a":` + flag + `,"d":{"version":4,"deleted":true}},"segments":null} `))
+	data, err := ReadAll(strings.NewReader(` {"other":[{}],"flags":{"a":`+flag+`,"d":{"version":4,"deleted":true}},"segments":null} `), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	require.Equal(t, []core.DataKind{core.Segments, core.Flags}, []core.DataKind{data[0].Kind, data[1].Kind})
 	require.Empty(t, data[0].Items)
@@ -28,14 +29,14 @@ func TestReadAll_KeepsTheTextOfItems(t *testing.T) {
 }
 
 func TestReadAll_LastOfEqualKeysCounts(t *testing.T) {
-	data, err := ReadAll(strings.NewReader(`{"flags":{"a":{"version":1},"b":{"version":1},"a":{"version":2}}}`))
+	data, err := ReadAll(strings.NewReader(`{"flags":{"a":{"version":1},"b":{"version":1},"a":{"version":2}}}`), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	require.Len(t, data[1].Items, 2)
 	require.Equal(t, 2, data[1].Items[0].Item.Version())
 }
 
 func TestReadAll_EmptyKeyIsSkipped(t *testing.T) {
-	data, err := ReadAll(strings.NewReader(`{"flags":{"":{"version":1},"b":{"version":1},"":5}}`))
+	data, err := ReadAll(strings.NewReader(`{"flags":{"":{"version":1},"b":{"version":1},"":5}}`), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	require.Len(t, data[1].Items, 1)
 	require.Equal(t, "b", data[1].Items[0].Key)
@@ -43,7 +44,7 @@ func TestReadAll_EmptyKeyIsSkipped(t *testing.T) {
 
 func TestReadAll_ErrorOfTheReaderIsKept(t *testing.T) {
 	broken := errors.New("broken")
-	_, err := ReadAll(io.MultiReader(strings.NewReader(`{"flags":{"a":`), iotest.ErrReader(broken)))
+	_, err := ReadAll(io.MultiReader(strings.NewReader(`{"flags":{"a":`), iotest.ErrReader(broken)), slog.New(slog.DiscardHandler))
 	require.ErrorIs(t, err, broken)
 	require.NotErrorIs(t, err, ErrInvalidData)
 }
@@ -53,10 +54,10 @@ func TestReadAll_WithoutFlags_IsInvalid(t *testing.T) {
 	for _, text := range []string{
 		`{}`, `{"error":"upstream unavailable"}`, `{"flags":null,"segments":{}}`, `{"Flags":{}}`, `{"segments":{}}`,
 	} {
-		_, err := ReadAll(strings.NewReader(text))
+		_, err := ReadAll(strings.NewReader(text), slog.New(slog.DiscardHandler))
 		require.ErrorIs(t, err, ErrInvalidData, text)
 		require.ErrorContains(t, err, `"flags" is missing`, text)
-		_, _, err = ReadPut(strings.NewReader(`{"path":"/","data":` + text + `}`))
+		_, _, err = ReadPut(strings.NewReader(`{"path":"/","data":`+text+`}`), slog.New(slog.DiscardHandler))
 		require.ErrorIs(t, err, ErrInvalidData, text)
 	}
 }
@@ -69,7 +70,7 @@ func TestReadPut_Path(t *testing.T) {
 		`{"path":"","data":{"flags":{}}}`:  true,
 		`{"path":"/flags","data":5}`:       false,
 	} {
-		data, ok, err := ReadPut(strings.NewReader(text))
+		data, ok, err := ReadPut(strings.NewReader(text), slog.New(slog.DiscardHandler))
 		require.NoError(t, err, text)
 		require.Equal(t, want, ok, text)
 		require.Equal(t, want, data != nil, text)
@@ -83,7 +84,7 @@ func FuzzReadPut(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		data, ok, err := ReadPut(strings.NewReader(text))
+		data, ok, err := ReadPut(strings.NewReader(text), slog.New(slog.DiscardHandler))
 		if err != nil {
 			require.ErrorIs(t, err, ErrInvalidData)
 			require.False(t, ok)
@@ -104,8 +105,8 @@ func FuzzReadUpdate(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, read := range []func(string) (Update, bool, error){ReadPatch, ReadDelete} {
-			update, ok, err := read(text)
+		for _, read := range []func(string, *slog.Logger) (Update, bool, error){ReadPatch, ReadDelete} {
+			update, ok, err := read(text, slog.New(slog.DiscardHandler))
 			if err != nil {
 				require.ErrorIs(t, err, ErrInvalidData)
 			}
@@ -130,8 +131,53 @@ func BenchmarkReadAll_10000Flags(b *testing.B) {
 	b.SetBytes(int64(text.Len()))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := ReadAll(strings.NewReader(text.String())); err != nil {
+		if _, err := ReadAll(strings.NewReader(text.String()), slog.New(slog.DiscardHandler)); err != nil {
 			b.Fatal(err)
 		}
 	}
+}
+
+// A byte that is not UTF-8 is refused wherever it is, also where the reader cuts the text, and characters that are cut are not.
+func TestReadAll_NotUTF8_IsRefused(t *testing.T) {
+	for _, text := range []string{
+		`{"flags":{"a":{"key":"a","version":1,"salt":"` + "\xff" + `"}}}`,
+		`{"flags":{"` + "a\xc3" + `":{"version":1}}}`,
+		`{"flags":{}} ` + "\xe2\x82",
+	} {
+		for _, reader := range []io.Reader{strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text))} {
+			_, err := ReadAll(reader, slog.New(slog.DiscardHandler))
+			require.ErrorIs(t, err, ErrInvalidData, "%q", text)
+		}
+		_, _, err := ReadPut(strings.NewReader(`{"path":"/","data":`+text+`}`), slog.New(slog.DiscardHandler))
+		require.ErrorIs(t, err, ErrInvalidData, "%q", text)
+	}
+	const whole = `{"flags":{"ä€😀":{"version":1,"salt":"ä€😀\ud83d"}}}`
+	for _, reader := range []io.Reader{
+		strings.NewReader(whole), iotest.OneByteReader(strings.NewReader(whole)), iotest.DataErrReader(strings.NewReader(whole)),
+	} {
+		data, err := ReadAll(reader, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		require.Equal(t, "ä€😀", data[1].Items[0].Key)
+	}
+	for _, read := range []func(string, *slog.Logger) (Update, bool, error){ReadPatch, ReadDelete} {
+		_, _, err := read(`{"path":"/flags/a`+"\xff"+`","version":1,"data":{"version":1}}`, slog.New(slog.DiscardHandler))
+		require.ErrorIs(t, err, ErrInvalidData)
+	}
+}
+
+// What has an empty key is left out and logged, and all else stays.
+func TestRead_EmptyKey_IsLeftOutAndLogged(t *testing.T) {
+	var output bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&output, nil))
+	data, err := ReadAll(strings.NewReader(`{"flags":{"":{"version":1},"b":{"version":1}}}`), logger)
+	require.NoError(t, err)
+	require.Len(t, data[1].Items, 1)
+	_, ok, err := ReadPatch(`{"path":"/segments/","data":{"version":1}}`, logger)
+	require.NoError(t, err)
+	require.False(t, ok)
+	_, ok, err = ReadDelete(`{"path":"/flags/","version":1}`, logger)
+	require.NoError(t, err)
+	require.False(t, ok)
+	require.Equal(t, 3, strings.Count(output.String(), "empty key"))
+	require.Contains(t, output.String(), "kind=segments")
 }

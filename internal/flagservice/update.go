@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/cleatdev/cleat/core"
 )
@@ -20,17 +22,20 @@ type Update struct {
 	Version int
 }
 
-// ReadPatch reads {"path":"/flags/key","data":{…}}. ok is false if the path is of a kind that is unknown, so that the
-// update is to be ignored.
-func ReadPatch(text string) (update Update, ok bool, err error) {
+// ReadPatch reads {"path":"/flags/key","data":{…}}. ok is false if the update is to be ignored, because the path is of a kind
+// that is unknown, or names no key, which is logged. Text that is not UTF-8 is refused.
+func ReadPatch(text string, logger *slog.Logger) (update Update, ok bool, err error) {
 	var patch struct {
 		Path *string         `json:"path"`
 		Data json.RawMessage `json:"data"`
 	}
+	if !utf8.ValidString(text) {
+		return Update{}, false, errNotUTF8
+	}
 	if err := json.Unmarshal([]byte(text), &patch); err != nil {
 		return Update{}, false, invalid(err)
 	}
-	update, ok, err = parsePath(patch.Path)
+	update, ok, err = parsePath(patch.Path, logger)
 	if err != nil || !ok {
 		return Update{}, false, err
 	}
@@ -41,15 +46,18 @@ func ReadPatch(text string) (update Update, ok bool, err error) {
 }
 
 // ReadDelete reads {"path":"/flags/key","version":n}, in the way of [ReadPatch].
-func ReadDelete(text string) (update Update, ok bool, err error) {
+func ReadDelete(text string, logger *slog.Logger) (update Update, ok bool, err error) {
 	var deletion struct {
 		Path    *string  `json:"path"`
 		Version *float64 `json:"version"`
 	}
+	if !utf8.ValidString(text) {
+		return Update{}, false, errNotUTF8
+	}
 	if err := json.Unmarshal([]byte(text), &deletion); err != nil {
 		return Update{}, false, invalid(err)
 	}
-	update, ok, err = parsePath(deletion.Path)
+	update, ok, err = parsePath(deletion.Path, logger)
 	if err != nil || !ok {
 		return Update{}, false, err
 	}
@@ -62,8 +70,8 @@ func ReadDelete(text string) (update Update, ok bool, err error) {
 	return update, true, nil
 }
 
-// parsePath takes a path such as /flags/key apart. ok is false if it is of a kind that is unknown.
-func parsePath(path *string) (update Update, ok bool, err error) {
+// parsePath takes a path such as /flags/key apart. ok is false if it is of a kind that is unknown or has no key.
+func parsePath(path *string, logger *slog.Logger) (update Update, ok bool, err error) {
 	if path == nil {
 		return Update{}, false, invalid(errors.New(`"path" is missing`))
 	}
@@ -74,7 +82,8 @@ func parsePath(path *string) (update Update, ok bool, err error) {
 		return Update{}, false, nil
 	}
 	if key == "" {
-		return Update{}, false, invalid(fmt.Errorf("the path %q names no key", *path))
+		logEmptyKey(logger, kind)
+		return Update{}, false, nil
 	}
 	return Update{Kind: kind, Key: key}, true, nil
 }

@@ -101,7 +101,7 @@ func fillFlags(t *testing.T, storeURL string, flag *ldmodel.FeatureFlag, segment
 	backend, err := backends.Open(t.Context(), storeURL)
 	require.NoError(t, err)
 	item := func(key string, item *core.Item) []core.KeyedSerializedItem {
-		return []core.KeyedSerializedItem{{Key: key, Item: item.Serialized()}}
+		return []core.KeyedSerializedItem{{Key: key, Item: item.Serialized(core.Flags, key)}}
 	}
 	require.NoError(t, backend.Store.Init(t.Context(), []core.SerializedCollection{
 		{Kind: core.Segments, Items: item(segment.Key, core.NewSegment(segment))},
