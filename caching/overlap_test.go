@@ -35,7 +35,7 @@ func TestCachingStoreWrapper_StoreClosedElsewhere_IsAnOutage(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, caching.Options{Mode: mode})
 				r.init(1, "a")
-				require.NoError(t, r.store.Store.Close())
+				require.NoError(t, r.store.Close())
 				time.Sleep(time.Minute)
 				r.requireStatus(false, false)
 				_, _, err := r.wrapper.Get(t.Context(), "other", "never read")
@@ -84,7 +84,7 @@ func (s slowWatch) Watch(ctx context.Context, changed func(core.Change)) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return s.troubled.Store.Watch(ctx, changed)
+	return s.Store.Watch(ctx, changed)
 }
 
 // What changes between the first read and the beginning of the watch is announced in every mode, and a watch that begins

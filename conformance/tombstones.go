@@ -9,12 +9,12 @@ import (
 
 // tombstones returns a tombstone in every shape, each under a key of its own.
 func tombstones(version int) []core.KeyedSerializedItem {
-	var items []core.KeyedSerializedItem
-	for i := range layout.Tombstones("", version) {
+	items := make([]core.KeyedSerializedItem, len(layout.Tombstones("", version)))
+	for i := range items {
 		key := fmt.Sprintf("deleted-%d", i)
-		items = append(items, core.KeyedSerializedItem{Key: key, Item: core.SerializedItem{
+		items[i] = core.KeyedSerializedItem{Key: key, Item: core.SerializedItem{
 			Version: version, Deleted: true, Data: layout.Tombstones(key, version)[i],
-		}})
+		}}
 	}
 	return items
 }

@@ -49,13 +49,14 @@ func whole(name, given string) string {
 	if err := json.Unmarshal([]byte(given), &there); err != nil {
 		panic(err)
 	}
-	text := strings.TrimSuffix(given, "}")
+	var text strings.Builder
+	text.WriteString(strings.TrimSuffix(given, "}"))
 	for _, property := range properties {
 		if there[property[0]] == nil {
-			text += fmt.Sprintf(",%q:%s", property[0], property[1])
+			fmt.Fprintf(&text, ",%q:%s", property[0], property[1])
 		}
 	}
-	return strings.Replace(text, "{,", "{", 1) + "}"
+	return strings.Replace(text.String(), "{,", "{", 1) + "}"
 }
 
 // requireItems compares the JSON of items, in which every digit counts and the order of properties does not.
