@@ -11,6 +11,7 @@ import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
 
 	"github.com/cleatdev/cleat"
+	"github.com/cleatdev/cleat/conformance/internal/layout"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -112,7 +113,11 @@ func (f *fixture) storedDiffers(w world, s strictness) string {
 	f.Helper()
 	for _, of := range w.looksAt() {
 		data, found := f.h.ReadRaw(f.tester, f.prefix, of.kind, of.key)
-		if problem := rawDiffers(data, found, w[of], s); problem != "" {
+		problem := rawDiffers(data, found, w[of], s)
+		if problem == "" && found {
+			problem = layout.Incomplete(of.kind, data) // readers in other languages rely on every property
+		}
+		if problem != "" {
 			return fmt.Sprintf("%v: %s", of, problem)
 		}
 	}
