@@ -28,7 +28,9 @@ func TestStore_Layout_IsLaunchDarklys(t *testing.T) {
 		}, rawItem(t, client, table, n("segments"), "s"))
 		require.Equal(t, attributes{
 			"namespace": text(n("features")), "key": text("f"), "version": number("7"),
-			"item": text(`{"key":"f","version":7,"deleted":true}`),
+			"item": text(`{"key":"f","on":false,"prerequisites":[],"targets":[],"contextTargets":[],"rules":[],"fallthrough":{},` +
+				`"offVariation":null,"variations":[],"clientSide":false,"salt":"","trackEvents":false,"trackEventsFallthrough":false,` +
+				`"debugEventsUntilDate":null,"version":7,"deleted":true}`),
 		}, rawItem(t, client, table, n("features"), "f"))
 		require.Equal(t, attributes{"namespace": text(n("$inited")), "key": text(n("$inited"))},
 			rawItem(t, client, table, n("$inited"), n("$inited")))

@@ -280,7 +280,16 @@ func TestStore_Watch_ShardEnds_ChildrenAreFollowed(t *testing.T) {
 		seen[nextChange(t, w.changes)]++
 	}
 	require.Zero(t, seen[core.Change{}], "nothing was lost")
-	requireNoChange(t, w.changes, 100*time.Millisecond)
+	// What the parent held may be told again by a child that begins to read late; what came after it is told once by each.
+	for quiet := time.After(100 * time.Millisecond); ; {
+		select {
+		case change := <-w.changes:
+			require.Equal(t, core.Change{Kind: core.Flags, Key: "alive"}, change)
+			continue
+		case <-quiet:
+		}
+		break
+	}
 	operations := w.rec.take()
 	require.Equal(t, 3, countOf(operations, "GetShardIterator"), "one at the beginning, and one for each child")
 	require.LessOrEqual(t, countOf(operations, "DescribeStream"), 6)
