@@ -138,7 +138,7 @@ func (s *dataStore) Upsert(kind ldstoretypes.DataKind, key string, d ldstoretype
 		return false, err
 	}
 	result, err := call("Upsert", s.options.WriteTimeout, func(ctx context.Context) (core.UpsertResult, error) {
-		return s.core.Upsert(ctx, core.DataKind(kind.GetName()), key, item.Serialized(core.DataKind(kind.GetName()), key))
+		return s.core.Upsert(ctx, core.DataKind(kind.GetName()), key, stored(item))
 	})
 	return err == nil && result.Written, s.withoutItems(err)
 }

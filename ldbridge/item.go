@@ -52,3 +52,8 @@ func decode(kind core.DataKind, key string, stored core.SerializedItem) ldstoret
 	}
 	return d
 }
+
+// stored returns an item as the database gets it: as the SDK has serialised it, tombstones included.
+func stored(item *core.Item) core.SerializedItem {
+	return core.SerializedItem{Version: item.Version(), Deleted: item.Deleted(), Data: item.JSON()}
+}

@@ -32,7 +32,7 @@ func (s *dataStore) encodeAll(data []ldstoretypes.SerializedCollection) ([]core.
 			Kind: collection.Kind, Items: make([]core.KeyedSerializedItem, len(collection.Items)),
 		}
 		for j, keyed := range collection.Items {
-			encoded[i].Items[j] = core.KeyedSerializedItem{Key: keyed.Key, Item: keyed.Item.Serialized(collection.Kind, keyed.Key)}
+			encoded[i].Items[j] = core.KeyedSerializedItem{Key: keyed.Key, Item: stored(keyed.Item)}
 		}
 	}
 	return encoded, nil
