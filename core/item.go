@@ -98,10 +98,11 @@ func (i *Item) Deleted() bool { return i.deleted }
 func (i *Item) JSON() []byte { return i.json }
 
 // Serialized returns the item, which is of the given kind and key, as a [FeatureStoreCore] takes it: with its JSON as it
-// is, but for a tombstone with that of [NewTombstone], so that a short one that arrived does not get into a database.
+// is, but for a deleted flag or segment with that of [NewTombstone], so that a short one that arrived does not get into a
+// database.
 func (i *Item) Serialized(kind DataKind, key string) SerializedItem {
 	data := i.json
-	if i.deleted {
+	if i.deleted && (kind == Flags || kind == Segments) {
 		data = NewTombstone(kind, key, i.version).json
 	}
 	return SerializedItem{Version: i.version, Deleted: i.deleted, Data: data}
