@@ -3,8 +3,8 @@ package conformance
 import (
 	"fmt"
 
-	"github.com/cleatdev/cleat/conformance/internal/layout"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/layout"
 )
 
 // tombstones returns a tombstone in every shape, each under a key of its own.

@@ -11,8 +11,8 @@ import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
 
 	"github.com/cleatdev/cleat"
-	"github.com/cleatdev/cleat/conformance/internal/layout"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/layout"
 )
 
 // everyItem is what is looked at in the database at each step.

@@ -227,7 +227,6 @@ func TestSource_Start_RefusesFile(t *testing.T) {
 		{"flag that is no object", "f.json", "{\"flags\":{\n\"a\": true}}", []string{"line 2", `"a" in "flags"`, "must be an object"}},
 		{"other key", "f.json", "{\"flags\":{\n\"a\":{\"key\":\"b\"}}}", []string{"line 2", `"a" in "flags"`, `another "key": "b"`}},
 		{"key that is no string", "f.json", `{"flags":{"a":{"key":3}}}`, []string{`"a" in "flags"`}},
-		{"empty key", "f.json", "{\"flags\":{\n\n\"\":{}}}", []string{"line 3", "empty key"}},
 		{"version that is no integer", "f.json", `{"flags":{"a":{"version":1.5}}}`, []string{`"a" in "flags"`, "1.5"}},
 		{"flag that cannot be evaluated", "f.json", `{"flags":{"a":{"on":"yes"}}}`, []string{`"a" in "flags"`, "corrupt"}},
 		{"segment that cannot be evaluated", "f.json", `{"segments":{"s":{"included":true}}}`, []string{`"s" in "segments"`}},
@@ -330,6 +329,29 @@ func TestSource_Start_UnknownPropertyIsLogged(t *testing.T) {
 		require.Contains(t, log.String(), `known="[flags flagValues segments]"`)
 		require.Contains(t, s.items(), "features/b")
 		require.Len(t, s.items(), 1)
+	}
+}
+
+// An empty key is no reason to refuse the rest of a file.
+func TestSource_Start_EmptyKeyIsLeftOut(t *testing.T) {
+	for _, path := range []string{
+		write(t, "f.json", "{\"flags\":{\n\"\":{},\"\":5,\"a\":{}},\n\"flagValues\":{\"\":1},\"segments\":{\"\":{}}}"),
+		write(t, "f.yaml", "flags:\n  \"\": 5\n  a: {}\nsegments: {\"\": {}}\n"),
+	} {
+		var log bytes.Buffer
+		s := newSink()
+		source, err := filedata.Source(filedata.Options{Paths: []string{path}})(core.ClientSettings{Logger: slog.New(slog.NewTextHandler(&log, nil))}, s)
+		require.NoError(t, err)
+		source.Start(t.Context())
+		s.waitForState(t, core.DataSourceValid)
+		source.Stop()
+		eventually(t, func() bool { return ended(source) }, "the source ends")
+		require.Len(t, s.items(), 1)
+		require.Contains(t, s.items(), "features/a")
+		require.Equal(t, 1, strings.Count(log.String(), "kind=features"), log.String())
+		require.Equal(t, 1, strings.Count(log.String(), "kind=segments"), log.String())
+		require.Contains(t, log.String(), "empty key")
+		require.Contains(t, log.String(), "line=2")
 	}
 }
 

@@ -11,30 +11,34 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// item makes the item that the entry stands for.
-func (e entry) item() (core.DataKind, *core.Item, error) {
-	kind := core.Flags
+// kind returns that of the item that the entry stands for.
+func (e entry) kind() core.DataKind {
 	if e.section == sectionSegments {
-		kind = core.Segments
+		return core.Segments
 	}
-	data, err := e.whole(kind)
+	return core.Flags
+}
+
+// item makes the item that the entry stands for.
+func (e entry) item() (*core.Item, error) {
+	data, err := e.whole()
 	if err != nil {
-		return kind, nil, e.refuse(err)
+		return nil, e.refuse(err)
 	}
-	item, err := decode(kind, e.key, data)
+	item, err := decode(e.kind(), e.key, data)
 	if err != nil {
-		return kind, nil, e.refuse(err)
+		return nil, e.refuse(err)
 	}
-	return kind, item, nil
+	return item, nil
 }
 
 // whole returns the JSON of the whole flag or segment.
-func (e entry) whole(kind core.DataKind) ([]byte, error) {
+func (e entry) whole() ([]byte, error) {
 	data := e.json
 	if e.section == sectionFlagValues {
 		data = flagOfValue(e.key, e.json)
 	}
-	return complete(kind, e.key, data)
+	return complete(e.kind(), e.key, data)
 }
 
 func (e entry) refuse(err error) error {

@@ -10,6 +10,7 @@ type itemSet struct {
 	flags      []core.KeyedItem
 	segments   []core.KeyedItem
 	places     map[place]origin
+	nameless   map[core.DataKind]origin // where, for the first time, a key is empty
 }
 
 type place struct {
@@ -23,14 +24,18 @@ type origin struct {
 }
 
 func newItemSet(duplicates DuplicateKeys) *itemSet {
-	return &itemSet{duplicates: duplicates, places: map[place]origin{}}
+	return &itemSet{duplicates: duplicates, places: map[place]origin{}, nameless: map[core.DataKind]origin{}}
 }
 
 func (s *itemSet) add(path string, e entry) error {
+	kind := e.kind()
 	if e.key == "" {
-		return errorAt(e.line, "empty key in %q", e.section)
+		if _, known := s.nameless[kind]; !known {
+			s.nameless[kind] = origin{path, e.line}
+		}
+		return nil
 	}
-	kind, item, err := e.item()
+	item, err := e.item()
 	if err != nil {
 		return err
 	}

@@ -70,6 +70,10 @@ func (l *loader) parseAll(texts [][]byte) (data []core.Collection, err error) {
 	for i, path := range l.options.Paths { // not before, because files that are refused are parsed again and again
 		l.logUnknown(path, unknown[i])
 	}
+	for kind, where := range set.nameless {
+		l.logger.Warn("cleat: flag data file has an item with an empty key, which is left out",
+			"kind", string(kind), "path", where.path, "line", where.line)
+	}
 	return set.collections(), nil
 }
 

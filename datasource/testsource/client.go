@@ -2,6 +2,7 @@ package testsource
 
 import (
 	"context"
+	"log/slog"
 	"sync/atomic"
 
 	"github.com/cleatdev/cleat/core"
@@ -13,6 +14,7 @@ type client struct {
 	*flagservice.Operation
 
 	source      *Source
+	logger      *slog.Logger
 	sink        core.DataSourceUpdateSink
 	store       chan struct{} // holds a token if the status of the store has changed
 	stale       atomic.Bool   // the store has asked for everything again

@@ -35,8 +35,9 @@ func New() *Source {
 
 // Factory returns what makes a client's data source of the Source. It may be given to several clients.
 func (s *Source) Factory() core.UpdateProcessorFactory {
-	return func(_ core.ClientSettings, sink core.DataSourceUpdateSink) (core.UpdateProcessor, error) {
+	return func(settings core.ClientSettings, sink core.DataSourceUpdateSink) (core.UpdateProcessor, error) {
 		return &client{
+			logger:    settings.WithDefaults().Logger,
 			Operation: flagservice.NewOperation(),
 			source:    s,
 			sink:      sink,
@@ -116,8 +117,15 @@ func (s *Source) nextVersion(kind core.DataKind, key string, least int) int {
 	return s.versions[kind][key]
 }
 
-// put keeps an item, or forgets it if it is a tombstone, and tells all clients.
+// put keeps an item, or forgets it if it is a tombstone, and tells all clients. What has an empty key is not kept, because no
+// store takes it, and everything else would be refused with it.
 func (s *Source) put(kind core.DataKind, key string, item *core.Item) {
+	if key == "" {
+		for _, c := range s.clients {
+			c.logger.Warn("cleat: the test source was given an item with an empty key, which is left out", "kind", string(kind))
+		}
+		return
+	}
 	if item.Deleted() {
 		delete(s.items[kind], key)
 	} else {

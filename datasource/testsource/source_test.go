@@ -3,17 +3,21 @@ package testsource_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 
 	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldbuilders"
+	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/datasource/testsource"
+	"github.com/cleatdev/cleat/internal/layout"
 	"github.com/cleatdev/cleat/internal/mockservice"
 )
 
@@ -197,4 +201,42 @@ func TestSource_Concurrent(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+func TestSource_EmptyKey_IsSkipped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		source, sink := testsource.New(), mockservice.NewSink()
+		source.Update(source.Flag("")) // before there is a client
+		processor, err := source.Factory()(core.ClientSettings{Logger: slog.New(slog.NewTextHandler(&log, nil))}, sink)
+		require.NoError(t, err)
+		processor.Start(t.Context())
+		synctest.Wait()
+		source.UsePreconfiguredSegment(ldbuilders.NewSegmentBuilder("").Build())
+		source.DeleteFlag("")
+		source.Update(source.Flag("a"))
+		require.Len(t, sink.Items(), 1)
+		requireVersion(t, sink, "features/a", 1, false)
+		require.Equal(t, 1, strings.Count(log.String(), "kind=segments"), log.String())
+		require.Equal(t, 1, strings.Count(log.String(), "kind=features"), log.String())
+		stop(t, processor, sink)
+	})
+}
+
+// A model leaves out what is empty in no case, so that what gets into a database has every property.
+func TestSource_Items_AreWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, sink := testsource.New(), mockservice.NewSink()
+		processor := start(t, source, sink)
+		source.Update(source.Flag("built").Rule(testsource.True, testsource.InSegment("s")))
+		source.UsePreconfiguredFlag(ldmodel.FeatureFlag{Key: "bare"})
+		source.UsePreconfiguredSegment(ldmodel.Segment{Key: "bare"})
+		source.DeleteFlag("gone")
+		source.DeleteSegment("gone")
+		for _, name := range []string{"features/built", "features/bare", "features/gone", "segments/bare", "segments/gone"} {
+			kind, _, _ := strings.Cut(name, "/")
+			require.Empty(t, layout.Incomplete(core.DataKind(kind), []byte(sink.Items()[name])), name)
+		}
+		stop(t, processor, sink)
+	})
 }

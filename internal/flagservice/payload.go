@@ -182,10 +182,10 @@ func (p *parser) collection(kind core.DataKind, name string) ([]core.KeyedItem, 
 	if token != json.Delim('{') {
 		return nil, fmt.Errorf("%q is not an object", name)
 	}
-	items, seen := []core.KeyedItem{}, map[string]int{}
+	items, seen, nameless := []core.KeyedItem{}, map[string]int{}, false
 	err = p.members(func(key string) error {
 		if key == "" {
-			logEmptyKey(p.logger, kind)
+			nameless = true
 			return p.skip()
 		}
 		var text json.RawMessage
@@ -204,6 +204,9 @@ func (p *parser) collection(kind core.DataKind, name string) ([]core.KeyedItem, 
 		items = append(items, core.KeyedItem{Key: key, Item: item})
 		return nil
 	})
+	if nameless {
+		logEmptyKey(p.logger, kind)
+	}
 	return items, err
 }
 

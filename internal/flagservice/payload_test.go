@@ -169,7 +169,7 @@ func TestReadAll_NotUTF8_IsRefused(t *testing.T) {
 func TestRead_EmptyKey_IsLeftOutAndLogged(t *testing.T) {
 	var output bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&output, nil))
-	data, err := ReadAll(strings.NewReader(`{"flags":{"":{"version":1},"b":{"version":1}}}`), logger)
+	data, err := ReadAll(strings.NewReader(`{"flags":{"":{"version":1},"b":{"version":1},"":5}}`), logger)
 	require.NoError(t, err)
 	require.Len(t, data[1].Items, 1)
 	_, ok, err := ReadPatch(`{"path":"/segments/","data":{"version":1}}`, logger)

@@ -5,8 +5,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cleatdev/cleat/conformance/internal/layout"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/layout"
 )
 
 func TestIncomplete_NamesWhatIsMissing(t *testing.T) {
