@@ -10,7 +10,8 @@
 //
 // Other properties are ignored, and logged each time that the data is loaded; a file with none of the three is refused. One
 // without flags holds {"flags": {}}. In a flag or segment, "key" may be left out and must otherwise equal the key
-// that it stands under; "version" is 1 if it is left out.
+// that it stands under; "version" is 1 if it is left out. Every other property that is missing or null is added with the
+// value that its absence means, also in rules and clauses: SDKs in other languages that read the same database fail without.
 //
 // A file whose name ends in .json is JSON, one that ends in .yaml or .yml is YAML, and any other is JSON if its first
 // character is an opening brace. Numbers pass from YAML to JSON digit by digit. A YAML file holds one document.

@@ -128,9 +128,19 @@ func TestSource_Start_LoadsFile(t *testing.T) {
 		{"JSON by content", "flags.conf", ` {"flags":{"a":{"key":"a","version":1}}}`, items{"features/a": `{"key":"a","version":1}`}},
 		{"YAML by content", "flags.conf", "flags:\n  a:\n    key: a\n    version: 1\n", items{"features/a": `{"key":"a","version":1}`}},
 		{
-			"numbers and properties of other writers stay", "f.json",
+			"numbers and properties of other writers stay, and what is in a flag is completed too", "f.json",
 			`{"flags":{"a":{"rules":[{"x":1.0,"clauses":[{"attribute":"n","op":"in","values":[9007199254740993]}]}],"clientSide":true}}}`,
-			items{"features/a": `{"rules":[{"x":1.0,"clauses":[{"attribute":"n","op":"in","values":[9007199254740993]}]}],"clientSide":true}`},
+			items{"features/a": `{"rules":[{"x":1.0,"clauses":[{"attribute":"n","op":"in","values":[9007199254740993],"negate":false}],` +
+				`"trackEvents":false}],"clientSide":true}`},
+		},
+		{
+			"null is the same as missing", "f.yaml", "flags: {a: {rules: ~, targets: }}\nsegments: {s: {included: ~}}\n",
+			items{"features/a": `{}`, "segments/s": `{}`},
+		},
+		{
+			"what is missing follows from what is there", "f.json",
+			`{"flags":{"a":{"clientSideAvailability":{"usingEnvironmentId":true,"usingMobileKey":false}}}}`,
+			items{"features/a": `{"clientSideAvailability":{"usingEnvironmentId":true,"usingMobileKey":false},"clientSide":true}`},
 		},
 		{"empty YAML sections", "f.yml", "flags:\nsegments: {}\n", items{}},
 		{
