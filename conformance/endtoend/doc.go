@@ -35,6 +35,8 @@
 //   - Outage: a link between client and store is cut and mended; the client goes on, and afterwards the database has
 //     everything. The database is emptied under a running client.
 //   - Start: on an empty and on a filled store, with and without a data source that delivers, and read-only.
+//   - Whole: that items from files and test sources, and deletions, get into the database with every property, because readers
+//     in other languages fail without; and that the client understands a tombstone of any shape.
 //   - Interruption: a process ends in the middle of an Init, the first one or one that replaces what is there. What is left
 //     must be one of both sets if Init is atomic; otherwise nothing may refer to what is not there, leftovers go last, and a
 //     store that was not filled before does not say that it is. Then a new client uses it and completes it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -43,7 +44,7 @@ func TestSuite_StoreWithoutAbilities_Passes(t *testing.T) {
 
 func TestSuite_VersionFaults_FailWhereMeant(t *testing.T) {
 	t.Parallel()
-	versions := []string{"Versions/*", "FlagTracker/*", "Sharing/*", "Start/*"} // nearly every subtest compares versions
+	versions := []string{"Versions/*", "Whole/*", "FlagTracker/*", "Sharing/*", "Start/*"} // nearly every subtest compares versions
 	runFaults(t, []fault{
 		{
 			name: "writes whatever the version",
@@ -87,6 +88,19 @@ func TestSuite_VersionFaults_FailWhereMeant(t *testing.T) {
 				"Versions/DeletedSegmentContainsNobody", "Start/DeletedItemsStayDeletedAfterARestart",
 			},
 			may: append(versions, "Outage/*"),
+		},
+		{
+			name: "leaves out properties of deleted items",
+			inject: func(f *faulty) {
+				f.onUpsert = func(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
+					if item.Deleted {
+						item.Data = fmt.Appendf(nil, `{"key":%q,"version":%d,"deleted":true}`, key, item.Version)
+					}
+					return f.Store.Upsert(ctx, kind, key, item)
+				}
+			},
+			must: []string{"Whole/ItemsFromATestSource", "Whole/ShortTombstonesThatArrive", "Versions/DeletedItemsStayDeleted"},
+			may:  append(versions, "Outage/*"),
 		},
 		{
 			name: "does not re-create",
@@ -298,7 +312,7 @@ func TestSuite_InitializedFaults_FailWhereMeant(t *testing.T) {
 				"Start/FilledStoreWithoutDataSource", "Start/DeletedItemsStayDeletedAfterARestart", "Interruption/OfAReplacingInit",
 				"Outage/WipedStoreIsFilledAgain",
 			},
-			may: []string{"Start/*", "Sharing/*", "Interruption/*", "Outage/*"},
+			may: []string{"Start/*", "Whole/*", "Sharing/*", "Interruption/*", "Outage/*"},
 		},
 		{
 			name: "goes by whether there are flags",

@@ -54,6 +54,8 @@ type how struct {
 	readOnly    bool  // the client must not write to its store
 	bigSegments bool  // there is a big segment store
 	first       world // is delivered at once, and New waits for it
+	// from, if not nil, is the data source instead of the suite's own, and New waits for it.
+	from core.UpdateProcessorFactory
 }
 
 // start makes a client. Unless said otherwise, its data source delivers nothing by itself. It is closed at the end of the
@@ -74,7 +76,10 @@ func (f *fixture) start(h how) *client {
 	if h.bigSegments {
 		f.configureBigSegments(&config)
 	}
-	if !h.daemon {
+	switch {
+	case h.from != nil:
+		config.DataSource, config.StartWait = h.from, f.wait
+	case !h.daemon:
 		c.source = newSource()
 		c.source.first = h.first
 		config.DataSource = c.source.factory

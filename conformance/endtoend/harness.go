@@ -50,7 +50,7 @@ func groups(h Harness, m mode) []group {
 	if m.watched {
 		return all
 	}
-	all = append(all, startTests(), interruptionTests())
+	all = append(all, startTests(), wholeTests(), interruptionTests())
 	if h.OpenBigSegments != nil {
 		all = append(all, bigSegmentTests())
 	}
