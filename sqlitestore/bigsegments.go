@@ -98,8 +98,21 @@ func (s *BigSegments) metadata(ctx context.Context, operation, name string) (val
 	return value, err
 }
 
-// ApplyPatch implements [core.BigSegmentWriter]. It is one transaction.
+// maxChanges bounds how many changes of a patch are one transaction, so that other writers of the file get their turn.
+const maxChanges = 20_000
+
+// ApplyPatch implements [core.BigSegmentWriter] with one transaction for each 20,000 changes. Each has its own time-out.
 func (s *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch) (applied bool, err error) {
+	for step := range patch.Steps(maxChanges) {
+		if applied, err = s.applyStep(ctx, step); err != nil || !applied {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// applyStep is one transaction.
+func (s *BigSegments) applyStep(ctx context.Context, patch core.BigSegmentPatch) (applied bool, err error) {
 	err = s.db.write(ctx, "apply patch", s.db.options.WriteTimeout, func(ctx context.Context, tx transaction) error {
 		applied = false
 		cursor, _, err := scanMetadata(tx.queryRow(ctx, selectMetadata, s.db.options.Prefix, segmentCursorName))
@@ -110,6 +123,9 @@ func (s *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch
 			return err
 		}
 		applied = true
+		if patch.Version == cursor {
+			return nil
+		}
 		return s.setMetadata(ctx, tx, segmentCursorName, patch.Version)
 	})
 	return applied && err == nil, err
