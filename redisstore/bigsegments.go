@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldtime"
 	"github.com/redis/go-redis/v9"
@@ -23,7 +24,14 @@ var (
 
 // BigSegments keeps the memberships of big segments in Redis. It is safe for concurrent use; make one with
 // [NewBigSegments] or [OpenBigSegments].
-type BigSegments struct{ session *session }
+type BigSegments struct {
+	session *session
+	fences  func() []string // names by slot, which are costly and only needed on some Clusters
+}
+
+func newBigSegments(s *session) *BigSegments {
+	return &BigSegments{session: s, fences: sync.OnceValue(s.keys.fences)}
+}
 
 // NewBigSegments makes a big segment store on a client of the caller's, in the way of [New].
 func NewBigSegments(ctx context.Context, client redis.UniversalClient, opts *Options) (*BigSegments, error) {
@@ -31,7 +39,7 @@ func NewBigSegments(ctx context.Context, client redis.UniversalClient, opts *Opt
 	if err != nil {
 		return nil, err
 	}
-	return &BigSegments{session: s}, nil
+	return newBigSegments(s), nil
 }
 
 // OpenBigSegments makes a big segment store with a client of its own, in the way of [Open].
@@ -40,7 +48,7 @@ func OpenBigSegments(ctx context.Context, url string, opts *Options) (*BigSegmen
 	if err != nil {
 		return nil, err
 	}
-	return &BigSegments{session: s}, nil
+	return newBigSegments(s), nil
 }
 
 // Metadata implements [core.BigSegmentStore] with one GET. A time that is no number is an error wrapping
@@ -94,34 +102,49 @@ func (b *BigSegments) Cursor(ctx context.Context) (string, error) {
 }
 
 // ApplyPatch implements [core.BigSegmentWriter] with one script, which is one atomic step, for each 100,000 context hashes;
-// the last one moves the cursor. It also writes the lock key, so that a Relay Proxy which is about to apply a patch itself
-// starts again. A set of the wrong type is an error wrapping [core.ErrCorrupt].
+// the last one moves the cursor. Each has its own time-out. It also writes the lock key, so that a Relay Proxy which is about
+// to apply a patch itself starts again. A set of the wrong type is an error wrapping [core.ErrCorrupt].
 //
-// On a Redis Cluster under a prefix without a hash tag, the sets are changed by many commands at once, and then the cursor is
-// moved. Stores of this package keep each other out by the lock key meanwhile; one that waits for it in vain until its
-// time-out returns an error wrapping [core.ErrConflict]. If a writer dies, others wait for a little longer than its time-out.
-func (b *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch) (bool, error) {
+// On a Redis Cluster under a prefix without a hash tag, the sets are changed by many scripts at once, one for each slot, and
+// then the cursor is moved. See "Clusters" in the package's documentation.
+func (b *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch) (applied bool, err error) {
 	if patch.SegmentRef == "" {
 		return false, fmt.Errorf("redisstore: %w: a patch has no segment reference", core.ErrInvalid)
 	}
-	names := b.session.keys
-	sets := make([]string, 0, len(patch.Included.Add)+len(patch.Excluded.Add))
-	sets = appendNames(sets, names.include, patch.Included.Add)
-	sets = appendNames(sets, names.exclude, patch.Excluded.Add)
-	added := len(sets)
-	sets = appendNames(sets, names.include, patch.Included.Remove)
-	sets = appendNames(sets, names.exclude, patch.Excluded.Remove)
+	apply, size := b.applyStep, maxPatchHashes
 	if b.session.spread {
-		return b.applySpread(ctx, patch, sets, added)
+		apply, size = b.applySpread, maxSpreadHashes
 	}
-	for len(sets) > maxPatchHashes {
-		applied, err := b.patchSets(ctx, patch, patch.PreviousVersion, sets[:maxPatchHashes], min(added, maxPatchHashes))
-		if err != nil || !applied {
+	for step := range patch.Steps(size) {
+		if applied, err = apply(ctx, step); err != nil || !applied {
 			return false, err
 		}
-		sets, added = sets[maxPatchHashes:], max(0, added-maxPatchHashes)
 	}
-	return b.patchSets(ctx, patch, patch.Version, sets, added)
+	return true, nil
+}
+
+// applyStep is one script.
+func (b *BigSegments) applyStep(ctx context.Context, patch core.BigSegmentPatch) (bool, error) {
+	cursor := b.session.keys.cursor()
+	sets, added := b.sets(patch)
+	keys := append([]string{b.session.keys.lock(), cursor}, sets...)
+	return call(ctx, b.session, b.session.writing(cursor),
+		func(ctx context.Context, client redis.UniversalClient) (bool, error) {
+			reply, err := runScript(ctx, client, patchScript, keys, patch.PreviousVersion, patch.Version, patch.SegmentRef, added)
+			return reply == int64(1), err
+		})
+}
+
+// sets returns the sets that the patch changes. It adds its segment to the first of them, as many as added says, and removes
+// it from the others.
+func (b *BigSegments) sets(patch core.BigSegmentPatch) (sets []string, added int) {
+	names := b.session.keys
+	sets = make([]string, 0, patch.Changes())
+	sets = appendNames(sets, names.include, patch.Included.Add)
+	sets = appendNames(sets, names.exclude, patch.Excluded.Add)
+	added = len(sets)
+	sets = appendNames(sets, names.include, patch.Included.Remove)
+	return appendNames(sets, names.exclude, patch.Excluded.Remove), added
 }
 
 func appendNames(names []string, name func(string) string, hashes []string) []string {
@@ -129,20 +152,6 @@ func appendNames(names []string, name func(string) string, hashes []string) []st
 		names = append(names, name(hash))
 	}
 	return names
-}
-
-// patchSets adds the patch's segment to the first sets, as many as added says, removes it from the others, and moves the
-// cursor to version, if the cursor is where the patch begins.
-func (b *BigSegments) patchSets(
-	ctx context.Context, patch core.BigSegmentPatch, version string, sets []string, added int,
-) (bool, error) {
-	cursor := b.session.keys.cursor()
-	keys := append([]string{b.session.keys.lock(), cursor}, sets...)
-	return call(ctx, b.session, b.session.writing(cursor),
-		func(ctx context.Context, client redis.UniversalClient) (bool, error) {
-			reply, err := runScript(ctx, client, patchScript, keys, patch.PreviousVersion, version, patch.SegmentRef, added)
-			return reply == int64(1), err
-		})
 }
 
 // SetLastUpToDate implements [core.BigSegmentWriter] with one SET.

@@ -2,127 +2,115 @@ package redisstore
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
-	"fmt"
-	mathrand "math/rand/v2"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cleatdev/cleat/core"
 )
 
-const (
-	// maxPipelined bounds how many commands of a patch are sent at once.
-	maxPipelined = 5000
+// maxSpreadHashes bounds how many context hashes are changed within one time-out if their sets are in many slots.
+const maxSpreadHashes = 10_000
 
-	// lockShare is the part of a writer's time-out (one in …) for which it holds the lock at most: whoever waits for it
-	// outlasts a holder that has died.
-	lockShare = 2
-
-	// lockPoll is the least time after which a lock is asked for again; at most it is twice as long.
-	lockPoll = 10 * time.Millisecond
-)
-
-// spreadPatch is a patch on its way into sets of many slots.
-type spreadPatch struct {
-	core.BigSegmentPatch
-	keys  keys
-	token string        // by which it holds the lock
-	hold  time.Duration // how long the lock lasts unless it is taken again
+// applySpread applies a patch whose sets are in many slots, where no script sees both a set and the cursor. A fencing token
+// stands in for the cursor: every slot remembers the epoch of the last patch that changed it, and refuses one of an earlier
+// epoch. A patch is given its epoch at the cursor that it begins at, so that what it writes late is refused by every slot
+// that a patch of a later cursor has changed. In all other slots, it finds what it writes there already: the cursor would
+// not have moved otherwise.
+func (b *BigSegments) applySpread(ctx context.Context, patch core.BigSegmentPatch) (bool, error) {
+	cursor := b.session.keys.cursor()
+	return call(ctx, b.session, b.session.writing(cursor),
+		func(ctx context.Context, client redis.UniversalClient) (bool, error) {
+			keys := []string{cursor, inSlotOf(cursor, b.session.keys.epoch())}
+			epoch, err := runScript(ctx, client, epochScript, keys, patch.PreviousVersion)
+			if err != nil || epoch == int64(0) {
+				return false, err
+			}
+			if inTime, err := changeSlots(ctx, client, b.slotPatches(patch), epoch, patch.SegmentRef); err != nil || !inTime {
+				return false, err
+			}
+			if patch.Version == patch.PreviousVersion {
+				return true, nil
+			}
+			reply, err := runScript(ctx, client, cursorScript, keys[:1], patch.PreviousVersion, patch.Version)
+			return reply == int64(1), err
+		})
 }
 
-// applySpread applies a patch whose sets are in many slots. A patch that another writer applies at the same time must not
-// come in between: what it takes out of a set again could be put back here.
-func (b *BigSegments) applySpread(
-	ctx context.Context, patch core.BigSegmentPatch, sets []string, added int,
-) (applied bool, err error) {
-	p := &spreadPatch{patch, b.session.keys, rand.Text(), b.session.options.WriteTimeout / lockShare}
-	for {
-		n := min(len(sets), maxPatchHashes)
-		part, addedHere, last := sets[:n], min(added, n), n == len(sets)
-		applied, err = call(ctx, b.session, b.session.writing(p.keys.cursor()),
-			func(ctx context.Context, client redis.UniversalClient) (bool, error) {
-				applied, err := p.apply(ctx, client, part, addedHere, last)
-				if last || !applied {
-					p.release(ctx, client, err)
-				}
-				return applied, err
-			})
-		if last || err != nil || !applied {
-			return applied, err
+// slotPatch is the part of a patch that belongs to one slot.
+type slotPatch struct {
+	keys  []string // the fence, then the sets; those that the segment is added to come first
+	added int
+}
+
+// slotPatches sorts the sets of a patch by slot.
+func (b *BigSegments) slotPatches(patch core.BigSegmentPatch) []*slotPatch {
+	sets, added := b.sets(patch)
+	bySlot := make(map[uint16]*slotPatch)
+	patches := make([]*slotPatch, 0, min(len(sets), slotCount))
+	for i, set := range sets {
+		slot := slotOf(set)
+		p := bySlot[slot]
+		if p == nil {
+			p = &slotPatch{keys: []string{b.fences()[slot]}}
+			bySlot[slot] = p
+			patches = append(patches, p)
 		}
-		sets, added = sets[n:], max(0, added-n)
+		p.keys = append(p.keys, set)
+		if i < added {
+			p.added++
+		}
 	}
+	return patches
 }
 
-// apply changes some of the sets, and moves the cursor if they are the last.
-func (p *spreadPatch) apply(
-	ctx context.Context, client redis.UniversalClient, sets []string, added int, last bool,
-) (bool, error) {
-	locked, err := p.lock(ctx, client)
-	if err != nil {
-		return false, err
-	}
-	ctx, cancel := context.WithDeadline(ctx, locked.Add(p.hold-lockPoll))
-	defer cancel()
-	cursor, err := getString(ctx, client, p.keys.cursor())
-	if err != nil || cursor != p.PreviousVersion {
-		return false, err
-	}
-	for from := 0; from < len(sets); from += maxPipelined {
+// changeSlots changes all slots at once, and reports whether none of them found it too late. A slot that refused the
+// script, and so did not run it, is asked again: with the source if it does not know the script, and after a while if it is
+// on its way to another node.
+func changeSlots(
+	ctx context.Context, client redis.UniversalClient, patches []*slotPatch, epoch any, ref string,
+) (inTime bool, err error) {
+	command, code := "evalsha", fenceScript.digest
+	for len(patches) > 0 {
 		commands, err := client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-			for i := from; i < min(from+maxPipelined, len(sets)); i++ {
-				if i < added {
-					pipe.SAdd(ctx, sets[i], p.SegmentRef)
-				} else {
-					pipe.SRem(ctx, sets[i], p.SegmentRef)
-				}
+			for _, p := range patches {
+				pipe.Do(ctx, p.command(command, code, epoch, ref)...)
 			}
 			return nil
 		})
-		if err := firstError(commands, err); err != nil {
+		if len(commands) != len(patches) {
 			return false, err
 		}
+		var unknown, moving []*slotPatch
+		for i, cmd := range commands {
+			switch err := cmd.Err(); {
+			case err == nil && cmd.(*redis.Cmd).Val() == int64(0): //nolint:errcheck // Do makes a Cmd
+				return false, nil
+			case err == nil:
+			case redis.HasErrorPrefix(err, "NOSCRIPT"):
+				unknown = append(unknown, patches[i])
+			case isMoving(err):
+				moving = append(moving, patches[i])
+			default:
+				return false, err
+			}
+		}
+		if len(unknown) > 0 {
+			command, code = "eval", fenceScript.source
+		}
+		if len(moving) > 0 && !pauseForMove(ctx) {
+			return false, ctx.Err()
+		}
+		patches = append(unknown, moving...)
 	}
-	if !last {
-		return true, nil
-	}
-	reply, err := runScript(ctx, client, cursorScript, []string{p.keys.cursor()}, p.PreviousVersion, p.Version)
-	return reply == int64(1), err
+	return true, nil
 }
 
-// lock waits until the lock is free, or is ours already, and then returns since when. It gives up a little before ctx
-// ends, in time to say why.
-func (p *spreadPatch) lock(ctx context.Context, client redis.UniversalClient) (since time.Time, err error) {
-	deadline, _ := ctx.Deadline()
-	for time.Until(deadline) > 3*lockPoll {
-		since = time.Now()
-		reply, err := runScript(ctx, client, lockScript, []string{p.keys.lock()}, p.token, p.hold.Milliseconds())
-		if err != nil || reply == int64(1) {
-			return since, err
-		}
-		pause := time.NewTimer(lockPoll + mathrand.N(lockPoll)) //nolint:gosec // it is no secret
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return since, ctx.Err()
-		}
+// command returns the words of the command that runs the script.
+func (p *slotPatch) command(name, code string, epoch any, ref string) []any {
+	line := make([]any, 0, 6+len(p.keys))
+	line = append(line, name, code, len(p.keys))
+	for _, key := range p.keys {
+		line = append(line, key)
 	}
-	return since, &ownError{fmt.Errorf("redisstore: writing %s: %w: another writer holds %s",
-		p.keys.cursor(), core.ErrConflict, p.keys.lock())}
-}
-
-// release gives the lock back, unless commands that got no answer may still be carried out: then it expires. The driver
-// does not break off a command that was sent when ctx is cancelled.
-func (p *spreadPatch) release(ctx context.Context, client redis.UniversalClient, err error) {
-	if err != nil && !refused(err) && !errors.Is(err, context.Canceled) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeGrace)
-	defer cancel()
-	// A lock that cannot be given back expires too.
-	_, _ = runScript(ctx, client, lockScript, []string{p.keys.lock()}, p.token, 0)
+	return append(line, epoch, ref, p.added)
 }

@@ -3,10 +3,10 @@ package redisstore
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -33,7 +33,7 @@ func TestBigSegments_Cluster_MatchesGoldenKeys(t *testing.T) {
 	ctx, client, prefix := t.Context(), clusterClient(t), freshPrefix()
 	segments := openClusterSegments(t, Options{Prefix: prefix})
 	var many []string
-	for i := range maxPipelined + 1 {
+	for i := range maxSpreadHashes + 1 {
 		many = append(many, strconv.Itoa(i))
 	}
 	applied, err := segments.ApplyPatch(ctx, include("", "1", many...))
@@ -46,7 +46,9 @@ func TestBigSegments_Cluster_MatchesGoldenKeys(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, applied)
 	require.NoError(t, segments.SetLastUpToDate(ctx, 12))
-	found := clusterKeys(t, client, prefix)
+	found := slices.DeleteFunc(clusterKeys(t, client, prefix), func(key string) bool {
+		return strings.HasPrefix(key, prefix+":big_segments_fence:") || strings.HasPrefix(key, prefix+":big_segments_epoch:")
+	})
 	slices.Sort(found)
 	require.Equal(t, []string{
 		prefix + ":big_segment_exclude:0", prefix + ":big_segment_exclude:c/+",
@@ -78,28 +80,89 @@ func TestBigSegments_Cluster_ConcurrentPatches_OneIsApplied(t *testing.T) {
 	require.EqualValues(t, 1, applied.Load())
 }
 
-// A writer waits for another one, not for ever, and not for what others leave in the lock.
-func TestBigSegments_Cluster_Lock_IsWaitedFor(t *testing.T) {
+// late is a writer that has been given its epoch and then comes to a halt.
+type late struct {
+	segments *BigSegments
+	patch    core.BigSegmentPatch
+	epoch    any
+}
+
+func newLate(t *testing.T, prefix string, patch core.BigSegmentPatch) *late {
+	t.Helper()
+	l := &late{segments: openClusterSegments(t, Options{Prefix: prefix}), patch: patch}
+	cursor := l.segments.session.keys.cursor()
+	var err error
+	l.epoch, err = runScript(t.Context(), l.segments.session.client, epochScript,
+		[]string{cursor, inSlotOf(cursor, l.segments.session.keys.epoch())}, patch.PreviousVersion)
+	require.NoError(t, err)
+	require.NotEqual(t, int64(0), l.epoch)
+	return l
+}
+
+// write goes on.
+func (l *late) write(t *testing.T) (inTime bool) {
+	t.Helper()
+	inTime, err := changeSlots(
+		t.Context(), l.segments.session.client, l.segments.slotPatches(l.patch), l.epoch, l.patch.SegmentRef)
+	require.NoError(t, err)
+	return inTime
+}
+
+func members(t *testing.T, segments *BigSegments, hashes ...string) (found []string) {
+	t.Helper()
+	for _, hash := range hashes {
+		membership, err := segments.Membership(t.Context(), hash)
+		require.NoError(t, err)
+		if membership.Len() > 0 {
+			found = append(found, hash)
+		}
+	}
+	return found
+}
+
+// What a writer sends late does not undo what belongs to a later version.
+func TestBigSegments_Cluster_LateWrite_IsRefused(t *testing.T) {
+	prefix := freshPrefix()
+	segments := openClusterSegments(t, Options{Prefix: prefix})
+	l := newLate(t, prefix, include("", "1", "a", "b"))
+	for _, patch := range []core.BigSegmentPatch{
+		include("", "1", "a", "b"),
+		{SegmentRef: "s.g1", PreviousVersion: "1", Version: "2", Included: core.BigSegmentChanges{Remove: []string{"a"}}},
+	} {
+		applied, err := segments.ApplyPatch(t.Context(), patch)
+		require.NoError(t, err)
+		require.True(t, applied)
+	}
+	require.False(t, l.write(t))
+	require.Equal(t, []string{"b"}, members(t, segments, "a", "b"))
+}
+
+// Writers at one cursor write the same, so that none of them has to give way.
+func TestBigSegments_Cluster_WritersAtOneCursor_AreAllAccepted(t *testing.T) {
+	prefix := freshPrefix()
+	first := newLate(t, prefix, include("", "", "a", "b"))
+	second := newLate(t, prefix, include("", "", "a", "b"))
+	require.True(t, second.write(t))
+	require.True(t, first.write(t))
+	require.Equal(t, []string{"a", "b"}, members(t, first.segments, "a", "b"))
+}
+
+// A Cluster that lost the cursor, and so the number of its epoch, is filled again.
+func TestBigSegments_Cluster_CursorIsLost_BeginsAgain(t *testing.T) {
 	ctx, client, prefix := t.Context(), clusterClient(t), freshPrefix()
-	lock := prefix + ":big_segments_lock"
-	segments := openClusterSegments(t, Options{Prefix: prefix, WriteTimeout: 300 * time.Millisecond})
-	require.NoError(t, client.Set(ctx, lock, "", 0).Err())
-	applied, err := segments.ApplyPatch(ctx, include("", "1", "a"))
+	segments := openClusterSegments(t, Options{Prefix: prefix})
+	for i := range 3 {
+		previous := strings.Repeat("v", i)
+		applied, err := segments.ApplyPatch(ctx, include(previous, previous+"v", "a"))
+		require.NoError(t, err)
+		require.True(t, applied)
+	}
+	cursor := segments.session.keys.cursor()
+	require.NoError(t, client.Del(ctx, cursor, inSlotOf(cursor, segments.session.keys.epoch())).Err())
+	applied, err := segments.ApplyPatch(ctx, include("", "v", "a", "b"))
 	require.NoError(t, err)
 	require.True(t, applied)
-
-	require.NoError(t, client.Set(ctx, lock, "somebody else", 0).Err())
-	applied, err = segments.ApplyPatch(ctx, include("1", "2", "b"))
-	require.ErrorIs(t, err, core.ErrConflict)
-	require.ErrorContains(t, err, lock)
-	require.False(t, applied)
-	require.Equal(t, "somebody else", client.Get(ctx, lock).Val())
-	require.Zero(t, client.Exists(ctx, prefix+":big_segment_include:b").Val())
-
-	require.NoError(t, client.PExpire(ctx, lock, 50*time.Millisecond).Err())
-	applied, err = segments.ApplyPatch(ctx, include("1", "2", "b"))
-	require.NoError(t, err)
-	require.True(t, applied)
+	require.Equal(t, []string{"a", "b"}, members(t, segments, "a", "b"))
 }
 
 // A patch that stops half way has not moved the cursor, and applies again when what stopped it is gone.

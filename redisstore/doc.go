@@ -45,11 +45,13 @@
 //	P:big_segment_include:<hash>      set      references of the segments that include the context
 //	P:big_segment_exclude:<hash>      set      references of the segments that exclude the context
 //	P:big_segments_cursor             string   version of the last patch that was applied
-//	P:big_segments_lock               string   written with every patch, for writers that watch it; see below for Clusters
+//	P:big_segments_lock               string   written with every patch, for writers that watch it; not on such Clusters
+//	P:big_segments_epoch:<n>          string   number of the cursor's epoch, and the cursor; on such Clusters only
+//	P:big_segments_fence:<n>          string   the epoch that last changed the slot, for each slot; on such Clusters only
 //	P:$changes                        channel  what cleat wrote, as "<kind>:<item key>"; it is no key and keeps nothing
 //
 // The prefix is used as it is, also with braces in it. On a Cluster without a hash tag, n is a number that puts staged items
-// or P:$init:latest:… into the slot of their kind, or of the mark. With Options.NoPrefix the colon is left out too: "features",
+// or P:$init:latest:… into the slot of their kind, or of the mark, and what concerns big segments into the slot that it is about. With Options.NoPrefix the colon is left out too: "features",
 // "$inited".
 //
 // # Init
@@ -136,9 +138,13 @@
 // # Big segments on a Cluster
 //
 // Under a prefix without a hash tag, the sets of contexts are spread over all nodes. A membership is read by two commands at
-// once, in the time of one round trip. A patch changes the sets by many commands and then moves the cursor, so that one that
-// was interrupted is applied again. Stores of this package keep each other out meanwhile by a value in P:big_segments_lock that
-// expires; other programs' writers must not be used beside them.
+// once, in the time of one round trip. A patch changes the sets by one script for each slot, 10,000 at a time, and then moves
+// the cursor, so that one that was interrupted is applied again. No script sees both a set and the cursor. In its place, each
+// slot has a fence, P:big_segments_fence:N, with the epoch of the cursor at which the last patch began that changed the slot,
+// and refuses a patch that began at an earlier cursor. The number of the epoch is at P:big_segments_epoch:N, next to the
+// cursor, and grows with the time of the server there. Any number of writers of this package can so fill one Cluster; other
+// programs' writers must not be used beside them, because they know nothing of fences. A Cluster that promotes a replica may
+// lose writes that it had acknowledged, and with them members.
 //
 // # Permissions
 //
@@ -148,7 +154,7 @@
 //	+hgetall +hkeys +hlen +hset +multi +persist +pexpire +publish +rename +sadd +scard +set +smembers +srem +subscribe +type
 //	+unlink
 //
-// and on a Cluster also +cluster|slots and +asking, for database numbers but 0 +select. A client of the caller's may need more, as
+// and on a Cluster also +cluster|slots, +asking and +time, for database numbers but 0 +select. A client of the caller's may need more, as
 // +command for a Cluster whose DisableRoutingPolicies is not set. A user of Sentinels needs +sentinel|get-master-addr-by-name,
 // +sentinel|sentinels, +subscribe, +ping and the channels of the Sentinels.
 //

@@ -51,3 +51,10 @@ func (k keys) lock() string { return k.name("big_segments_lock") }
 func (k keys) include(contextHash string) string { return k.name("big_segment_include:" + contextHash) }
 
 func (k keys) exclude(contextHash string) string { return k.name("big_segment_exclude:" + contextHash) }
+
+// epoch begins the name of the epoch of the cursor, if the keys are spread over the slots of a Cluster. It is in the slot of
+// the cursor.
+func (k keys) epoch() string { return k.name("big_segments_epoch:") }
+
+// fences returns for every slot the name of its fence.
+func (k keys) fences() []string { return inEverySlot(k.name("big_segments_fence:")) }

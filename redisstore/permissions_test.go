@@ -84,7 +84,7 @@ func TestClusterStore_DocumentedPermissions_AreEnough(t *testing.T) {
 		user := strings.Trim(prefix, "{}")
 		for address := range strings.SplitSeq(strings.TrimPrefix(all, "redis+cluster://"), ",") {
 			admin := clientFor(t, "redis://"+address)
-			addUser(t, admin, user, prefix, "+cluster|slots", "+asking")
+			addUser(t, admin, user, prefix, "+cluster|slots", "+asking", "+time")
 			t.Cleanup(func() { admin.Do(context.Background(), "ACL", "DELUSER", user) })
 		}
 		url, opts := strings.Replace(all, "://", "://"+user+":hunter2@", 1), Options{Prefix: prefix, MaxItemSize: 1000}

@@ -23,8 +23,10 @@ var (
 	removeSource string
 	//go:embed patch.lua
 	patchSource string
-	//go:embed lock.lua
-	lockSource string
+	//go:embed epoch.lua
+	epochSource string
+	//go:embed fence.lua
+	fenceSource string
 	//go:embed cursor.lua
 	cursorSource string
 
@@ -34,7 +36,8 @@ var (
 	mergeScript  = newScript(mergeSource)
 	removeScript = newScript(removeSource)
 	patchScript  = newScript(patchSource)
-	lockScript   = newScript(lockSource)
+	epochScript  = newScript(epochSource)
+	fenceScript  = newScript(fenceSource)
 	cursorScript = newScript(cursorSource)
 )
 

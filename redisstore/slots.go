@@ -54,3 +54,16 @@ func inSlotOf(key, stem string) string {
 		}
 	}
 }
+
+// inEverySlot returns for every slot a name that begins with stem and has that slot. The stem must have no hash tag.
+func inEverySlot(stem string) []string {
+	names, missing, sum := make([]string, slotCount), slotCount, crc16(0, stem)
+	for n := 0; missing > 0; n++ {
+		number := strconv.Itoa(n)
+		if slot := crc16(sum, number) % slotCount; names[slot] == "" {
+			names[slot] = stem + number
+			missing--
+		}
+	}
+	return names
+}

@@ -50,3 +50,12 @@ func TestKeys_Slots_AreTheServers(t *testing.T) {
 	}
 	require.False(t, (*Options)(nil).HasHashTag())
 }
+
+func TestInEverySlot_NamesHaveTheirSlots(t *testing.T) {
+	names := inEverySlot("p:big_segments_fence:")
+	require.Len(t, names, slotCount)
+	for slot, name := range names {
+		require.EqualValues(t, slot, slotOf(name), name)
+		require.True(t, strings.HasPrefix(name, "p:big_segments_fence:"))
+	}
+}
