@@ -12,16 +12,32 @@
 //
 // # Cursor
 //
-// A patch applies only if the store's cursor is where the patch begins. If it is elsewhere, which is so for a patch that
-// was polled before the stream brought it and if somebody else fills the same store, the synchroniser polls from where the
-// cursor is.
+// As long as the store's cursor is at one version, everything that is written belongs to the next one, and every write
+// depends on the cursor. So any number of synchronisers, and of other writers that keep to that, may fill one store: what
+// one of them writes late is either what another one has written, or refused because the cursor has moved. Then, and
+// after a patch that does not begin where those before it end, the synchroniser polls from where the cursor is.
 //
-// Of several patches that share a version, only the last one moves the cursor; those before it are applied with a
-// PreviousVersion and Version that both are the cursor as it was. A synchroniser that is killed between two of them
-// therefore begins again with the first, which changes nothing that was done before, and misses none. A patch whose version
-// the cursor has already reached is applied in the same way, because patches of one version may come in several events.
+// An answer to a poll has every version that it names whole. The patches of a version are reduced to what they amount to,
+// written in pieces, and the last piece moves the cursor. An event of the stream may be a part of a version only. It is
+// written at once, and the cursor stays until the next version begins or a poll has confirmed the version; so what is
+// lost of a version with the stream, or with the process, is polled.
 //
-// Several synchronisers may fill one store: what one of them has applied does not apply again for the others.
+// Patches may come in any of these forms, here as (version, previousVersion): several of one version that all name the one
+// before, as (C2,C1), (C2,C1); several that bear the cursor before one that moves it, as (C1,C1), (C1,C1), (C2,C1), with C1 empty
+// for an empty store; and one that moves the cursor before several of the same version, as (C2,C1), (C2,C2). If patches of one
+// version contradict each other, the last one counts; that holds for one array. A version whose parts contradict each other
+// in several events, or are cut differently for different pollers, is right in the end only if one writer fills the store.
+//
+// # Large patches
+//
+// A piece is at most 8,192 changes, and less after pieces took longer than [Options].StoreTimeout. Until the cursor
+// moves, the synchroniser remembers which changes the store has, in about 30 bytes each, and does not write them again after
+// an error. A version of any size is so completed as long as pieces are. MaxSize bounds an answer or event; it is read
+// without keeping its text.
+//
+// A context whose row the database cannot hold is left out: the patch goes on without it, the log names it once, and the
+// last error of the status says how many there are until a patch for the same segment and context succeeds. A restart
+// tries again what is not complete yet.
 //
 // # Errors
 //

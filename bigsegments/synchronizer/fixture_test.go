@@ -151,6 +151,19 @@ func (r *rig) requireMember(hash string, included, excluded []string) {
 	requireMember(r.t, r.store, hash, core.NewBigSegmentMembership(included, excluded))
 }
 
+// requireMoves expects the patches that the store has got since the last time, by their cursors.
+func (r *rig) requireMoves(want [][2]string) {
+	r.t.Helper()
+	r.store.mu.Lock()
+	defer r.store.mu.Unlock()
+	var moves [][2]string
+	for _, patch := range r.store.patches {
+		moves = append(moves, [2]string{patch.PreviousVersion, patch.Version})
+	}
+	require.Equal(r.t, want, moves)
+	r.store.patches = nil
+}
+
 func requireMember(t testing.TB, s core.BigSegmentStore, hash string, want core.BigSegmentMembership) {
 	t.Helper()
 	got, err := s.Membership(context.Background(), hash)

@@ -28,7 +28,7 @@ type Options struct {
 	RequestTimeout time.Duration
 	// ReadTimeout is how long the stream may be silent; 0 means 5 min. Any byte counts, also that of a comment.
 	ReadTimeout time.Duration
-	// StoreTimeout ends every call of the store, of which one patch is the longest; 0 means 30 s.
+	// StoreTimeout ends every call of the store, of which a piece of a patch is the longest; 0 means 30 s.
 	StoreTimeout time.Duration
 	// RefreshInterval is the longest time between two marks that the store is up to date, not counting how long the poll
 	// before takes; 0 means 25 s. Up to half of it is taken away at random. It must be shorter than the time after which

@@ -22,15 +22,18 @@ func (s *Synchronizer) catchUp(ctx context.Context) (asOf time.Time, err error) 
 	}
 	visited := map[string]bool{}
 	for {
-		s.cursor = cursor
 		if visited[cursor] {
 			return time.Time{}, fmt.Errorf("%w: patches of big segments lead in a circle", flagservice.ErrInvalidData)
 		}
 		visited[cursor] = true
 		asOf = s.options.Now()
 		patches, err := s.poll(ctx, cursor)
-		if err != nil || len(patches) == 0 {
-			return asOf, err
+		if err != nil {
+			return time.Time{}, err
+		}
+		if len(patches) == 0 {
+			s.cursor, s.position, s.astray = cursor, cursor, false
+			return asOf, nil
 		}
 		if cursor, err = s.advance(ctx, cursor, patches); err != nil {
 			return time.Time{}, err
@@ -38,17 +41,29 @@ func (s *Synchronizer) catchUp(ctx context.Context) (asOf time.Time, err error) 
 	}
 }
 
-// advance applies what a poll has brought and returns where the cursor is then. If a patch does not apply although nobody
-// else has moved the cursor, it never will.
+// advance applies what a poll has brought, which has every version whole, and returns where the cursor is then. If a patch
+// does not apply although no other writer has moved the cursor, it never will.
 func (s *Synchronizer) advance(ctx context.Context, cursor string, patches []patch) (string, error) {
-	at, all, err := s.apply(ctx, cursor, patches)
-	if err != nil || all {
-		return at, err
+	answer := group(cursor, cursor, patches, false)
+	for i := range answer.units {
+		u := &answer.units[i]
+		applied, err := s.write(ctx, u, true)
+		if err != nil {
+			return "", err
+		}
+		if !applied {
+			return s.readCursor(ctx)
+		}
+		cursor = u.to
+		*u = unit{} // the garbage collector may have it
+	}
+	if !answer.misfit {
+		return cursor, nil
 	}
 	actual, err := s.readCursor(ctx)
-	if err == nil && actual == at {
+	if err == nil && actual == cursor {
 		err = fmt.Errorf("%w: patches of big segments do not begin at the store's cursor, %.100q; "+
-			"if the store was filled for another environment, remove its big segments", flagservice.ErrInvalidData, at)
+			"if the store was filled for another environment, remove its big segments", flagservice.ErrInvalidData, cursor)
 	}
 	return actual, err
 }
@@ -81,7 +96,9 @@ func (s *Synchronizer) pollEndpoint(after string) (*flagservice.Endpoint, error)
 		return nil, err
 	}
 	query := base.Query()
-	query.Set("after", after)
+	if after != "" {
+		query.Set("after", after)
+	}
 	base.RawQuery = query.Encode()
 	return flagservice.NewEndpoint(s.settings, base.String(), pollPath, "")
 }

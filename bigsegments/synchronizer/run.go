@@ -85,27 +85,66 @@ func (s *Synchronizer) follow(ctx context.Context, opened *stream) error {
 			refreshed = time.Now()
 			due.Reset(flagservice.Jitter(s.options.RefreshInterval))
 		case data := <-opened.events:
-			applied, err := s.handle(ctx, data)
-			if err != nil {
+			if err := s.handle(ctx, data); err != nil {
 				return err
 			}
-			if !applied {
+			if s.astray {
 				due.Reset(max(minPollDelay-time.Since(refreshed), 0))
 			}
 		}
 	}
 }
 
-// handle applies the patches of an event, and reports false if one of them did not apply. Whatever is not an array is of
-// no concern.
-func (s *Synchronizer) handle(ctx context.Context, data string) (applied bool, err error) {
-	if !strings.HasPrefix(strings.TrimSpace(data), "[") {
-		return true, nil
+// handle applies the patches of an event. Whatever is not an array is of no concern. What comes while the stream is astray
+// is left to the poll that is about to be made.
+func (s *Synchronizer) handle(ctx context.Context, data string) error {
+	if s.astray || !strings.HasPrefix(strings.TrimSpace(data), "[") {
+		return nil
 	}
-	patches, err := parsePatches([]byte(data))
+	patches, err := readPatches(strings.NewReader(data))
+	if err != nil {
+		return err
+	}
+	event := group(s.cursor, s.position, patches, true)
+	s.astray = event.misfit || event.ambiguous
+	for i := range event.units {
+		fits, err := s.follows(ctx, &event.units[i])
+		if err != nil {
+			return err
+		}
+		if !fits {
+			s.astray = true
+			return nil
+		}
+	}
+	return nil
+}
+
+// follows writes what the stream has brought of a version, and reports whether the store's cursor was where that is written.
+// The cursor stays, because more of the version may come in another event. It moves to the version before, which is
+// complete now.
+func (s *Synchronizer) follows(ctx context.Context, u *unit) (fits bool, err error) {
+	if u.from != s.cursor {
+		if moved, err := s.moveTo(ctx, u.from); err != nil || !moved {
+			return false, err
+		}
+	}
+	s.position = u.to
+	return s.write(ctx, u, false)
+}
+
+// moveTo moves the store's cursor to a version that is complete, or finds that another writer has done so.
+func (s *Synchronizer) moveTo(ctx context.Context, version string) (moved bool, err error) {
+	moved, err = s.write(ctx, &unit{from: s.cursor, to: version}, true)
 	if err != nil {
 		return false, err
 	}
-	s.cursor, applied, err = s.apply(ctx, s.cursor, patches)
-	return applied, err
+	if !moved {
+		actual, err := s.readCursor(ctx)
+		if err != nil || actual != version {
+			return false, err
+		}
+	}
+	s.cursor = version
+	return true, nil
 }

@@ -21,6 +21,7 @@ type reporter struct {
 	mu     sync.Mutex // guards what follows and the order of changes
 	status core.DataSourceStatus
 	logged core.DataSourceErrorInfo // the zero value while all is well
+	lacks  core.DataSourceErrorInfo // what the store lacks although all is well; the zero value means nothing
 }
 
 func newReporter(logger *slog.Logger, now func() time.Time) *reporter {
@@ -36,6 +37,24 @@ func (r *reporter) get() core.DataSourceStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.status
+}
+
+// incomplete reports what the store lacks, which is no reason to try again; an empty message means that it lacks nothing.
+func (r *reporter) incomplete(message string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := r.status
+	if r.status.LastError == r.lacks {
+		r.status.LastError = core.DataSourceErrorInfo{}
+	}
+	r.lacks = core.DataSourceErrorInfo{}
+	if message != "" {
+		r.lacks = core.DataSourceErrorInfo{Kind: core.DataSourceErrorStore, Message: message, Time: r.now()}
+		r.status.LastError = r.lacks
+	}
+	if r.status != before && r.status.State != core.DataSourceOff {
+		r.listeners.Publish(r.status)
+	}
 }
 
 // works reports that the store is up to date.
@@ -75,8 +94,11 @@ func (r *reporter) update(state core.DataSourceState, info core.DataSourceErrorI
 	if state != before.State {
 		r.status.State, r.status.StateSince = state, r.now()
 	}
-	if info.Kind != "" {
+	switch {
+	case info.Kind != "":
 		r.status.LastError = info
+	case state == core.DataSourceValid && r.lacks.Kind != "":
+		r.status.LastError = r.lacks
 	}
 	if r.status != before {
 		r.listeners.Publish(r.status)

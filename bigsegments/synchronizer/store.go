@@ -2,6 +2,7 @@ package synchronizer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +12,10 @@ import (
 )
 
 // storeError is an error of the store that is filled.
-type storeError struct{ error }
+type storeError struct {
+	error
+	timedOut bool
+}
 
 func (e *storeError) Unwrap() error { return e.error }
 
@@ -26,8 +30,11 @@ func callStore[T any](
 	case err == nil:
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
+	case bounded.Err() != nil:
+		err = &storeError{fmt.Errorf("%s the big segment store took longer than %v, which is Options.StoreTimeout: %w",
+			what, limit, err), true}
 	default:
-		err = &storeError{fmt.Errorf("%s the big segment store: %w", what, err)}
+		err = &storeError{fmt.Errorf("%s the big segment store: %w", what, err), false}
 	}
 	return result, err
 }
@@ -43,23 +50,104 @@ func (s *Synchronizer) markUpToDate(ctx context.Context, asOf time.Time) error {
 	return err
 }
 
-// apply applies patches one after the other from where the cursor is, and returns where it is afterwards. all is false if
-// one of them did not apply; those after it are not tried.
-func (s *Synchronizer) apply(ctx context.Context, cursor string, patches []patch) (at string, all bool, err error) {
-	for i := range patches {
-		more := i+1 < len(patches) && patches[i+1].Version == patches[i].Version
-		next, fits := patches[i].at(cursor, more)
-		if !fits {
-			return cursor, false, nil
+// Sizes of pieces: how many changes one call of the store has at most. A piece that takes longer than the store's time-out
+// halves it, and pieces that don't nearly let it grow again.
+const (
+	maxPiece = 8192
+	minPiece = 16
+)
+
+// slowPiece is how long a piece that the store could not write took at least if its size may be the reason.
+const slowPiece = time.Second
+
+// write writes a unit, except for what the store has of it already, and moves the cursor if move is true. It reports
+// whether the cursor was where the unit begins; if it was not, the rest is not written.
+func (s *Synchronizer) write(ctx context.Context, u *unit, move bool) (applied bool, err error) {
+	s.progress.at(u.from)
+	s.progress.plan(u.patches)
+	last := core.BigSegmentPatch{PreviousVersion: u.from, Version: u.from}
+	for piece := range s.progress.pieces(u.patches, &s.pieceSize) {
+		if last.Changes() > 0 {
+			if applied, err := s.writePiece(ctx, last); err != nil || !applied {
+				return false, err
+			}
 		}
-		applied, err := callStore(ctx, s.options.StoreTimeout, "applying a patch to",
-			func(ctx context.Context) (bool, error) { return s.writer.ApplyPatch(ctx, next) })
-		if err != nil || !applied {
-			return cursor, false, err
-		}
-		cursor = next.Version
+		last = piece
 	}
-	return cursor, true, nil
+	if move {
+		last.Version = u.to
+	}
+	if last.Changes() == 0 && last.Version == u.from {
+		return true, nil
+	}
+	if last.SegmentRef == "" {
+		last.SegmentRef = s.segmentOf(u)
+	}
+	return s.writePiece(ctx, last)
 }
 
-var _ core.BackgroundOperation = (*Synchronizer)(nil)
+// segmentOf returns a segment for a patch that only moves the cursor.
+func (s *Synchronizer) segmentOf(u *unit) string {
+	if len(u.patches) > 0 {
+		s.segment = u.patches[0].segment
+	}
+	return s.segment
+}
+
+// writePiece writes one patch, without the contexts whose rows the store cannot hold.
+func (s *Synchronizer) writePiece(ctx context.Context, piece core.BigSegmentPatch) (applied bool, err error) {
+	for {
+		began := time.Now()
+		applied, err = callStore(ctx, s.options.StoreTimeout, "applying a patch to",
+			func(ctx context.Context) (bool, error) { return s.writer.ApplyPatch(ctx, piece) })
+		tooLarge, ok := errors.AsType[*core.BigSegmentTooLargeError](err)
+		if !ok {
+			s.resize(piece, err, time.Since(began))
+			break
+		}
+		rest, left := split(piece, tooLarge.ContextHashes)
+		if left.Changes() == 0 {
+			break // it names no context of the patch, and would say the same again
+		}
+		s.progress.done(left)
+		s.leaveOut(ctx, left, tooLarge)
+		piece = rest
+	}
+	if err == nil && applied {
+		s.progress.done(piece)
+		s.healed(piece)
+	}
+	return applied, err
+}
+
+// resize adapts the size of the pieces to come.
+func (s *Synchronizer) resize(piece core.BigSegmentPatch, err error, took time.Duration) {
+	failure, _ := errors.AsType[*storeError](err)
+	switch {
+	case failure != nil && (failure.timedOut || errors.Is(err, core.ErrUnavailable) && took >= slowPiece):
+		s.pieceSize = max(minPiece, min(s.pieceSize, piece.Changes())/2)
+	case err == nil && took < s.options.StoreTimeout/8:
+		s.pieceSize = min(maxPiece, 2*s.pieceSize)
+	}
+}
+
+// split takes the contexts with the given hashes out of a patch.
+func split(patch core.BigSegmentPatch, hashes []string) (rest, left core.BigSegmentPatch) {
+	out := make(map[string]bool, len(hashes))
+	for _, hash := range hashes {
+		out[hash] = true
+	}
+	rest, left = patch, patch
+	rest.Included, rest.Excluded = core.BigSegmentChanges{}, core.BigSegmentChanges{}
+	left.Included, left.Excluded = core.BigSegmentChanges{}, core.BigSegmentChanges{}
+	for list := range lists(&patch.Included, &patch.Excluded) {
+		for _, hash := range *list.hashes {
+			into := list.in(&rest)
+			if out[hash] {
+				into = list.in(&left)
+			}
+			*into = append(*into, hash)
+		}
+	}
+	return rest, left
+}

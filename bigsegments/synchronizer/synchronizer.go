@@ -24,8 +24,14 @@ type Synchronizer struct {
 	reporter       *reporter
 
 	// What follows belongs to the goroutine that Start starts.
-	backoff flagservice.Backoff
-	cursor  string // where the store's cursor is, unless somebody else has moved it
+	backoff   flagservice.Backoff
+	cursor    string // where the store's cursor is, unless another writer has moved it
+	position  string // the version at which the stream is: the cursor, or the one that it moves to next
+	astray    bool   // the stream has brought what does not fit; only a poll can tell how to go on
+	progress  *progress
+	pieceSize int
+	leftOut   leftOut
+	segment   string // the one that was changed last
 }
 
 var _ core.DataSourceStatusProvider = (*Synchronizer)(nil)
@@ -40,7 +46,10 @@ func New(settings core.ClientSettings, writer core.BigSegmentWriter, opts *Optio
 	if settings.SDKKey == "" {
 		return nil, fmt.Errorf("synchronizer: %w: no SDK key", core.ErrInvalid)
 	}
-	s := &Synchronizer{operation: flagservice.NewOperation(), writer: writer}
+	s := &Synchronizer{
+		operation: flagservice.NewOperation(), writer: writer, progress: newProgress(), pieceSize: maxPiece,
+		leftOut: leftOut{segments: make(map[string]map[string]struct{}), logged: make(map[string]struct{})},
+	}
 	if settings.HTTPClient == nil {
 		s.transport = httptransport.New(httptransport.DefaultConnectTimeout)
 		settings.HTTPClient = &http.Client{Transport: s.transport}
@@ -83,7 +92,8 @@ func (s *Synchronizer) Stop() {
 func (s *Synchronizer) Done() <-chan struct{} { return s.operation.Done() }
 
 // Status returns the current status: initializing until the store is up to date for the first time, valid while it is kept
-// so, interrupted while that fails, and off once the synchroniser has ended.
+// so, interrupted while that fails, and off once the synchroniser has ended. As long as the store lacks memberships because
+// it cannot hold all of some contexts, the last error says so, also while the status is valid.
 func (s *Synchronizer) Status() core.DataSourceStatus { return s.reporter.get() }
 
 // AddListener implements [core.DataSourceStatusProvider].

@@ -9,7 +9,8 @@
 //
 // # Revisions
 //
-// Every [Service.Publish] makes one revision: patches that share a version, one for each [Change]. A poll is answered with
+// Every [Service.Publish] makes one revision: one patch for each [Change]. Which versions they bear says
+// [Service.SetForm]. A stream gets them in one event, or in several if [Service.SetEventSize] says so. A poll is answered with
 // whole revisions that follow the one named by "after", as many as [Service.SetPageSize] says; a revision that the service
 // does not know is answered with 404.
 //

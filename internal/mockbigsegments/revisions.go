@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 )
 
 // Change is what a revision does to one big segment. Include, Exclude and the other lists hold context hashes.
@@ -36,34 +37,82 @@ type Hashes struct {
 	Remove []string `json:"remove"`
 }
 
+// Form is how the patches of one revision say to which version they belong. Here, w is the version of the revision and v the
+// revision's w.
+type Form int
+
+// Forms.
+const (
+	// Held is the service's: all but the last say that they lead from v to v, and the last that it leads to w. Under an
+	// empty store, v is empty.
+	Held Form = iota
+	// Shared has all patches say that they lead from v to w.
+	Shared
+	// Own has the first patch say that it leads from v to w, and the others that they lead from w to w. They belong to w
+	// nevertheless: a poll for what follows w does not bring them.
+	Own
+)
+
+// stamp returns the versions of patch i of n.
+func (f Form) stamp(i, n int, previous, version string) (from, to string) {
+	switch {
+	case f == Held && i < n-1:
+		return previous, previous
+	case f == Own && i > 0:
+		return version, version
+	default:
+		return previous, version
+	}
+}
+
 // revision is the patches of one version.
 type revision struct {
 	version string
 	patches []Patch
 }
 
+// SetForm sets the form of the revisions to come; by default it is Held.
+func (s *Service) SetForm(form Form) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.form = form
+}
+
+// SetEventSize sets how many patches an event has at most; by default there is no limit.
+func (s *Service) SetEventSize(patches int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.eventSize = patches
+}
+
 // Publish makes a revision of the changes, sends it to all open streams, and returns its version.
 func (s *Service) Publish(changes ...Change) (version string) {
-	patches := s.add(changes)
-	s.Send(patches...)
-	return patches[0].Version
+	version, patches, size := s.add(changes)
+	for event := range slices.Chunk(patches, size) {
+		s.Send(event...)
+	}
+	return version
 }
 
 // PublishUnseen makes a revision that no stream is told of, as if that had been lost.
-func (s *Service) PublishUnseen(changes ...Change) (version string) { return s.add(changes)[0].Version }
+func (s *Service) PublishUnseen(changes ...Change) (version string) {
+	version, _, _ = s.add(changes)
+	return version
+}
 
-func (s *Service) add(changes []Change) []Patch {
+func (s *Service) add(changes []Change) (version string, patches []Patch, eventSize int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	previous := ""
 	if n := len(s.revisions); n > 0 {
 		previous = s.revisions[n-1].version
 	}
-	version := fmt.Sprintf("rev-%d", len(s.revisions)+1)
-	patches := make([]Patch, 0, len(changes))
-	for _, change := range changes {
+	version = fmt.Sprintf("rev-%d", len(s.revisions)+1)
+	patches = make([]Patch, 0, len(changes))
+	for i, change := range changes {
+		from, to := s.form.stamp(i, len(changes), previous, version)
 		patches = append(patches, Patch{
-			EnvironmentID: "environment", SegmentID: change.Segment, Version: version, PreviousVersion: previous,
+			EnvironmentID: "environment", SegmentID: change.Segment, Version: to, PreviousVersion: from,
 			Changes: Changes{
 				Included: Hashes{Add: change.Include, Remove: change.Uninclude},
 				Excluded: Hashes{Add: change.Exclude, Remove: change.Unexclude},
@@ -71,7 +120,7 @@ func (s *Service) add(changes []Change) []Patch {
 		})
 	}
 	s.revisions = append(s.revisions, revision{version, patches})
-	return patches
+	return version, patches, s.eventSize
 }
 
 // Text returns the JSON array of patches that polls and streams carry.

@@ -33,12 +33,14 @@ type Service struct {
 	mu        sync.Mutex // guards what follows
 	revisions []revision
 	pageSize  int
+	eventSize int
+	form      Form
 }
 
 // New starts a service without revisions, which is closed when the test ends.
 func New(t testing.TB) *Service {
 	t.Helper()
-	s := &Service{pageSize: math.MaxInt}
+	s := &Service{pageSize: math.MaxInt, eventSize: math.MaxInt}
 	s.Server = mockhttp.New(t, http.HandlerFunc(s.serve))
 	return s
 }

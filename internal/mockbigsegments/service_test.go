@@ -2,8 +2,10 @@ package mockbigsegments_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -47,7 +49,7 @@ func TestService_Poll(t *testing.T) {
 		second := s.PublishUnseen(mockbigsegments.Change{Segment: "c.g1", Unexclude: []string{"h"}})
 		_, body = poll(t, s, "")
 		require.JSONEq(t, `[
-			{"environmentId":"environment","segmentId":"a.g1","version":"rev-1","previousVersion":"",
+			{"environmentId":"environment","segmentId":"a.g1","version":"","previousVersion":"",
 			 "changes":{"included":{"add":["h"],"remove":null},"excluded":{"add":null,"remove":null}}},
 			{"environmentId":"environment","segmentId":"b.g1","version":"rev-1","previousVersion":"",
 			 "changes":{"included":{"add":null,"remove":null},"excluded":{"add":null,"remove":null}}}]`, body)
@@ -60,6 +62,45 @@ func TestService_Poll(t *testing.T) {
 		status, _ := poll(t, s, "never-heard-of")
 		require.Equal(t, http.StatusNotFound, status)
 		require.Len(t, s.Requests(mockbigsegments.PollPath), 5)
+	})
+}
+
+func TestService_SetForm_SaysHowPatchesLeadToTheirVersion(t *testing.T) {
+	for form, want := range map[mockbigsegments.Form][3][2]string{
+		mockbigsegments.Held:   {{"rev-1", "rev-1"}, {"rev-1", "rev-1"}, {"rev-1", "rev-2"}},
+		mockbigsegments.Shared: {{"rev-1", "rev-2"}, {"rev-1", "rev-2"}, {"rev-1", "rev-2"}},
+		mockbigsegments.Own:    {{"rev-1", "rev-2"}, {"rev-2", "rev-2"}, {"rev-2", "rev-2"}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := mockbigsegments.New(t)
+			s.SetForm(form)
+			s.Publish(mockbigsegments.Change{Segment: "a.g1"})
+			s.Publish(mockbigsegments.Change{Segment: "a.g1"}, mockbigsegments.Change{Segment: "b.g1"},
+				mockbigsegments.Change{Segment: "c.g1"})
+			_, body := poll(t, s, "rev-1")
+			var patches []mockbigsegments.Patch
+			require.NoError(t, json.Unmarshal([]byte(body), &patches))
+			require.Len(t, patches, 3)
+			for i, patch := range patches {
+				require.Equal(t, want[i], [2]string{patch.PreviousVersion, patch.Version})
+			}
+		})
+	}
+}
+
+func TestService_SetEventSize_SplitsRevisions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mockbigsegments.New(t)
+		s.SetEventSize(1)
+		_, body := open(t, s, mockbigsegments.StreamingURL+mockbigsegments.StreamPath, mockbigsegments.SDKKey)
+		synctest.Wait()
+		go func() {
+			s.Publish(mockbigsegments.Change{Segment: "a.g1"}, mockbigsegments.Change{Segment: "b.g1"})
+			s.Disconnect()
+		}()
+		text, err := io.ReadAll(body)
+		require.NoError(t, err)
+		require.Equal(t, 2, strings.Count(string(text), "data: "))
 	})
 }
 
