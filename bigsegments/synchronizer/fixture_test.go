@@ -187,23 +187,30 @@ func includes(segment string, hashes ...string) mockbigsegments.Change {
 // history makes random changes and knows what they amount to.
 type history struct {
 	random  *rand.Rand
+	most    int                           // changes of a patch
 	members map[string]map[string][2]bool // hash, segment: included, excluded
 }
 
 func newHistory(t testing.TB, seed uint64) *history {
 	t.Helper()
 	t.Logf("seed %d", seed)
-	return &history{random: rand.New(rand.NewPCG(seed, 0)), members: map[string]map[string][2]bool{}}
+	return &history{random: rand.New(rand.NewPCG(seed, 0)), most: 3, members: map[string]map[string][2]bool{}}
 }
 
 // next makes the changes of one revision.
-func (h *history) next() []mockbigsegments.Change {
-	changes := make([]mockbigsegments.Change, 1+h.random.IntN(4))
+func (h *history) next() []mockbigsegments.Change { return h.revision(true) }
+
+// revision makes the changes of one revision, which may contradict each other, or are of one segment each.
+func (h *history) revision(contradictory bool) []mockbigsegments.Change {
+	changes, segments := make([]mockbigsegments.Change, 1+h.random.IntN(4)), h.random.Perm(4)
 	for i := range changes {
-		c := &changes[i]
-		c.Segment = fmt.Sprintf("segment-%d.g1", h.random.IntN(4))
-		for range 1 + h.random.IntN(3) {
-			h.change(c, fmt.Sprintf("hash-%d", h.random.IntN(6)))
+		c, segment := &changes[i], segments[i]
+		if contradictory {
+			segment = h.random.IntN(4)
+		}
+		c.Segment = fmt.Sprintf("segment-%d.g1", segment)
+		for range 1 + h.random.IntN(h.most) {
+			h.change(c, fmt.Sprintf("hash-%d", h.random.IntN(2*h.most)))
 		}
 	}
 	return changes
@@ -231,6 +238,12 @@ func (h *history) change(c *mockbigsegments.Change, hash string) {
 // require expects the store to be what all changes amount to.
 func (h *history) require(t testing.TB, s core.BigSegmentStore) {
 	t.Helper()
+	require.Zero(t, h.differences(t, s), "memberships are wrong")
+}
+
+// differences returns how many contexts the store is wrong about.
+func (h *history) differences(t testing.TB, s core.BigSegmentStore) (wrong int) {
+	t.Helper()
 	require.NotEmpty(t, h.members)
 	for hash, segments := range h.members {
 		var included, excluded []string
@@ -242,8 +255,14 @@ func (h *history) require(t testing.TB, s core.BigSegmentStore) {
 				excluded = append(excluded, segment)
 			}
 		}
-		requireMember(t, s, hash, core.NewBigSegmentMembership(included, excluded))
+		got, err := s.Membership(context.Background(), hash)
+		require.NoError(t, err)
+		if want := core.NewBigSegmentMembership(included, excluded); !want.Equal(got) {
+			wrong++
+			t.Logf("membership of %s: got %v, want %v", hash, got, want)
+		}
 	}
+	return wrong
 }
 
 // logBook is what was logged, a message per line.

@@ -2,64 +2,24 @@ package synchronizer_test
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"net/http/httptest"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/require"
 
-	"github.com/cleatdev/cleat/conformance/containers"
-	"github.com/cleatdev/cleat/consulstore"
-	"github.com/cleatdev/cleat/dynamostore"
 	"github.com/cleatdev/cleat/internal/mockbigsegments"
-	"github.com/cleatdev/cleat/redisstore"
-	"github.com/cleatdev/cleat/sqlitestore"
 )
 
 // What synchronisers do that are interrupted again and again holds on every real database.
 func TestSynchronizer_EveryStore(t *testing.T) {
-	for name, open := range map[string]func(t *testing.T) (store, error){
-		"sqlite": func(t *testing.T) (store, error) {
-			return sqlitestore.NewBigSegments(t.Context(), filepath.Join(t.TempDir(), "flags.db"), nil)
-		},
-		"redis": func(t *testing.T) (store, error) {
-			return redisstore.OpenBigSegments(t.Context(), containers.Redis(t), &redisstore.Options{Prefix: freshPrefix()})
-		},
-		"consul": func(t *testing.T) (store, error) {
-			return consulstore.OpenBigSegments(t.Context(),
-				&consulstore.Options{Address: containers.Consul(t), Prefix: freshPrefix()})
-		},
-		"dynamodb": openDynamoDB,
-	} {
+	for name, prepare := range targets() {
 		t.Run(name, func(t *testing.T) {
-			opened, err := open(t)
-			require.NoError(t, err)
-			defer func() { require.NoError(t, opened.Close()) }()
-			interruptAgainAndAgain(t, &observed{store: opened})
+			interruptAgainAndAgain(t, &observed{store: prepare(t).mustOpen(t)})
 		})
 	}
-}
-
-func freshPrefix() string { return "test-" + rand.Text() }
-
-func openDynamoDB(t *testing.T) (store, error) {
-	t.Helper()
-	provider := credentials.NewStaticCredentialsProvider("test", "test", "")
-	endpoint := containers.DynamoDB(t)
-	client := dynamodb.New(dynamodb.Options{Region: "local", BaseEndpoint: aws.String(endpoint), Credentials: provider})
-	table := freshPrefix()
-	if err := dynamostore.CreateTable(t.Context(), client, table, nil); err != nil {
-		return nil, err
-	}
-	return dynamostore.OpenBigSegments(t.Context(), table,
-		&dynamostore.Options{Region: "local", Endpoint: endpoint, Credentials: provider, Prefix: "p"})
 }
 
 func interruptAgainAndAgain(t *testing.T, s *observed) {
