@@ -14,6 +14,9 @@ func bigCursorTests() group[*bigFixture] {
 		{"SamePatchAgainChangesNothing", testCursorAgain},
 		{"IsTextNotANumber", testCursorText},
 		{"TwoWritersOneWins", testCursorTwoWriters},
+		{"PatchWithoutChangesMovesTheCursor", testCursorEmptyPatch},
+		{"LatePatchWritesNothingMore", testCursorLatePatch},
+		{"WritersAtOneCursorAgree", testCursorManyWriters},
 	}}
 }
 

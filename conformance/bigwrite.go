@@ -156,10 +156,7 @@ func testBigAwkwardReferences(f *bigFixture) {
 func testBigLargePatch(f *bigFixture) {
 	s := f.open()
 	s.guard = s.patient()
-	hashes := make([]string, f.manyContexts)
-	for i := range hashes {
-		hashes[i] = core.BigSegmentContextHash(fmt.Sprint("user-", i))
-	}
+	hashes := f.contexts()
 	half := len(hashes) / 2
 	s.apply(patch("big.g1", "", "1", adds(hashes[:half]...), adds(hashes[half:]...)))
 	s.apply(patch("big.g1", "1", "2", removes(hashes[:half/2]...), unchanged()))

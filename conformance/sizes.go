@@ -17,6 +17,7 @@ type sizes struct {
 	histories    int           // recorded histories
 	modelChecks  int           // sequences of operations compared with the model
 	manyContexts int           // context hashes of a large big segment patch
+	lateRounds   int           // how often such a patch is overtaken by another writer
 	wait         time.Duration // for how long something is awaited that has to come
 }
 
@@ -30,6 +31,7 @@ func fullSizes() sizes {
 		histories:    10,
 		modelChecks:  100,
 		manyContexts: 2_000,
+		lateRounds:   3,
 		wait:         30 * time.Second,
 	}
 }
@@ -44,6 +46,7 @@ func shortSizes() sizes {
 		histories:    3,
 		modelChecks:  20,
 		manyContexts: 100,
+		lateRounds:   2,
 		wait:         10 * time.Second,
 	}
 }
