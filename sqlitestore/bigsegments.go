@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldtime"
@@ -99,9 +100,9 @@ func (s *BigSegments) metadata(ctx context.Context, operation, name string) (val
 }
 
 // maxChanges bounds how many changes of a patch are one transaction, so that other writers of the file get their turn.
-const maxChanges = 20_000
+const maxChanges = 50_000
 
-// ApplyPatch implements [core.BigSegmentWriter] with one transaction for each 20,000 changes. Each has its own time-out.
+// ApplyPatch implements [core.BigSegmentWriter] with one transaction for each 50,000 changes. Each has its own time-out.
 func (s *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch) (applied bool, err error) {
 	for step := range patch.Steps(maxChanges) {
 		if applied, err = s.applyStep(ctx, step); err != nil || !applied {
@@ -131,7 +132,8 @@ func (s *BigSegments) applyStep(ctx context.Context, patch core.BigSegmentPatch)
 	return applied && err == nil, err
 }
 
-// change adds and removes memberships, in this order.
+// change adds and removes memberships. It goes through each list in the order of the table, so that each page is changed
+// once.
 func (s *BigSegments) change(ctx context.Context, tx transaction, patch core.BigSegmentPatch) error {
 	for _, step := range []struct {
 		statement, relation string
@@ -142,7 +144,7 @@ func (s *BigSegments) change(ctx context.Context, tx transaction, patch core.Big
 		{addMembership, exclude, patch.Excluded.Add},
 		{removeMembership, exclude, patch.Excluded.Remove},
 	} {
-		for _, hash := range step.hashes {
+		for _, hash := range slices.Sorted(slices.Values(step.hashes)) {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}

@@ -133,7 +133,7 @@ func inspectFile(ctx context.Context, path string) (found header, err error) {
 // writableConnection names the database for writing. The setting synchronous is part of what the package documentation
 // promises about durability; journal_size_limit gives space back after a large Init.
 func writableConnection(path string, mode accessMode) string {
-	return connectionString(path, mode, false, "synchronous(NORMAL)", "journal_size_limit(16777216)")
+	return connectionString(path, mode, false, "synchronous(NORMAL)", "cache_size(-16384)", "journal_size_limit(16777216)")
 }
 
 // connectWritable opens the file for reading and writing, and creates it if there is none.

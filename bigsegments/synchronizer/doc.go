@@ -30,7 +30,8 @@
 //
 // # Large patches
 //
-// A piece is at most 8,192 changes, and less after pieces took longer than [Options].StoreTimeout. Until the cursor
+// A piece is of 8,192 changes at first, of more while the store is quick, up to 50,000, and of fewer after one took longer
+// than [Options].StoreTimeout. Until the cursor
 // moves, the synchroniser remembers which changes the store has, in about 30 bytes each, and does not write them again after
 // an error. A version of any size is so completed as long as pieces are. MaxSize bounds an answer or event; it is read
 // without keeping its text.

@@ -51,10 +51,11 @@ func (s *Synchronizer) markUpToDate(ctx context.Context, asOf time.Time) error {
 }
 
 // Sizes of pieces: how many changes one call of the store has at most. A piece that takes longer than the store's time-out
-// halves it, and pieces that don't nearly let it grow again.
+// halves it, and quick ones double it.
 const (
-	maxPiece = 8192
-	minPiece = 16
+	firstPiece = 8192
+	maxPiece   = 50_000
+	minPiece   = 16
 )
 
 // slowPiece is how long a piece that the store could not write took at least if its size may be the reason.

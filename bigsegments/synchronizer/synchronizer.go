@@ -47,7 +47,7 @@ func New(settings core.ClientSettings, writer core.BigSegmentWriter, opts *Optio
 		return nil, fmt.Errorf("synchronizer: %w: no SDK key", core.ErrInvalid)
 	}
 	s := &Synchronizer{
-		operation: flagservice.NewOperation(), writer: writer, progress: newProgress(), pieceSize: maxPiece,
+		operation: flagservice.NewOperation(), writer: writer, progress: newProgress(), pieceSize: firstPiece,
 		leftOut: leftOut{segments: make(map[string]map[string]struct{}), logged: make(map[string]struct{})},
 	}
 	if settings.HTTPClient == nil {
