@@ -3,6 +3,7 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
@@ -26,7 +27,7 @@ func testCursorLatePatch(f *bigFixture) {
 	late, other := f.open(), f.open()
 	late.guard, other.guard = late.patient(), other.patient()
 	for round := range f.lateRounds {
-		from, to, after := fmt.Sprint(2*round), fmt.Sprint(2*round+1), fmt.Sprint(2*round+2)
+		from, to, after := strconv.Itoa(2*round), strconv.Itoa(2*round+1), strconv.Itoa(2*round+2)
 		if round == 0 {
 			from = ""
 		}
@@ -95,7 +96,7 @@ func testCursorManyWriters(f *bigFixture) {
 	concurrently(f, f.workers, func(worker int) error {
 		return writeVersions(stores[worker], versions, hashes)
 	})
-	stores[0].wantCursor(fmt.Sprint(versions))
+	stores[0].wantCursor(strconv.Itoa(versions))
 	for i, hash := range hashes {
 		included, excluded := []string{"a.g1"}, []string(nil)
 		if (i+versions)%2 == 1 {
@@ -138,7 +139,7 @@ func writeVersion(s *bigSegmentStore, cursor string, number int, hashes []string
 	for _, p := range []core.BigSegmentPatch{
 		patch("a.g1", cursor, cursor, core.BigSegmentChanges{Add: in, Remove: out}, unchanged()),
 		patch("a.g1", cursor, cursor, unchanged(), core.BigSegmentChanges{Add: out, Remove: in}),
-		patch("a.g1", cursor, fmt.Sprint(number), unchanged(), unchanged()),
+		patch("a.g1", cursor, strconv.Itoa(number), unchanged(), unchanged()),
 	} {
 		if applied, err := s.applyPatch(p); err != nil || !applied {
 			return err

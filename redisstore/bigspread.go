@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -83,7 +84,7 @@ func changeSlots(
 		var unknown, moving []*slotPatch
 		for i, cmd := range commands {
 			switch err := cmd.Err(); {
-			case err == nil && cmd.(*redis.Cmd).Val() == int64(0): //nolint:errcheck // Do makes a Cmd
+			case err == nil && cmd.(*redis.Cmd).Val() == int64(0):
 				return false, nil
 			case err == nil:
 			case redis.HasErrorPrefix(err, "NOSCRIPT"):
@@ -100,7 +101,7 @@ func changeSlots(
 		if len(moving) > 0 && !pauseForMove(ctx) {
 			return false, ctx.Err()
 		}
-		patches = append(unknown, moving...)
+		patches = slices.Concat(unknown, moving)
 	}
 	return true, nil
 }

@@ -86,7 +86,7 @@ func (l *largeService) write(out *bufio.Writer, segment string, after, from, to 
 		if i > from {
 			_ = out.WriteByte(',')
 		}
-		_, _ = fmt.Fprintf(out, "%q", memberHash(i))
+		_, _ = out.WriteString(`"` + memberHash(i) + `"`)
 	}
 	_, _ = out.WriteString(`]}}}]`)
 }

@@ -143,7 +143,7 @@ func (d patchDecoder) object(member func(name string) error) error {
 		if err != nil {
 			return err
 		}
-		if err := member(name.(string)); err != nil { //nolint:errcheck,forcetypeassert // the decoder allows nothing else
+		if err := member(name.(string)); err != nil {
 			return err
 		}
 	}

@@ -82,7 +82,8 @@ func TestService_SetForm_SaysHowPatchesLeadToTheirVersion(t *testing.T) {
 			require.NoError(t, json.Unmarshal([]byte(body), &patches))
 			require.Len(t, patches, 3)
 			for i, patch := range patches {
-				require.Equal(t, want[i], [2]string{patch.PreviousVersion, patch.Version})
+				require.Equal(t, want[i][0], patch.PreviousVersion)
+				require.Equal(t, want[i][1], patch.Version)
 			}
 		})
 	}
