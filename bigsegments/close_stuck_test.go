@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,5 +150,35 @@ func TestManager_Close_StorePanics(t *testing.T) {
 		err := m.Close()
 		require.ErrorIs(t, err, core.ErrUnavailable)
 		require.ErrorContains(t, err, "a bug of the adapter")
+	})
+}
+
+// A probe that does not end is awaited and named like any other query, also after another one has answered.
+func TestManager_Close_StuckProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log logBook
+		r := newStoreRig(t)
+		manager, err := bigsegments.NewManager(r.store, &bigsegments.Options{Logger: log.logger()})
+		require.NoError(t, err)
+		for _, key := range []string{"a", "b", "c"} {
+			r.store.trouble(fails(errCable), nil)
+			_, status := manager.Membership(t.Context(), key)
+			require.Equal(t, storeError, status)
+		}
+		goOn := make(chan struct{})
+		var probed atomic.Bool
+		r.store.trouble(func(context.Context) error {
+			if probed.CompareAndSwap(false, true) {
+				<-goOn
+			}
+			return nil
+		}, nil)
+		time.Sleep(250 * time.Millisecond)
+		synctest.Wait()
+		require.True(t, probed.Load())
+		require.Equal(t, isHealthy, manager.Status())
+		require.Equal(t, closeLimit, elapsed(func() { require.NoError(t, manager.Close()) }))
+		require.Contains(t, log.text(), "calls=[Membership]")
+		close(goOn)
 	})
 }

@@ -7,9 +7,9 @@
 // kept is returned without an allocation and without a lock that callers share. Any number of callers that miss the same
 // context cause one query; a caller whose context ends returns at once and does not fail the others.
 //
-// The store is asked for at most 100 memberships at once; the manager's own queries come on top of that. Who finds so many
-// under way waits for a turn, the last to come before the others, who may be about to give up. A lookup takes no longer than
-// its context and [Options].QueryTimeout allow, waiting included. Whoever gets no turn in that time gets what a failed query
+// The store is asked for at most 100 memberships at once; the manager's own queries come on top of that. A caller that finds so
+// many under way waits for a turn, the last to come before the others, which may be about to give up. A lookup takes no longer than
+// its context and [Options].QueryTimeout allow, waiting included. A caller that gets no turn in that time gets what a failed query
 // would give, and the query is not made any more; it is no failure, though, because a store that is slow does answer. A query
 // that was sent is not taken back when its callers leave; what it finds is kept.
 //
@@ -44,7 +44,9 @@
 // During an outage, a membership is used until its CacheTime ends, and [Options].ServeStaleFor longer. When the store is back,
 // and when it is up to date again after it was stale, all that is known is read again when it is next used.
 //
-// On a Redis Cluster, the metadata is one key: with the node that holds it, everything is lost until a replica takes over.
+// A Redis Cluster that lost a master goes on answering for the contexts of the others if it is configured with
+// cluster-require-full-coverage no. The metadata is one key: with the master that holds it, everything is unavailable until a
+// replica takes over.
 //
 // # A store that is wiped
 //

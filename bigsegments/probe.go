@@ -33,7 +33,12 @@ func (m *Manager) anyAnswer(ctx context.Context, probes int) error {
 	defer cancel()
 	errs := make(chan error, probes)
 	for range probes {
+		if !m.run.enter() {
+			return core.ErrClosed
+		}
 		go func() {
+			defer m.run.leave()
+			defer m.run.calling("Membership")()
 			_, err := guarded(func() (core.BigSegmentMembership, error) {
 				return m.store.Membership(ctx, core.BigSegmentContextHash(rand.Text()))
 			})

@@ -9,7 +9,7 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// lookUp asks the store for a membership, together with everybody else who does so now, and takes at most limit. It reports
+// lookUp asks the store for a membership, together with all callers that do so now, and takes at most limit. It reports
 // false if there was no answer, not even that there can be none now.
 func (m *Manager) lookUp(ctx context.Context, contextKey string, limit time.Duration) (e entry, ok bool) {
 	patience := time.NewTimer(limit)
