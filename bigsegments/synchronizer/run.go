@@ -39,18 +39,18 @@ func (s *Synchronizer) synchronise(ctx context.Context) (worked time.Duration, e
 	if _, err := s.catchUp(ctx); err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	opened, err := s.openStream(ctx, cancel)
+	stream, err := s.streamEndpoint.OpenStream(ctx, flagservice.StreamOptions{
+		ResponseTimeout: s.options.RequestTimeout, ReadTimeout: s.options.ReadTimeout, MaxEventSize: s.options.MaxSize,
+	})
 	if err != nil {
 		return 0, err
 	}
-	defer opened.close()
+	defer stream.Close()
 	if err := s.refresh(ctx); err != nil {
 		return 0, err
 	}
 	began := time.Now()
-	err = s.follow(ctx, opened)
+	err = s.follow(ctx, stream)
 	return time.Since(began), err
 }
 
@@ -68,7 +68,7 @@ func (s *Synchronizer) refresh(ctx context.Context) error {
 }
 
 // follow applies what the stream brings until something fails.
-func (s *Synchronizer) follow(ctx context.Context, opened *stream) error {
+func (s *Synchronizer) follow(ctx context.Context, stream *flagservice.Stream) error {
 	refreshed := time.Now()
 	due := time.NewTimer(flagservice.Jitter(s.options.RefreshInterval))
 	defer due.Stop()
@@ -76,16 +76,16 @@ func (s *Synchronizer) follow(ctx context.Context, opened *stream) error {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case err := <-opened.ended:
-			return flagservice.Cause(ctx, err)
+		case err := <-stream.Ended():
+			return err
 		case <-due.C:
 			if err := s.refresh(ctx); err != nil {
 				return err
 			}
 			refreshed = time.Now()
 			due.Reset(flagservice.Jitter(s.options.RefreshInterval))
-		case data := <-opened.events:
-			if err := s.handle(ctx, data); err != nil {
+		case event := <-stream.Events():
+			if err := s.handle(ctx, event.Data()); err != nil {
 				return err
 			}
 			if s.astray {
