@@ -33,8 +33,8 @@
 // A piece is of 8,192 changes at first, of more while the store is quick, up to 50,000, and of fewer after one took longer
 // than [Options].StoreTimeout. Until the cursor
 // moves, the synchroniser remembers which changes the store has, in about 30 bytes each, and does not write them again after
-// an error. A version of any size is so completed as long as pieces are. MaxSize bounds an answer or event; it is read
-// without keeping its text.
+// an error. A version of any size is so completed as long as pieces are. MaxSize bounds an answer or event; an answer is
+// read without keeping its text. One that is not UTF-8 is refused as a whole.
 //
 // A context whose row the database cannot hold is left out: the patch goes on without it, the log names it once, and the
 // last error of the status says how many there are until a patch for the same segment and context succeeds. A restart

@@ -85,6 +85,8 @@ func TestSynchronizer_Retries(t *testing.T) {
 		"null":      {text("null"), core.DataSourceErrorInvalidData, 120, 260},
 		"object":    {text("{}"), core.DataSourceErrorInvalidData, 120, 260},
 		"more":      {text("[] []"), core.DataSourceErrorInvalidData, 120, 260},
+		"not UTF-8": {text("[{\"segmentId\":\"a.g1\",\"version\":\"1\",\"changes\":{\"included\":{\"add\":[\"h\xff\"]}}}]"),
+			core.DataSourceErrorInvalidData, 120, 260},
 		"incomplete": {text(`[{"version":"1","previousVersion":""}]`),
 			core.DataSourceErrorInvalidData, 120, 260},
 		"unconnected": {text(`[{"segmentId":"a.g1","version":"2","previousVersion":"1"}]`),
@@ -205,8 +207,11 @@ func TestSynchronizer_StreamBreaksInTheMiddleOfAnEvent(t *testing.T) {
 }
 
 func TestSynchronizer_MalformedEvent(t *testing.T) {
-	for _, data := range []string{`[{`, `[{"segmentId":"a.g1"}]`, `[1]`, `[] x`, `[{"segmentId":"a.g1","version":7}]`} {
-		t.Run(data, func(t *testing.T) {
+	for _, data := range []string{
+		`[{`, `[{"segmentId":"a.g1"}]`, `[1]`, `[] x`, `[{"segmentId":"a.g1","version":7}]`,
+		"[{\"segmentId\":\"a\xff.g1\",\"version\":\"1\",\"changes\":{\"included\":{\"add\":[\"h1\"]}}}]",
+	} {
+		t.Run(strconv.QuoteToASCII(data), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
 				r.start(synchronizer.Options{})

@@ -17,35 +17,15 @@ type patch struct {
 	included, excluded core.BigSegmentChanges
 }
 
-// readPatches reads an array of patches and nothing else, without ever holding the text of it. An error wraps
-// flagservice.ErrInvalidData unless it is that of the reader.
-func readPatches(source io.Reader) ([]patch, error) {
-	r := &failing{Reader: source}
-	d := patchDecoder{json.NewDecoder(r)}
-	patches, err := d.array()
-	switch {
-	case err == nil:
-		return patches, nil
-	case r.err != nil:
-		return nil, r.err
-	case errors.Is(err, io.EOF):
-		err = io.ErrUnexpectedEOF
+// readPatches reads an array of patches and nothing else, without ever holding the text of it, which is refused as a whole if
+// it is not UTF-8. An error wraps flagservice.ErrInvalidData unless it is that of the reader.
+func readPatches(reader io.Reader) ([]patch, error) {
+	source := flagservice.NewSource(reader)
+	patches, err := patchDecoder{json.NewDecoder(source)}.array()
+	if err != nil {
+		return nil, source.Explain(fmt.Errorf("patches of big segments: %w", err))
 	}
-	return nil, fmt.Errorf("%w: patches of big segments: %w", flagservice.ErrInvalidData, err)
-}
-
-// failing remembers why reading failed, to tell a connection that breaks from text that ends too early.
-type failing struct {
-	io.Reader
-	err error
-}
-
-func (f *failing) Read(p []byte) (int, error) {
-	n, err := f.Reader.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		f.err = err
-	}
-	return n, err
+	return patches, nil
 }
 
 // patchDecoder reads patches value by value.
@@ -174,21 +154,4 @@ func (d patchDecoder) expect(delimiter json.Delim) error {
 func (d patchDecoder) skip() error {
 	var skipped json.RawMessage
 	return d.Decode(&skipped)
-}
-
-// errTooLarge is wrapped when the service sends more than Options.MaxSize.
-var errTooLarge = errors.New("larger than MaxSize")
-
-// limited reads at most as many bytes as left says, and then fails.
-type limited struct {
-	reader io.Reader
-	left   int64
-}
-
-func (l *limited) Read(p []byte) (int, error) {
-	n, err := l.reader.Read(p)
-	if l.left -= int64(n); l.left < 0 {
-		return 0, fmt.Errorf("%w: the answer is %w", flagservice.ErrInvalidData, errTooLarge)
-	}
-	return n, err
 }

@@ -85,7 +85,7 @@ func (s *Synchronizer) poll(ctx context.Context, after string) ([]patch, error) 
 	if response.StatusCode != http.StatusOK {
 		return nil, &flagservice.StatusError{Status: response.StatusCode}
 	}
-	patches, err := readPatches(&limited{response.Body, s.options.MaxSize})
+	patches, err := readPatches(flagservice.Limit(response.Body, s.options.MaxSize, "MaxSize"))
 	return patches, flagservice.Cause(ctx, err)
 }
 

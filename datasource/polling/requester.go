@@ -3,7 +3,6 @@ package polling
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -75,8 +74,7 @@ func (r *requester) fetch(ctx context.Context) (data []core.Collection, changed 
 	case response.StatusCode != http.StatusOK:
 		return nil, false, &flagservice.StatusError{Status: response.StatusCode}
 	}
-	data, err = flagservice.ReadAll(
-		&limitedReader{reader: response.Body, left: r.options.MaxPayloadSize, limit: r.options.MaxPayloadSize}, r.logger)
+	data, err = flagservice.ReadAll(flagservice.Limit(response.Body, r.options.MaxPayloadSize, "MaxPayloadSize"), r.logger)
 	if err != nil {
 		return nil, false, err
 	}
@@ -105,18 +103,4 @@ func (r *requester) EnvironmentID() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.environmentID
-}
-
-// limitedReader fails when there is more to read than it may.
-type limitedReader struct {
-	reader      io.Reader
-	left, limit int64
-}
-
-func (l *limitedReader) Read(p []byte) (int, error) {
-	n, err := l.reader.Read(p)
-	if l.left -= int64(n); l.left < 0 {
-		return 0, fmt.Errorf("%w: it is larger than MaxPayloadSize, %d bytes", flagservice.ErrInvalidData, l.limit)
-	}
-	return n, err
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"unicode/utf8"
 
 	"github.com/cleatdev/cleat/core"
 )
@@ -25,7 +24,7 @@ func ReadAll(r io.Reader, logger *slog.Logger) ([]core.Collection, error) {
 		err = p.end()
 	}
 	if err != nil {
-		return nil, p.explain(err)
+		return nil, p.source.Explain(err)
 	}
 	return data, nil
 }
@@ -41,7 +40,7 @@ func ReadPut(r io.Reader, logger *slog.Logger) (data []core.Collection, ok bool,
 	}
 	switch {
 	case err != nil:
-		return nil, false, p.explain(err)
+		return nil, false, p.source.Explain(err)
 	case !ok:
 		return nil, false, nil
 	case data == nil:
@@ -53,73 +52,14 @@ func ReadPut(r io.Reader, logger *slog.Logger) (data []core.Collection, ok bool,
 
 // parser reads JSON from a stream and copies single values out of it.
 type parser struct {
-	source  *source
+	source  *Source
 	decoder *json.Decoder
 	logger  *slog.Logger
 }
 
 func newParser(r io.Reader, logger *slog.Logger) *parser {
-	s := &source{reader: r}
+	s := NewSource(r)
 	return &parser{source: s, decoder: json.NewDecoder(s), logger: logger}
-}
-
-// source remembers why reading failed, to tell a connection that breaks from text that ends too early, and fails if the text
-// is not UTF-8, which package json would repair.
-type source struct {
-	reader io.Reader
-	err    error
-	rest   []byte // the beginning of a character that the last read cut
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.reader.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		s.err = err
-	}
-	if !s.isUTF8(p[:n], errors.Is(err, io.EOF)) {
-		s.err = errNotUTF8
-		return 0, s.err
-	}
-	return n, err
-}
-
-// errNotUTF8 is returned for text with a byte that is not part of a character.
-var errNotUTF8 = fmt.Errorf("%w: the text is not UTF-8", ErrInvalidData)
-
-// isUTF8 reports whether the text goes on with whole characters, of which the last may be cut unless the text ends there.
-func (s *source) isUTF8(text []byte, ends bool) bool {
-	for len(s.rest) > 0 && len(text) > 0 && !utf8.FullRune(s.rest) {
-		s.rest, text = append(s.rest, text[0]), text[1:]
-	}
-	if len(s.rest) > 0 && (utf8.FullRune(s.rest) || ends) {
-		if !utf8.Valid(s.rest) {
-			return false
-		}
-		s.rest = s.rest[:0]
-	}
-	cut := len(text)
-	for i := max(len(text)-utf8.UTFMax+1, 0); i < len(text); i++ {
-		if utf8.RuneStart(text[i]) && !utf8.FullRune(text[i:]) {
-			cut = i
-			break
-		}
-	}
-	if ends {
-		cut = len(text)
-	}
-	s.rest = append(s.rest, text[cut:]...)
-	return utf8.Valid(text[:cut])
-}
-
-// explain returns what an error of the decoder is due to.
-func (p *parser) explain(err error) error {
-	if p.source.err != nil {
-		return p.source.err
-	}
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return fmt.Errorf("%w: %w", ErrInvalidData, err)
 }
 
 func (p *parser) put() (data []core.Collection, ok bool, err error) {
