@@ -13,7 +13,7 @@ func testCursorEmptyPatch(f *bigFixture) {
 	s := f.open()
 	s.apply(patch("a.g1", "", "", adds(hashOne), unchanged()))
 	s.wantCursor("")
-	s.apply(patch("a.g1", "", "1", unchanged(), unchanged()))
+	s.apply(patch("", "", "1", unchanged(), unchanged()))
 	s.wantCursor("1")
 	s.wantMembership(hashOne, []string{"a.g1"}, nil)
 	s.wantApplied(patch("a.g1", "", "2", unchanged(), unchanged()), false)

@@ -108,6 +108,18 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 			must: []string{"Cursor/IsTextNotANumber"},
 		},
 		{
+			name: "wants a segment of a patch that only moves the cursor",
+			inject: func(_ *testing.T, f *faultyBig) {
+				f.onApplyPatch = func(ctx context.Context, p core.BigSegmentPatch) (bool, error) {
+					if p.SegmentRef == "" {
+						return false, core.ErrInvalid
+					}
+					return f.BigSegments.ApplyPatch(ctx, p)
+				}
+			},
+			must: []string{"Cursor/PatchWithoutChangesMovesTheCursor"},
+		},
+		{
 			name: "refuses a second patch of one version",
 			inject: func(_ *testing.T, f *faultyBig) {
 				f.onApplyPatch = func(ctx context.Context, p core.BigSegmentPatch) (bool, error) {

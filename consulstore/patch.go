@@ -17,7 +17,7 @@ import (
 // transaction writes them if neither they nor the cursor have changed since. The last one moves the cursor.
 // Options.WriteTimeout bounds each of these steps. A stored value that is no membership is an error wrapping [core.ErrCorrupt].
 func (b *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch) (bool, error) {
-	if patch.SegmentRef == "" {
+	if patch.SegmentRef == "" && patch.Changes() > 0 {
 		return false, fmt.Errorf("consulstore: %w: a patch has no segment reference", core.ErrInvalid)
 	}
 	job := &patchJob{session: b.session, patch: patch, cursor: b.session.keys.cursor()}

@@ -96,7 +96,8 @@ func (m BigSegmentMembership) Equal(other BigSegmentMembership) bool {
 
 // BigSegmentPatch is one change to the membership of one big segment.
 type BigSegmentPatch struct {
-	// SegmentRef is the segment reference: the segment's key and generation.
+	// SegmentRef is the segment reference: the segment's key and generation. It may be empty if the patch changes nothing but
+	// the cursor.
 	SegmentRef string
 	// PreviousVersion is the cursor that a store must have for the patch to apply; empty for a store that has none yet.
 	PreviousVersion string

@@ -17,7 +17,7 @@ import (
 // A hash or reference that cannot be stored is an error wrapping [core.ErrInvalid], and nothing is changed then. An attribute
 // of the wrong type is an error wrapping [core.ErrCorrupt].
 func (b *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch) (bool, error) {
-	if patch.SegmentRef == "" || !utf8.ValidString(patch.SegmentRef) || !utf8.ValidString(patch.Version) {
+	if patch.SegmentRef == "" && patch.Changes() > 0 || !utf8.ValidString(patch.SegmentRef) || !utf8.ValidString(patch.Version) {
 		return false, fmt.Errorf("dynamostore: %w: a patch needs a segment reference, and that and the version must be UTF-8",
 			core.ErrInvalid)
 	}

@@ -176,7 +176,7 @@ func TestBigSegments_ApplyPatch_Invalid(t *testing.T) {
 	rec := &recorder{}
 	segments := newBigSegments(t, rec, freshTable(t), nil)
 	for name, patch := range map[string]core.BigSegmentPatch{
-		"no reference":      {Version: "1"},
+		"no reference":      {Version: "1", Included: core.BigSegmentChanges{Add: []string{"h"}}},
 		"reference is not":  {SegmentRef: "\xff", Version: "1"},
 		"version is not":    {SegmentRef: "s.g1", Version: "\xff"},
 		"empty hash":        includes("1", "", []string{"a", ""}),

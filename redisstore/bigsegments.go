@@ -108,7 +108,7 @@ func (b *BigSegments) Cursor(ctx context.Context) (string, error) {
 // On a Redis Cluster under a prefix without a hash tag, the sets are changed by many scripts at once, one for each slot, and
 // then the cursor is moved. See "Clusters" in the package's documentation.
 func (b *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch) (applied bool, err error) {
-	if patch.SegmentRef == "" {
+	if patch.SegmentRef == "" && patch.Changes() > 0 {
 		return false, fmt.Errorf("redisstore: %w: a patch has no segment reference", core.ErrInvalid)
 	}
 	apply, size := b.applyStep, maxPatchHashes

@@ -149,7 +149,12 @@ func TestBigSegments_ApplyPatch_Concurrent_AppliesOnce(t *testing.T) {
 	}
 	writers.Wait()
 	require.EqualValues(t, 1, applied.Load())
-	_, err := openSegments(t, prefix).ApplyPatch(ctx, core.BigSegmentPatch{Version: "1"})
+}
+
+// A patch that changes memberships needs the segment that they are about.
+func TestBigSegments_ApplyPatch_WithoutASegment_IsInvalid(t *testing.T) {
+	patch := core.BigSegmentPatch{Version: "1", Included: core.BigSegmentChanges{Add: []string{"h"}}}
+	_, err := openSegments(t, freshPrefix()).ApplyPatch(t.Context(), patch)
 	require.ErrorIs(t, err, core.ErrInvalid)
 }
 

@@ -81,18 +81,7 @@ func (s *Synchronizer) write(ctx context.Context, u *unit, move bool) (applied b
 	if last.Changes() == 0 && last.Version == u.from {
 		return true, nil
 	}
-	if last.SegmentRef == "" {
-		last.SegmentRef = s.segmentOf(u)
-	}
 	return s.writePiece(ctx, last)
-}
-
-// segmentOf returns a segment for a patch that only moves the cursor.
-func (s *Synchronizer) segmentOf(u *unit) string {
-	if len(u.patches) > 0 {
-		s.segment = u.patches[0].segment
-	}
-	return s.segment
 }
 
 // writePiece writes one patch, without the contexts whose rows the store cannot hold.

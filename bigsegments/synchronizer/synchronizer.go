@@ -31,7 +31,6 @@ type Synchronizer struct {
 	progress  *progress
 	pieceSize int
 	leftOut   leftOut
-	segment   string // the one that was changed last
 }
 
 var _ core.DataSourceStatusProvider = (*Synchronizer)(nil)
