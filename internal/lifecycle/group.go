@@ -1,0 +1,258 @@
+// Package lifecycle bounds what a component over a store runs and asks: its goroutines end and are awaited when it is closed,
+// and each call of the store ends at its deadline, also if the store ignores its context or panics.
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+const (
+	// maxAbandoned is how many calls may be left behind that have not returned although their time was up.
+	maxAbandoned = 64
+	// answerGrace is how long a call whose time is up may take to say so itself.
+	answerGrace = 10 * time.Millisecond
+)
+
+// Group knows the goroutines of one component and its calls of a store. Make one with [New].
+type Group struct {
+	name   string
+	ctx    context.Context //nolint:containedctx // ends when BeginClose is called
+	cancel context.CancelFunc
+
+	mu        sync.Mutex // guards what follows
+	closed    bool
+	pending   int            // goroutines and calls; once closed is set, only those that run already add to it
+	calls     map[string]int // that are under way, by name
+	abandoned int            // calls that have not returned although their time was up
+	idle      chan struct{}  // closed once closed is set and nothing is pending
+}
+
+// New returns the group of a component, with whose name errors begin.
+func New(name string) *Group {
+	g := &Group{name: name, calls: make(map[string]int), idle: make(chan struct{})}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	return g
+}
+
+// Context ends when BeginClose is called.
+func (g *Group) Context() context.Context { return g.ctx }
+
+// Closed reports whether BeginClose has been called.
+func (g *Group) Closed() bool { return g.ctx.Err() != nil }
+
+// Idle is closed once the group is closed and nothing of it runs any more.
+func (g *Group) Idle() <-chan struct{} { return g.idle }
+
+// Go runs f on a goroutine that Idle waits for; f must return when Context ends. It does nothing once closed.
+func (g *Group) Go(f func()) {
+	if g.enter() {
+		go func() {
+			defer g.leave()
+			f()
+		}()
+	}
+}
+
+// BeginClose ends everything; it reports false if that has been done before.
+func (g *Group) BeginClose() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.closed = true
+	g.cancel()
+	g.noteIdle()
+	return true
+}
+
+// Unfinished names the calls of the store that are under way.
+func (g *Group) Unfinished() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Sorted(maps.Keys(g.calls))
+}
+
+func (g *Group) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		g.pending++
+	}
+	return !g.closed
+}
+
+func (g *Group) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.pending--
+	g.noteIdle()
+}
+
+// noteIdle closes idle if it is time. The caller holds mu.
+func (g *Group) noteIdle() {
+	if g.closed && g.pending == 0 {
+		close(g.idle)
+	}
+}
+
+// begin admits a call; it fails once closed and while too many calls are left behind.
+func (g *Group) begin(name string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.closed:
+		return core.ErrClosed
+	case g.abandoned >= maxAbandoned:
+		return fmt.Errorf("%s: %w: %d calls of the store have not returned although their time was up",
+			g.name, core.ErrUnavailable, g.abandoned)
+	}
+	g.pending++
+	g.calls[name]++
+	return nil
+}
+
+// end notes that a call has returned.
+func (g *Group) end(name string, wasAbandoned bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.calls[name]--; g.calls[name] == 0 {
+		delete(g.calls, name)
+	}
+	if wasAbandoned {
+		g.abandoned--
+	}
+	g.pending--
+	g.noteIdle()
+}
+
+// Watch runs op, which ends only with the group's context, in the way of [Call].
+func Watch(g *Group, name string, op func(context.Context) error) error {
+	if err := g.begin(name); err != nil {
+		return err
+	}
+	defer g.end(name, false)
+	_, err := guarded(g.ctx, g, func(ctx context.Context) (struct{}, error) { return struct{}{}, op(ctx) })
+	return err
+}
+
+// answer is what a call returned.
+type answer[T any] struct {
+	value T
+	err   error
+}
+
+// Call makes one call of the store. It returns when parent ends, with its error, after limit, with an error that wraps
+// [core.ErrUnavailable], and when the group is closed, with [core.ErrClosed]; also if op does not, whose answer is then
+// discarded. A panic is an error that wraps ErrUnavailable.
+func Call[T any](
+	parent context.Context, g *Group, name string, limit time.Duration, op func(context.Context) (T, error),
+) (T, error) {
+	var none T
+	if err := g.begin(name); err != nil {
+		return none, err
+	}
+	ctx, cancel := context.WithTimeout(parent, limit)
+	defer cancel()
+	defer context.AfterFunc(g.ctx, cancel)()
+	a := await(ctx, g, name, op)
+	switch {
+	case a.err == nil:
+		return a.value, nil
+	case g.Closed():
+		return none, core.ErrClosed
+	case parent.Err() != nil:
+		return none, parent.Err()
+	case ctx.Err() != nil && errors.Is(a.err, ctx.Err()):
+		return none, fmt.Errorf("%s: no answer from the database within %v: %w: %w", g.name, limit, core.ErrUnavailable, a.err)
+	}
+	return a.value, a.err
+}
+
+// await runs op on a goroutine of its own, and leaves it behind if it does not end soon after ctx has.
+func await[T any](ctx context.Context, g *Group, name string, op func(context.Context) (T, error)) answer[T] {
+	answers := make(chan answer[T], 1)
+	var mu sync.Mutex // guards what follows
+	var ended, abandoned bool
+	go func() {
+		value, err := guarded(ctx, g, op)
+		mu.Lock()
+		defer mu.Unlock()
+		ended = true
+		answers <- answer[T]{value, err}
+		g.end(name, abandoned)
+	}()
+	select {
+	case a := <-answers:
+		return a
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(answerGrace) // what op says itself is more than that ctx has ended
+	defer grace.Stop()
+	select {
+	case a := <-answers:
+		return a
+	case <-grace.C:
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if ended {
+		return <-answers
+	}
+	abandoned = true
+	g.abandon()
+	return answer[T]{err: ctx.Err()}
+}
+
+func (g *Group) abandon() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.abandoned++
+}
+
+// guarded makes an error of a panic, which would end the process, because no caller's goroutine runs op.
+func guarded[T any](ctx context.Context, g *Group, op func(context.Context) (T, error)) (result T, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("%s: the store panicked: %w: %v\n%s", g.name, core.ErrUnavailable, cause, debug.Stack())
+		}
+	}()
+	return op(ctx)
+}
+
+// Close calls op, which closes the store, once BeginClose has been called, and waits until it and everything else has ended,
+// but for limit at most; left then names what has not.
+func (g *Group) Close(limit time.Duration, op func() error) (left []string, err error) {
+	closed := make(chan error, 1)
+	go func() {
+		_, err := guarded(context.Background(), g, func(context.Context) (struct{}, error) { return struct{}{}, op() })
+		closed <- err
+	}()
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	for idle := g.idle; idle != nil || closed != nil; {
+		select {
+		case <-idle:
+			idle = nil
+		case err = <-closed:
+			closed = nil
+		case <-deadline.C:
+			left = g.Unfinished()
+			if closed != nil {
+				left = append(left, "Close")
+				err = fmt.Errorf("%s: %w: the store's Close has not ended within %v", g.name, core.ErrUnavailable, limit)
+			}
+			return left, err
+		}
+	}
+	return nil, err
+}
