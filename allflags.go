@@ -50,7 +50,7 @@ func (c *Client) AllFlagsState(
 			option(&o)
 		}
 	}
-	if problem := c.problemBefore(ctx, &evalContext); problem != "" {
+	if problem, _ := c.problemBefore(ctx, ctx, &evalContext); problem != "" {
 		return FlagsState{}
 	}
 	items, err := c.allFlags(ctx)
@@ -61,7 +61,7 @@ func (c *Client) AllFlagsState(
 	now := ldtime.UnixMillisFromTime(time.Now())
 	state := newFlagsState(len(items))
 	recorder := newDirectPrerequisites()
-	engine := c.evaluators.borrow(ctx)
+	engine := c.evaluators.borrow(ctx, ctx)
 	defer c.evaluators.giveBack(engine)
 	var result evaluation.Result
 	for key, item := range items {

@@ -114,9 +114,6 @@ func (c *Client) assemble(config *Config) (err error) {
 	}
 	_, c.events.off = c.events.processor.(events.Discarding)
 	settings.StreamInits, _ = c.events.processor.(core.StreamInitRecorder)
-	if !c.offline {
-		c.sink.followStore(c.lifetime)
-	}
 	if c.offline || c.daemon {
 		c.sink.status.update(core.DataSourceValid, core.DataSourceErrorInfo{}) // nothing is awaited
 		return nil
@@ -164,18 +161,23 @@ func (c *Client) Initialized(ctx context.Context) bool {
 	if c.offline || c.closed.Load() {
 		return false
 	}
-	if c.initialized.Load() {
-		return true
-	}
-	initialized, err := c.store.Initialized(ctx)
+	initialized, err := c.askInitialized(ctx)
 	if err != nil {
 		c.logger.DebugContext(ctx, "cleat: cannot tell whether the store is initialized", "error", err)
 	}
-	if !initialized {
-		return false
+	return initialized
+}
+
+// askInitialized reports whether the store is initialized, which it then stays.
+func (c *Client) askInitialized(ctx context.Context) (bool, error) {
+	if c.initialized.Load() {
+		return true, nil
 	}
-	c.initialized.Store(true)
-	return true
+	initialized, err := c.store.Initialized(ctx)
+	if initialized {
+		c.initialized.Store(true)
+	}
+	return initialized, err
 }
 
 // DataSourceStatus tells of the status of the data source. In a client without one, which is in daemon mode or offline, it is

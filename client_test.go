@@ -255,15 +255,16 @@ func TestClient_StoreDownFromTheStart_EvaluatesWhatWasDelivered(t *testing.T) {
 	defer func() { require.NoError(t, client.Close()) }()
 	require.True(t, client.BoolVariation(t.Context(), "a", user, false))
 	require.Equal(t, core.DataSourceErrorStore, client.DataSourceStatus().Status().LastError.Kind)
-	require.False(t, client.DataStoreStatus().Status().Available)
+	eventually(t, func() bool { return !client.DataStoreStatus().Status().Available }, "the store is known to be down")
 
 	store.fail(nil)
-	eventually(t, func() bool { return client.DataStoreStatus().Status().Stale }, "the store asks for the data")
-	source.deliver(t.Context(), source.first)
 	eventually(t, func() bool {
 		return client.DataStoreStatus().Status() == core.DataStoreStatus{Available: true}
 	}, "the store is well again")
 	require.Equal(t, core.DataSourceValid, client.DataSourceStatus().Status().State)
+	written, err := store.FeatureStoreCore.Initialized(t.Context())
+	require.NoError(t, err)
+	require.True(t, written, "without the data source having sent anything again")
 }
 
 func TestClient_Close_IsIdempotentAndFinal(t *testing.T) {

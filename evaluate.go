@@ -33,76 +33,123 @@ func (r *evaluated) fail(kind ldreason.EvalErrorKind) {
 	r.Result = evaluation.Result{Detail: failed(kind)}
 }
 
+// memoryOnly has ended, so that a store that is given it answers from memory or not at all.
+var memoryOnly = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
 // evaluateKey evaluates the flag with the key for the context, and records the evaluations of its prerequisites if wanted.
-// It never panics.
+// It never panics. What is in memory costs nothing but the evaluation; otherwise all that has to be read has one deadline.
 func (c *Client) evaluateKey(
 	ctx context.Context, key string, evalContext *ldcontext.Context, record bool, result *evaluated,
 ) {
+	if c.evaluateReading(ctx, memoryOnly, key, evalContext, record, result) {
+		return
+	}
+	limited, cancel := context.WithTimeout(ctx, c.evaluators.patience)
+	defer cancel()
+	*result = evaluated{}
+	c.evaluateReading(ctx, limited, key, evalContext, record, result)
+}
+
+// evaluateReading evaluates the flag with what the context named reading gives time to read. It reports false if that has ended
+// because it is memoryOnly.
+func (c *Client) evaluateReading(
+	ctx, reading context.Context, key string, evalContext *ldcontext.Context, record bool, result *evaluated,
+) (done bool) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			c.logPanic(key, cause)
 			result.fail(ldreason.EvalErrorException)
+			done = true
 		}
 	}()
-	if problem := c.problemBefore(ctx, evalContext); problem != "" {
-		result.fail(problem)
-		return
+	problem, err := c.problemBefore(ctx, reading, evalContext)
+	if isUnread(reading, err) {
+		return false
 	}
-	flag, problem := c.flag(ctx, key)
 	if problem != "" {
 		result.fail(problem)
-		return
+		return true
+	}
+	flag, problem, err := c.flag(ctx, reading, key)
+	if isUnread(reading, err) {
+		return false
+	}
+	if problem != "" {
+		result.fail(problem)
+		return true
 	}
 	result.flag = flag
 	if evaluateConstant(flag, &result.Result) {
-		return
+		return true
 	}
 	var recorder evaluation.PrerequisiteFlagEventRecorder
 	if record && len(flag.Prerequisites) > 0 {
 		result.prerequisites = &prerequisites{}
 		recorder = result.prerequisites.record
 	}
-	e := c.evaluators.borrow(ctx) // an engine that panics is not used again
-	err := e.evaluate(flag, evalContext, recorder, &result.Result)
+	e := c.evaluators.borrow(ctx, reading) // an engine that panics is not used again
+	err = e.evaluate(flag, evalContext, recorder, &result.Result)
 	c.evaluators.giveBack(e)
+	if isUnread(reading, err) {
+		return false
+	}
 	if err != nil {
 		result.fail(c.problemOf(ctx, key, err))
 	}
+	return true
 }
 
-// problemBefore returns why nothing can be evaluated; empty if something can.
-func (c *Client) problemBefore(ctx context.Context, evalContext *ldcontext.Context) ldreason.EvalErrorKind {
+// isUnread reports whether something is not in memory.
+func isUnread(reading context.Context, err error) bool {
+	return reading == memoryOnly && errors.Is(err, context.Canceled)
+}
+
+// problemBefore returns why nothing can be evaluated; empty if something can. The error is one of reading the store.
+func (c *Client) problemBefore(
+	ctx, reading context.Context, evalContext *ldcontext.Context,
+) (problem ldreason.EvalErrorKind, err error) {
 	switch {
 	case ctx == nil:
 		c.logger.Error("cleat: a flag was evaluated with a nil context.Context")
-		return ldreason.EvalErrorException
+		return ldreason.EvalErrorException, nil
 	case c.offline || c.closed.Load():
-		return ldreason.EvalErrorClientNotReady
-	case !c.daemon && !c.Initialized(ctx): // not everything that fills a store for daemons marks it as filled
-		return ldreason.EvalErrorClientNotReady
-	case evalContext.Err() != nil:
-		return ldreason.EvalErrorUserNotSpecified
+		return ldreason.EvalErrorClientNotReady, nil
 	}
-	return ""
+	if !c.daemon { // not everything that fills a store for daemons marks it as filled
+		if initialized, err := c.askInitialized(reading); !initialized {
+			return ldreason.EvalErrorClientNotReady, err
+		}
+	}
+	if invalid := evalContext.Err(); invalid != nil {
+		problem = ldreason.EvalErrorUserNotSpecified
+	}
+	return problem, nil
 }
 
-// flag returns the flag with the key, or why it cannot be evaluated.
-func (c *Client) flag(ctx context.Context, key string) (*ldmodel.FeatureFlag, ldreason.EvalErrorKind) {
+// flag returns the flag with the key, or why it cannot be evaluated. The error is one of reading the store.
+func (c *Client) flag(
+	ctx, reading context.Context, key string,
+) (flag *ldmodel.FeatureFlag, problem ldreason.EvalErrorKind, err error) {
 	if key == "" {
-		return nil, ldreason.EvalErrorFlagNotFound
+		return nil, ldreason.EvalErrorFlagNotFound, nil
 	}
-	item, found, err := c.store.Get(ctx, core.Flags, key)
-	if err != nil {
-		return nil, c.problemOf(ctx, key, err)
+	item, found, err := c.store.Get(reading, core.Flags, key)
+	switch {
+	case isUnread(reading, err):
+		return nil, "", err
+	case err != nil:
+		return nil, c.problemOf(ctx, key, err), err
+	case !found:
+		return nil, ldreason.EvalErrorFlagNotFound, nil
 	}
-	if !found {
-		return nil, ldreason.EvalErrorFlagNotFound
+	if flag, err = item.Flag(); err != nil {
+		return nil, c.problemOf(ctx, key, err), err
 	}
-	flag, err := item.Flag()
-	if err != nil {
-		return nil, c.problemOf(ctx, key, err)
-	}
-	return flag, ""
+	return flag, "", nil
 }
 
 // problemOf logs at a low level, because it is called at every evaluation; what ails the store is reported by itself.

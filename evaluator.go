@@ -21,7 +21,8 @@ import (
 // for errors; so each evaluation borrows an engine with a reader of its own, which holds both. Lending them from a pool
 // costs neither an allocation nor a lock.
 type evaluators struct {
-	pool sync.Pool
+	pool     sync.Pool
+	patience time.Duration // for what one evaluation reads, big segments aside
 }
 
 // engine is an evaluation engine and what it reads through.
@@ -31,7 +32,8 @@ type engine struct {
 	logger      *slog.Logger
 	evaluator   evaluation.Evaluator
 
-	ctx      context.Context //nolint:containedctx // of who has borrowed the engine
+	ctx      context.Context //nolint:containedctx // of the caller who has borrowed the engine
+	reading  context.Context //nolint:containedctx // for reading flags and segments
 	patience time.Duration   // for what one evaluation reads, big segments aside
 	err      error           // the first error in this evaluation, because of which its result cannot be relied on
 	reads    int             // in this evaluation
@@ -42,7 +44,7 @@ type engine struct {
 func newEvaluators(
 	store core.ReadOnlyStore, bigSegments *bigsegments.Manager, patience time.Duration, logger *slog.Logger,
 ) *evaluators {
-	return &evaluators{pool: sync.Pool{New: func() any {
+	return &evaluators{patience: patience, pool: sync.Pool{New: func() any {
 		e := &engine{store: store, patience: patience, logger: logger}
 		if bigSegments != nil {
 			e.bigSegments = bigSegments.Lookups()
@@ -52,16 +54,16 @@ func newEvaluators(
 	}}}
 }
 
-// borrow returns an engine that reads with the context. What it had to wait for of big segments, it remembers until it is given
-// back.
-func (p *evaluators) borrow(ctx context.Context) *engine {
+// borrow returns an engine that works for the caller with the context, and reads flags and segments with the other one. What it
+// had to wait for of big segments, it remembers until it is given back.
+func (p *evaluators) borrow(ctx, reading context.Context) *engine {
 	e := p.pool.Get().(*engine)
-	e.ctx = ctx
+	e.ctx, e.reading = ctx, reading
 	return e
 }
 
 func (p *evaluators) giveBack(e *engine) {
-	e.ctx = nil
+	e.ctx, e.reading = nil, nil
 	if e.bigSegments != nil {
 		e.bigSegments.Forget()
 	}
@@ -150,7 +152,7 @@ func (e *engine) get(kind core.DataKind, key string) *core.Item {
 	if key == "" || !e.mayRead(key) {
 		return nil
 	}
-	item, found, err := e.store.Get(e.ctx, kind, key)
+	item, found, err := e.store.Get(e.reading, kind, key)
 	switch {
 	case errors.Is(err, core.ErrCorrupt):
 		logItem(e.ctx, e.logger, kind, key, err)

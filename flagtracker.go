@@ -33,7 +33,7 @@ func (t *flagTracker) AddFlagChangeListener(listener func(core.FlagChange)) (rem
 
 func (t *flagTracker) add(listener func(core.FlagChange)) (remove func()) {
 	remove = t.client.sink.changes.Add(listener)
-	t.client.sink.learnSoon(t.client.lifetime)
+	t.client.sink.followStore(t.client.lifetime)
 	return remove
 }
 

@@ -28,15 +28,15 @@ type updateSink struct {
 
 	turn     chan struct{} // holds a token while nobody updates
 	graph    *dataGraph    // belongs to the holder of the token
-	refusing bool          // the last update was refused, which has been logged; belongs to the holder
 	isFilled bool          // filled is closed; belongs to the holder too
 	learned  bool          // graph is what is in the store; belongs to the holder too
 
-	unfollow func() // ends the listening to changes of the store; nil if it tells of none
+	refusing atomic.Bool // the database did not take the last update, which has been logged
 
-	closing  sync.Mutex // guards closed, and keeps learning from growing once it is set
+	closing  sync.Mutex // guards what follows, and keeps learning from growing once closed is set
 	closed   bool
-	learning sync.WaitGroup // goroutines of learnSoon
+	unfollow func()         // ends the listening to changes of the store; nil before it began
+	learning sync.WaitGroup // goroutines of followStore
 }
 
 var (
@@ -58,66 +58,104 @@ func newUpdateSink(store core.FeatureStore, logger *slog.Logger) *updateSink {
 	return s
 }
 
+// beginner is a store of which an update is in memory before it is in the database.
+type beginner interface {
+	BeginInit(ctx context.Context, data []core.Collection) (wait func(context.Context) error, err error)
+	BeginUpsert(
+		ctx context.Context, kind core.DataKind, key string, item *core.Item,
+	) (wait func(context.Context) (updated bool, err error), err error)
+}
+
 // Init implements [core.DataSourceUpdateSink]. If single items do not fit into the store and everything else does, that
-// is reported, and not returned: the data source has nothing left to do.
+// is reported, and not returned: the data source has nothing left to do. The same goes for the trouble of a database if the data
+// is in memory, which the database then follows.
 func (s *updateSink) Init(ctx context.Context, data []core.Collection) error {
-	if err := s.takeTurn(ctx); err != nil {
+	data = dataorder.Sort(data)
+	b, ok := s.store.(beginner)
+	if !ok {
+		return s.initAtOnce(ctx, data)
+	}
+	wait, err := s.beginInit(ctx, b, data)
+	if err != nil {
 		return err
+	}
+	return s.reportFollowing(ctx, wait(ctx))
+}
+
+// beginInit is the part of Init that has its turn.
+func (s *updateSink) beginInit(
+	ctx context.Context, b beginner, data []core.Collection,
+) (wait func(context.Context) error, err error) {
+	if err := s.takeTurn(ctx); err != nil {
+		return nil, err
 	}
 	defer s.passTurn()
-	data = dataorder.Sort(data)
-	err := s.report(ctx, s.store.Init(ctx, data))
-	if errors.Is(err, core.ErrClosed) || errors.Is(err, core.ErrInvalid) {
-		return err
+	if wait, err = b.BeginInit(ctx, data); err != nil {
+		return nil, s.reportInvalid(ctx, err)
 	}
-	s.noticeFilled(ctx, err)
+	s.noticeFilled()
 	next := s.graph.successor(data)
 	s.announce(next, s.graph.differences(next))
-	if err == nil {
-		s.learned = true
-		s.graph = next // otherwise the store may follow later, which is to be announced as well
-	}
-	return err
+	s.learned, s.graph = true, next
+	return wait, nil
 }
 
-// noticeFilled asks the store after an Init that failed: it may use the data all the same.
-func (s *updateSink) noticeFilled(ctx context.Context, err error) {
-	if s.isFilled {
-		return
-	}
-	if err != nil {
-		if initialized, readErr := s.store.Initialized(ctx); readErr != nil || !initialized {
-			return
-		}
-	}
-	s.isFilled = true
-	close(s.filled)
-}
-
-// Upsert implements [core.DataSourceUpdateSink].
-func (s *updateSink) Upsert(ctx context.Context, kind core.DataKind, key string, item *core.Item) error {
+// initAtOnce is Init of a store that has the data when its Init returns.
+func (s *updateSink) initAtOnce(ctx context.Context, data []core.Collection) error {
 	if err := s.takeTurn(ctx); err != nil {
 		return err
 	}
 	defer s.passTurn()
-	updated, err := s.store.Upsert(ctx, kind, key, item)
-	if err != nil {
-		s.reportRefusal(ctx, err)
-	} else {
-		s.refusing = false
+	if err := s.store.Init(ctx, data); err != nil && !consistsOfItems(err) {
+		return s.reportInvalid(ctx, err)
 	}
-	if errors.Is(err, core.ErrClosed) || errors.Is(err, core.ErrInvalid) {
+	s.noticeFilled()
+	next := s.graph.successor(data)
+	s.announce(next, s.graph.differences(next))
+	s.learned, s.graph = true, next
+	return nil
+}
+
+// noticeFilled notes that evaluations read what an Init has brought. The caller has the turn.
+func (s *updateSink) noticeFilled() {
+	if !s.isFilled {
+		s.isFilled = true
+		close(s.filled)
+	}
+}
+
+// Upsert implements [core.DataSourceUpdateSink]. As of Init, the trouble of a database is reported and not returned.
+func (s *updateSink) Upsert(ctx context.Context, kind core.DataKind, key string, item *core.Item) error {
+	wait, err := s.beginUpsert(ctx, kind, key, item)
+	if err != nil || wait == nil {
 		return err
 	}
-	if err == nil && !updated {
-		return nil
+	_, err = wait(ctx)
+	return s.reportFollowing(ctx, err)
+}
+
+// beginUpsert is the part of Upsert that has its turn.
+func (s *updateSink) beginUpsert(
+	ctx context.Context, kind core.DataKind, key string, item *core.Item,
+) (wait func(context.Context) (bool, error), err error) {
+	if err := s.takeTurn(ctx); err != nil {
+		return nil, err
+	}
+	defer s.passTurn()
+	var updated bool
+	if b, ok := s.store.(beginner); ok {
+		wait, err = b.BeginUpsert(ctx, kind, key, item)
+		updated = wait != nil
+	} else {
+		updated, err = s.store.Upsert(ctx, kind, key, item)
+	}
+	if err != nil || !updated {
+		return nil, s.reportInvalid(ctx, err)
 	}
 	ref := dataorder.Ref{Kind: kind, Key: key}
-	if err == nil {
-		s.graph.set(ref, item)
-	}
+	s.graph.set(ref, item)
 	s.announce(s.graph, []dataorder.Ref{ref})
-	return err
+	return wait, nil
 }
 
 // Delete implements [core.DataSourceUpdateSink].
@@ -166,41 +204,46 @@ func (s *updateSink) announce(graph *dataGraph, changed []dataorder.Ref) {
 	}
 }
 
-// report tells of an error of Init and returns it, unless it concerns nothing but single items.
-func (s *updateSink) report(ctx context.Context, err error) error {
+// reportFollowing tells of an error because of which the database does not follow memory. It returns only one that says that
+// the client is closed or the caller has left.
+func (s *updateSink) reportFollowing(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
-		s.refusing = false
+		s.refusing.Store(false)
 		return nil
-	case consistsOfItems(err):
-		s.logger.Error("cleat: the store cannot hold some items; all others are stored", "error", err)
-		s.status.fail(errorInfo(err))
-		return nil
-	default:
-		s.reportRefusal(ctx, err)
+	case isWanted(ctx, err):
 		return err
+	case consistsOfItems(err):
+		s.logger.ErrorContext(ctx, "cleat: the store cannot hold some items; all others are stored", "error", err)
+	case !s.refusing.Swap(true):
+		s.logger.ErrorContext(ctx, "cleat: an update is in memory, and not in the data store yet; "+
+			"further ones are not logged until the store accepts one", "error", err)
 	}
+	s.status.fail(errorInfo(err))
+	return nil
 }
 
-func (s *updateSink) reportRefusal(ctx context.Context, err error) {
-	if errors.Is(err, core.ErrClosed) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return // somebody wanted that
+// reportInvalid tells of an error because of which an update is not even in memory, and returns it.
+func (s *updateSink) reportInvalid(ctx context.Context, err error) error {
+	if err != nil && !isWanted(ctx, err) {
+		s.logger.ErrorContext(ctx, "cleat: an update was refused", "error", err)
+		s.status.update(core.DataSourceInterrupted, errorInfo(err))
 	}
-	level := slog.LevelDebug
-	if !s.refusing {
-		s.refusing, level = true, slog.LevelError
-	}
-	s.logger.Log(ctx, level, "cleat: the store refused an update; further ones are not logged until it accepts one", "error", err)
-	s.status.update(core.DataSourceInterrupted, errorInfo(err))
+	return err
+}
+
+// isWanted reports whether an error says that the client was closed or the caller has left.
+func isWanted(ctx context.Context, err error) bool {
+	return errors.Is(err, core.ErrClosed) || ctx.Err() != nil && errors.Is(err, ctx.Err())
 }
 
 // close waits for what runs in the background, which ends with the context it was given or when the store is closed.
 func (s *updateSink) close() {
+	s.closing.Lock()
+	s.closed = true
 	if s.unfollow != nil {
 		s.unfollow()
 	}
-	s.closing.Lock()
-	s.closed = true
 	s.closing.Unlock()
 	s.learning.Wait()
 	s.status.close()

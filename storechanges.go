@@ -8,20 +8,18 @@ import (
 	"github.com/cleatdev/cleat/internal/dataorder"
 )
 
-// followStore announces what others change in the store, if that can be known, until ctx ends.
+// followStore announces from now on what others change in the store, if that can be known, until ctx ends. It is called when a
+// listener is added, because the store reads more of what changes for who follows it. In the background it finds out what is
+// in the store, so that changes can be told from what only looks like one.
 func (s *updateSink) followStore(ctx context.Context) {
-	if provider, ok := s.store.(core.ChangeProvider); ok {
-		s.unfollow = provider.AddChangeListener(func(change core.Change) { s.noticeStoreChange(ctx, change) })
-	}
-}
-
-// learnSoon finds out in the background what is in a store that others may change, so that changes can be told from what
-// only looks like one. It is called when somebody begins to listen.
-func (s *updateSink) learnSoon(ctx context.Context) {
 	s.closing.Lock()
 	defer s.closing.Unlock()
-	if s.unfollow == nil || s.closed {
+	provider, ok := s.store.(core.ChangeProvider)
+	if !ok || s.closed {
 		return
+	}
+	if s.unfollow == nil {
+		s.unfollow = provider.AddChangeListener(func(change core.Change) { s.noticeStoreChange(ctx, change) })
 	}
 	s.learning.Go(func() {
 		if s.takeTurn(ctx) == nil {

@@ -158,7 +158,7 @@ func TestClient_Variations_StoreErrorIsAnException(t *testing.T) {
 	_, detail := client.BoolVariationDetail(t.Context(), "a", user, false)
 	require.Equal(t, ldreason.NewEvalReasonError(ldreason.EvalErrorException), detail.Reason)
 	require.False(t, client.AllFlagsState(t.Context(), user).Valid())
-	require.False(t, client.DataStoreStatus().Status().Available)
+	eventually(t, func() bool { return !client.DataStoreStatus().Status().Available }, "the store is known to be down")
 }
 
 // A prerequisite that cannot be read must not look like one that failed.

@@ -4,77 +4,70 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
+
+// suspicionShare is the part of ReadTimeout (one in …) after which a call that has not been answered makes the monitor look.
+const suspicionShare = 4
+
+// errClosedElsewhere is the cause of the state closed.
+var errClosedElsewhere = fmt.Errorf("caching: %w: the data store was closed by another owner", core.ErrUnavailable)
 
 // check returns an error if nothing can be done with ctx or the wrapper.
 func (w *CachingStoreWrapper) check(ctx context.Context) error {
 	switch {
 	case ctx == nil:
 		return fmt.Errorf("caching: %w: nil context", core.ErrInvalid)
-	case w.run.isClosed():
+	case w.run.Closed():
 		return core.ErrClosed
 	default:
 		return ctx.Err()
 	}
 }
 
-// readingAll is the name of the operation whose time grows with what the database holds.
-const readingAll = "GetAll"
-
-// call makes one call of the database, of the method with the given name, with a deadline. A failure that begins an
-// outage does so here, and in no other place. What ends after Close has begun comes to nothing, because Close may not have
-// waited for it.
+// call makes one call of the core, of the method with the given name. A failure, or no answer for a while, makes the monitor
+// look at the database.
 func call[T any](
 	parent context.Context, w *CachingStoreWrapper, name string, limit time.Duration, op func(context.Context) (T, error),
 ) (T, error) {
-	if !w.run.enter() {
-		var zero T
-		return zero, core.ErrClosed
-	}
-	defer w.run.leave()
-	defer w.run.calling(name)()
-	mark := w.health.mark()
-	ctx, cancel := w.run.withLimit(parent, limit)
-	defer cancel()
-	result, err := guarded(ctx, op)
-	if w.run.isClosed() {
-		return result, core.ErrClosed
-	}
-	if err == nil {
-		return result, nil
-	}
-	if errors.Is(err, core.ErrClosed) {
-		err = errClosedElsewhere
-	}
-	tooSlow := isTooSlow(ctx, err)
-	if tooSlow {
-		err = timeLimitError(limit, err)
-	}
-	switch o := outageFrom(err); {
-	case o == nil:
-	case tooSlow && name == readingAll: // There may only be much to read. The monitor finds out whether it still answers.
+	suspicious := time.AfterFunc(w.opts.ReadTimeout/suspicionShare, func() {
+		w.slow.Store(true)
 		w.wakeMonitor()
-	case w.health.trip(mark, o):
+	})
+	defer suspicious.Stop()
+	result, err := ask(parent, w, name, limit, op)
+	switch {
+	case err == nil:
+		w.slow.Store(false)
+	case failsAll(err) && parent.Err() == nil:
 		w.wakeMonitor()
 	}
 	return result, err
 }
 
-// guarded makes an error of a panic, which would end the process, because it is nobody's goroutine that runs op.
-func guarded[T any](ctx context.Context, op func(context.Context) (T, error)) (result T, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("caching: the store panicked: %w: %v\n%s", core.ErrUnavailable, cause, debug.Stack())
-		}
-	}()
-	return op(ctx)
+// ask makes one call of the core.
+func ask[T any](
+	parent context.Context, w *CachingStoreWrapper, name string, limit time.Duration, op func(context.Context) (T, error),
+) (T, error) {
+	result, err := lifecycle.Call(parent, w.run, name, limit, op)
+	if errors.Is(err, core.ErrClosed) && !w.run.Closed() {
+		err = errClosedElsewhere
+		w.db.note(isClosed, err)
+	}
+	return result, err
 }
 
-// wakeMonitor makes the monitor look at the database, or, in an outage, begin to wait for its end.
+// failsAll reports whether an error of the core may mean that the database is not well: whether it concerns more than
+// single items or the arguments.
+func failsAll(err error) bool {
+	_, only := core.ItemErrors(err)
+	return !only && !errors.Is(err, core.ErrInvalid)
+}
+
+// wakeMonitor makes the monitor look at the database.
 func (w *CachingStoreWrapper) wakeMonitor() {
 	select {
 	case w.kick <- struct{}{}:

@@ -62,7 +62,7 @@ const (
 	refreshShare = 4   // the last quarter of that is when it is refreshed
 	// errorLifetime is for how long an undecodable item is not read again.
 	errorLifetime = 5 * time.Second
-	// notInitializedLifetime is for how long a store that is not initialised is not asked again, unless the mode is Forever.
+	// notInitializedLifetime is for how long a store that is not initialised is not asked again.
 	notInitializedLifetime = time.Second
 )
 
@@ -93,8 +93,7 @@ func (l lifetimes) fromError(now int64) int64 {
 	return now + int64(max(min(l.ttl, errorLifetime)-l.tick, 0))
 }
 
-// fromNotInitialized returns when a caller may ask a store again that is not initialised. In Forever mode only the monitor
-// asks again, as it does every Options.CheckInterval.
+// fromNotInitialized returns when a store that is not initialised is to be asked again for a caller.
 func (l lifetimes) fromNotInitialized(now int64) int64 {
 	if l.forever {
 		return never

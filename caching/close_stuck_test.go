@@ -58,7 +58,9 @@ func openStuck(t *testing.T, store *stuck, mode caching.Mode) (*caching.CachingS
 	t.Helper()
 	store.Store = memorystore.New(nil, nil)
 	log := &bytes.Buffer{}
-	w, err := caching.NewCachingStoreWrapper(store, &caching.Options{Mode: mode, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	w, err := caching.NewCachingStoreWrapper(store, &caching.Options{
+		Mode: mode, ReadTimeout: time.Hour, ReadAllTimeout: time.Hour, Logger: slog.New(slog.NewTextHandler(log, nil)),
+	})
 	require.NoError(t, err)
 	synctest.Wait()
 	return w, log
@@ -73,16 +75,17 @@ func TestCachingStoreWrapper_Close_StuckCalls(t *testing.T) {
 				w, log := openStuck(t, &stuck{init: release, get: release, watch: release}, mode)
 				ended := make(chan error, 4)
 				for _, use := range []func() error{
+					func() error { _, _, err := w.Get(context.Background(), core.Flags, "a"); return err },
 					func() error { return w.Init(context.Background(), flags(1, "a")) },
 					func() error { return w.Init(context.Background(), flags(2, "a")) }, // waits for the other one
 					func() error { _, err := w.Upsert(context.Background(), core.Flags, "a", flag("a", 3)); return err },
-					func() error { _, _, err := w.Get(context.Background(), core.Flags, "a"); return err },
 				} {
 					go func() { ended <- use() }()
 					synctest.Wait()
 				}
 				begun, closed := time.Now(), make(chan error, 1)
 				go func() { closed <- w.Close() }()
+				time.Sleep(closeLimit / 2) // for the Init that waits to be written
 				synctest.Wait()
 				require.Len(t, ended, cap(ended), "callers wait as little as with a store that ends its calls")
 				for range cap(ended) {

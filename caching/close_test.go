@@ -15,7 +15,7 @@ import (
 // A writer that waits for another one's turn is released as well, although its context never ends.
 func TestCachingStoreWrapper_Close_ReleasesWaitingWriters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{})
+		r := newRig(t, caching.Options{ReadTimeout: time.Hour})
 		r.store.hang()
 		init := func() error { return r.wrapper.Init(context.Background(), flags(1, "a")) }
 		upsert := func() error {

@@ -25,6 +25,8 @@ type troubled struct {
 	*memorystore.Store
 	gets, getAlls, inits, upserts, checks atomic.Int64
 
+	byKind atomic.Bool // changes are reported of kinds and not of items
+
 	mu sync.Mutex
 	// before is run at the beginning of every operation, and may return an error instead of it.
 	before func(ctx context.Context, operation string) error
@@ -144,6 +146,15 @@ func (t *troubled) CheckAvailability(ctx context.Context) error {
 	}
 	defer end()
 	return t.Store.CheckAvailability(ctx)
+}
+
+func (t *troubled) Watch(ctx context.Context, changed func(core.Change)) error {
+	return t.Store.Watch(ctx, func(change core.Change) {
+		if t.byKind.Load() {
+			change.Key = ""
+		}
+		changed(change)
+	})
 }
 
 // rig is a wrapper over a troubled store.

@@ -24,6 +24,7 @@ func TestPromise3_NeverBackwards_ReadInBetween(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		asked := r.store.gets.Load()
 		require.Equal(t, 2, r.version("a"))
+		synctest.Wait()
 		require.Greater(t, r.store.gets.Load(), asked, "read again after its time to live")
 		end()
 		require.Equal(t, map[string]int{"a": 2}, r.all())
@@ -34,7 +35,7 @@ func TestPromise3_NeverBackwards_ReadInBetween(t *testing.T) {
 // What was written during a read, dropped to make room, and read again is not replaced by what that first read brings.
 func TestPromise3_NeverBackwards_DroppedAndReadAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{Mode: caching.TTL(time.Minute), Capacity: 1})
+		r := newRig(t, caching.Options{Mode: caching.TTL(time.Minute), Capacity: 1, ReadTimeout: time.Hour})
 		r.write("a", 1)
 		goOn := make(chan struct{})
 		var first atomic.Bool

@@ -68,7 +68,7 @@ func TestCachingStoreWrapper_UnknownKeysAreLimited(t *testing.T) {
 // What is written and finds no room must not be followed by an older item whose reading began before.
 func TestPromise3_NeverBackwards_WithoutRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{Mode: caching.TTL(time.Minute), Capacity: 1})
+		r := newRig(t, caching.Options{Mode: caching.TTL(time.Minute), Capacity: 1, ReadTimeout: time.Hour})
 		r.write("full", 1)
 		r.write("x", 1)
 		require.Equal(t, 1, r.version("full"))

@@ -2,6 +2,7 @@ package caching_test
 
 import (
 	"context"
+	goflag "flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -21,12 +22,18 @@ import (
 // and does not take longer than its deadlines. When the trouble has ended, database and memory hold what the data source
 // said last.
 func TestCachingStoreWrapper_Model_RandomUpdatesAndFaults(t *testing.T) {
-	for seed := range uint64(150) {
+	for seed := *modelFirst; seed < *modelFirst+*modelSeeds; seed++ {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { newModel(t, seed).run() })
 		})
 	}
 }
+
+// A few hundred seeds are for every day; go test -run Model -args -model.seeds 50000 is for days on which the wrapper changes.
+var (
+	modelSeeds = goflag.Uint64("model.seeds", 300, "how many runs the random model makes")
+	modelFirst = goflag.Uint64("model.first", 0, "the seed of the first one")
+)
 
 const (
 	modelSteps   = 25

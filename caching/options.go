@@ -19,7 +19,7 @@ const (
 	DefaultInitTimeout    = 60 * time.Second
 	DefaultCheckInterval  = 10 * time.Second
 	DefaultMinRetryDelay  = 250 * time.Millisecond
-	DefaultMaxRetryDelay  = 15 * time.Second
+	DefaultMaxRetryDelay  = 2 * time.Second
 
 	defaultMaxReadOnlyRetryDelay = time.Minute
 )
@@ -46,7 +46,7 @@ type Options struct {
 	// CheckInterval is how often a healthy database is asked whether it is still there and initialised; 0 means 10 s.
 	CheckInterval time.Duration
 	// MinRetryDelay and MaxRetryDelay bound the growing, jittered time between two availability checks during an outage; 0
-	// means 250 ms and 15 s, or a minute while the database is read-only, because each attempt to write it is an Init.
+	// means 250 ms and 2 s, or a minute between two attempts to write to a database that can only be read.
 	MinRetryDelay, MaxRetryDelay time.Duration
 	// DisableWatch is true if the database is not to be watched for changes by others, although it can be. They then show
 	// when cached items expire, and raise no change.

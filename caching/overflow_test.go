@@ -28,7 +28,7 @@ func TestOptions_MaxStale_Longest(t *testing.T) {
 
 func TestMode_TTL_Longest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{Mode: caching.TTL(math.MaxInt64)})
+		r := newRig(t, caching.Options{Mode: caching.TTL(math.MaxInt64), CheckInterval: time.Hour})
 		r.write("a", 1)
 		for range 10 {
 			require.Equal(t, 1, r.version("a"))

@@ -175,7 +175,7 @@ func TestPromise3_NeverBackwards_UpsertsThatOvertake(t *testing.T) {
 // Promise 4.
 func TestPromise4_HotKeysDontWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{Mode: caching.TTL(10 * time.Second)})
+		r := newRig(t, caching.Options{Mode: caching.TTL(10 * time.Second), CheckInterval: time.Hour})
 		r.write("hot", 1)
 		r.write("cold", 1)
 		require.Equal(t, 1, r.version("hot"))
@@ -216,7 +216,7 @@ func TestPromise4_HotKeysDontWait_All(t *testing.T) {
 // Many keys that are due at once are read as a whole.
 func TestPromise4_HotKeysDontWait_ManyAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{Mode: caching.TTL(10 * time.Second), Random: func() float64 { return 0 }})
+		r := newRig(t, caching.Options{Mode: caching.TTL(10 * time.Second), CheckInterval: time.Hour, Random: func() float64 { return 0 }})
 		keys := make([]string, 1000)
 		for i := range keys {
 			keys[i] = fmt.Sprint("flag-", i)

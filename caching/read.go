@@ -4,21 +4,36 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/singleflight"
 
 	"github.com/cleatdev/cleat/core"
 )
 
-// wholeKind is the name under which reads of a whole kind are made one.
-const wholeKind = ""
+const (
+	// wholeKind is the name under which loads of a whole kind are made one.
+	wholeKind = ""
+	// knownPatience is how long a caller waits for the database at most if the answer is known and only too old.
+	knownPatience = 50 * time.Millisecond
+)
+
+var (
+	// errReplaced is returned by loads whose generation was replaced while they ran.
+	errReplaced = errors.New("caching: all data was replaced during a load")
+	// errWaited is returned to a caller who has waited long enough for what is known anyway.
+	errWaited = errors.New("caching: the database takes longer than what is known is worth waiting for")
+	// errNotRead is returned for what is not in a generation that has yet to be written.
+	errNotRead = fmt.Errorf("caching: %w: everything is about to be written to the database, which is not read meanwhile",
+		core.ErrUnavailable)
+)
 
 // Get implements [core.ReadOnlyStore]. What is cached and fresh is returned without a look at ctx.
 func (w *CachingStoreWrapper) Get(ctx context.Context, kind core.DataKind, key string) (*core.Item, bool, error) {
-	if c := w.epoch.Load().cache(kind); c != nil {
-		if s, found := c.slots.Load(key); found {
+	if k := w.gen.Load().kind(kind); k != nil {
+		if s, found := k.slots.Load(key); found {
 			if v := s.value.Load(); w.clock.now() < v.expires {
-				s.markUsed()
+				markUsed(&s.used)
 				return v.live()
 			}
 		}
@@ -26,62 +41,75 @@ func (w *CachingStoreWrapper) Get(ctx context.Context, kind core.DataKind, key s
 	return w.getSlowly(ctx, kind, key)
 }
 
-func (w *CachingStoreWrapper) getSlowly(ctx context.Context, kind core.DataKind, key string) (*core.Item, bool, error) {
+func (w *CachingStoreWrapper) getSlowly(ctx context.Context, name core.DataKind, key string) (*core.Item, bool, error) {
 	if err := w.check(ctx); err != nil {
 		return nil, false, err
 	}
-	if err := core.ValidateKey(kind, key); err != nil {
+	if err := core.ValidateKey(name, key); err != nil {
 		return nil, false, fmt.Errorf("caching: %w", err)
 	}
-	if !w.caches() {
-		v, err := w.getUncached(ctx, kind, key)
-		if err != nil {
-			return nil, false, err
+	for {
+		g := w.gen.Load()
+		k := g.kindFor(name)
+		known := k.lookup(key)
+		isKnown := known != nil && known.err == nil && (g.holds(k) || w.usable(known.expires))
+		if err := w.notAsked(g, k); err != nil {
+			return w.getKnown(g, k, key, isKnown, err)
 		}
-		return v.live()
-	}
-	c := w.epoch.Load().cacheFor(kind, w.life)
-	if o := w.health.unreadable(); o != nil {
-		return w.getStale(c, key, o.err())
-	}
-	v, err := w.await(ctx, &c.loads, key, func() (any, error) {
-		if v := c.lookup(key); v != nil && w.clock.now() < v.expires {
-			return v, nil // a load has ended since this caller looked
-		}
-		return w.loadItem(ctx, c, key, knownStays)
-	})
-	switch {
-	case err == nil:
-		return v.(*value).live()
-	case errors.Is(err, core.ErrClosed) || err == ctx.Err(): //nolint:errorlint // context errors are never wrapped
-		return nil, false, err
-	default:
-		return w.getStale(c, key, err)
-	}
-}
-
-// getStale answers without the database.
-func (w *CachingStoreWrapper) getStale(c *kindCache, key string, cause error) (*core.Item, bool, error) {
-	now := w.clock.now()
-	if s, found := c.slots.Load(key); found {
-		if v := s.value.Load(); v.err == nil && (v.pinned || w.usable(v.expires, now)) {
-			s.markUsed()
+		v, err := wait(ctx, w, &k.loads, key, known != nil, func(ctx context.Context) (*value, error) {
+			if v := k.lookup(key); v != nil && w.clock.now() < v.expires {
+				return v, nil // a load has ended since this caller looked
+			}
+			return w.load(ctx, g, k, key, w.opts.AcceptWipe)
+		})
+		switch {
+		case err == nil:
+			if s, found := k.slots.Load(key); found {
+				s.asked.Store(true)
+			}
 			return v.live()
-		}
-	} else if all := c.snapshotNow(); all != nil && w.usable(all.expires, now) {
-		if item, found := all.items[key]; found {
-			return item, true, nil
-		}
-		if all.corrupt[key] == nil {
-			return nil, false, nil // everything is known, and the key is not among it
+		case errors.Is(err, errReplaced):
+		case w.run.Closed() || err == ctx.Err(): //nolint:errorlint // context errors are never wrapped
+			return nil, false, err
+		default:
+			return w.getKnown(g, k, key, isKnown, err)
 		}
 	}
-	return nil, false, cause
 }
 
-// usable reports whether something that expired may still be used during an outage.
-func (w *CachingStoreWrapper) usable(expires, now int64) bool {
-	return w.opts.MaxStale == 0 || expires == never || now < expires+int64(w.opts.MaxStale)
+// getKnown answers without the database, which cannot be asked because of err.
+func (w *CachingStoreWrapper) getKnown(g *generation, k *kind, key string, isKnown bool, err error) (*core.Item, bool, error) {
+	s, found := k.slots.Load(key)
+	if found && isKnown {
+		markUsed(&s.used)
+		return s.value.Load().live()
+	}
+	if until := k.wholeUntil.Load(); !found && until != 0 && (g.holds(k) || w.usable(until)) {
+		return nil, false, nil // everything is known, and the key is not among it
+	}
+	return nil, false, err
+}
+
+// notAsked returns why the database is not asked for a kind; nil if it is.
+func (w *CachingStoreWrapper) notAsked(g *generation, k *kind) error {
+	if s := w.db.now(); !w.mayRead(s) {
+		return s.err()
+	}
+	if g.holds(k) {
+		return errNotRead
+	}
+	return nil
+}
+
+// mayRead reports whether the database may be read. What it has after it lost its data is the truth only in mode Off, in which
+// nothing else is known.
+func (w *CachingStoreWrapper) mayRead(s *situation) bool {
+	return s.readable() || s.state == wiped && !w.caches()
+}
+
+// usable reports whether something that expired may still be used while the database does not answer.
+func (w *CachingStoreWrapper) usable(expires int64) bool {
+	return w.opts.MaxStale == 0 || expires == never || w.clock.now() < expires+int64(w.opts.MaxStale)
 }
 
 // All implements [core.ReadOnlyStore].
@@ -92,200 +120,201 @@ func (w *CachingStoreWrapper) All(ctx context.Context, kind core.DataKind) (map[
 	if err := kind.Validate(); err != nil {
 		return nil, fmt.Errorf("caching: %w", err)
 	}
-	if !w.caches() {
-		return w.allUncached(ctx, kind)
-	}
-	c := w.epoch.Load().cacheFor(kind, w.life)
-	if s := c.snapshotNow(); s != nil && w.clock.now() < s.expires {
-		c.allUsed.Store(true)
-		return s.items, s.err
-	}
-	if o := w.health.unreadable(); o != nil {
-		return w.allStale(c, o.err())
-	}
-	s, err := w.await(ctx, &c.allLoads, wholeKind, func() (any, error) {
-		if s := c.snapshotNow(); s != nil && w.clock.now() < s.expires {
-			return s, nil
+	for {
+		g := w.gen.Load()
+		k := g.kindFor(kind)
+		until := k.wholeUntil.Load()
+		if w.clock.now() < until {
+			return k.useAll()
 		}
-		return w.loadAll(ctx, c, knownStays)
-	})
-	switch {
-	case err == nil:
-		return s.(*snapshot).items, s.(*snapshot).err
-	case errors.Is(err, core.ErrClosed) || err == ctx.Err(): //nolint:errorlint // context errors are never wrapped
-		return nil, err
-	default:
-		return w.allStale(c, err)
+		known := until != 0 && (g.holds(k) || w.usable(until))
+		err := w.notAsked(g, k)
+		if err == nil {
+			var all *allOf
+			all, err = wait(ctx, w, &k.allLoads, wholeKind, known, func(ctx context.Context) (*allOf, error) {
+				if w.clock.now() < k.wholeUntil.Load() {
+					return k.all(), nil
+				}
+				return w.loadAll(ctx, g, k, w.opts.AcceptWipe)
+			})
+			if err == nil {
+				return all.items, all.err
+			}
+		}
+		switch {
+		case errors.Is(err, errReplaced):
+		case w.run.Closed() || err == ctx.Err(): //nolint:errorlint // context errors are never wrapped
+			return nil, err
+		case known:
+			return k.useAll()
+		default:
+			return nil, err
+		}
 	}
 }
 
-func (w *CachingStoreWrapper) allStale(c *kindCache, cause error) (map[string]*core.Item, error) {
-	if s := c.snapshotNow(); s != nil && w.usable(s.expires, w.clock.now()) {
-		c.allUsed.Store(true)
-		return s.items, s.err
-	}
-	return nil, cause
+func (k *kind) useAll() (map[string]*core.Item, error) {
+	markUsed(&k.wholeUsed)
+	all := k.all()
+	return all.items, all.err
 }
 
-// await joins the load with the given name, or begins it, and waits until it ends, ctx does, the database becomes
-// unreadable, or the wrapper is closed.
-func (w *CachingStoreWrapper) await(ctx context.Context, loads *singleflight.Group, name string, load func() (any, error)) (any, error) {
-	readsEnd := w.health.reading()
-	done := loads.DoChan(name, load)
-	select {
-	case r := <-done:
-		return r.Val, r.Err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-readsEnd:
-		return nil, w.outageError()
-	case <-w.run.ctx.Done():
-		return nil, core.ErrClosed
+// wait joins the load with the given name, or begins it, and waits until it ends, ctx does, the database can no longer be
+// read, or the wrapper is closed. If the answer is known, it does not wait for long.
+func wait[T any](
+	ctx context.Context, w *CachingStoreWrapper, loads *singleflight.Group, name string, known bool,
+	load func(context.Context) (T, error),
+) (result T, err error) {
+	detached := context.WithoutCancel(ctx)
+	done := loads.DoChan(name, func() (any, error) { return load(detached) })
+	var enough <-chan time.Time
+	if known {
+		patience := knownPatience
+		if w.slow.Load() {
+			patience = 0
+		}
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		enough = timer.C
+	}
+	for {
+		s := w.db.now()
+		if !w.mayRead(s) {
+			return result, s.err()
+		}
+		select {
+		case r := <-done:
+			if r.Err != nil {
+				return result, r.Err
+			}
+			return r.Val.(T), nil
+		case <-ctx.Done():
+			return result, ctx.Err()
+		case <-w.run.Context().Done():
+			return result, core.ErrClosed
+		case <-s.left:
+		case <-enough:
+			return result, errWaited
+		}
 	}
 }
 
-func (w *CachingStoreWrapper) outageError() error {
-	if o := w.health.current.Load(); o != nil {
-		return o.err()
-	}
-	return fmt.Errorf("caching: the database failed a moment ago: %w", core.ErrUnavailable)
-}
-
-// loadItem reads one item from the database into the cache.
-func (w *CachingStoreWrapper) loadItem(ctx context.Context, c *kindCache, key string, over precedence) (*value, error) {
-	began := c.begin()
-	v, err := w.readItem(ctx, c.kind, key)
+// load reads one item from the database into memory.
+func (w *CachingStoreWrapper) load(ctx context.Context, g *generation, k *kind, key string, believe bool) (*value, error) {
+	begin := k.begin()
+	k.asked.Store(true)
+	loaded, err := w.readItem(ctx, k.name, key)
 	if err != nil {
 		return nil, err
 	}
-	w.compare(c, key, v)
-	if old := c.lookup(key); v.err == nil && v.item == nil && old != nil && old.isLive() {
-		if err := w.checkMark(ctx); err != nil {
-			return nil, err
-		}
-		// The database may have been emptied before it was read, and filled again before it was asked for the mark.
-		if v, err = w.readItem(ctx, c.kind, key); err != nil {
-			return nil, err
-		}
-		// Or it was emptied between the mark and that reading.
-		if err := w.checkMark(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return c.putRead(key, v, began, over, w.room), nil
+	w.noteLoaded(k, key, loaded)
+	counts := k.load(key, loaded, begin, believe, w.room)
+	return counts, w.afterLoad(g, k)
 }
 
-// compare looks for signs of trouble in what was read.
-func (w *CachingStoreWrapper) compare(c *kindCache, key string, read *value) {
-	old := c.lookup(key)
-	switch {
-	case read.err == nil:
-		c.reported.Delete(key)
-	case c.reported.Size() >= maxUnknownKeys:
-	default:
-		if _, before := c.reported.LoadOrStore(key, struct{}{}); before {
-			break
-		}
-		w.opts.Logger.Error("caching: an item in the data store cannot be decoded; it is treated as missing", "error", read.err)
-	}
-	if read.err == nil && read.item == nil && old != nil && old.isLive() {
-		w.wakeMonitor() // an item that vanishes without a tombstone may mean that the database was wiped
-	}
-	if read.isLive() && !w.foundItem.Load() && w.foundItem.CompareAndSwap(false, true) && !w.databaseInitialized.Load() {
-		w.wakeMonitor() // the mark has to be known for its loss to be noticed
-	}
-}
-
-// loadAll reads a whole kind from the database into the cache.
-func (w *CachingStoreWrapper) loadAll(ctx context.Context, c *kindCache, over precedence) (*snapshot, error) {
-	began := c.begin()
-	values, err := w.readAll(ctx, c.kind)
+// loadAll reads a whole kind from the database into memory.
+func (w *CachingStoreWrapper) loadAll(ctx context.Context, g *generation, k *kind, believe bool) (*allOf, error) {
+	begin := k.begin()
+	k.asked.Store(true)
+	loaded, err := w.readAll(ctx, k.name)
 	if err != nil {
 		return nil, err
 	}
-	for key, v := range values {
-		w.compare(c, key, v)
+	for key, v := range loaded {
+		w.noteLoaded(k, key, v)
 	}
-	if c.lacks(values) { // as for a single item
-		if err := w.checkMark(ctx); err != nil {
-			return nil, err
-		}
-		if values, err = w.readAll(ctx, c.kind); err != nil {
-			return nil, err
-		}
-		if err := w.checkMark(ctx); err != nil {
-			return nil, err
-		}
-	}
-	life := c.life
+	life := w.life
 	if life.forever && !w.initialized.Load() {
-		life = lifetimes{ttl: w.opts.CheckInterval, random: life.random} // somebody may be about to fill the database
+		life = lifetimes{ttl: w.opts.CheckInterval, random: life.random} // another process may be about to fill the database
 	}
-	return c.putAllRead(values, began, w.clock.exactNow(), life, over, w.room), nil
+	all := k.loadAll(loaded, begin, believe, w.caches(), life, w.clock.exactNow())
+	return all, w.afterLoad(g, k)
 }
 
-// checkMark returns an error if the database has lost the mark that it is initialised: that something is missing there
-// then does not mean that it was deleted.
-func (w *CachingStoreWrapper) checkMark(ctx context.Context) error {
-	wasInitialized := w.databaseInitialized.Load() // which becomes false only after the outage has begun
-	if o := w.health.unreadable(); o != nil {
-		return o.err()
+// afterLoad has the monitor look if a load found less than is known, and reports whether the load is of any use.
+func (w *CachingStoreWrapper) afterLoad(g *generation, k *kind) error {
+	if w.gen.Load() != g {
+		return errReplaced
 	}
-	if !wasInitialized {
-		return nil
-	}
-	mark := w.health.mark()
-	initialized, err := w.askInitialized(ctx)
-	if err != nil || initialized {
-		return err
-	}
-	o := &outage{cause: errWiped}
-	if w.health.trip(mark, o) {
-		w.databaseInitialized.Store(false)
+	if k.doubtful.Load() {
 		w.wakeMonitor()
 	}
-	return o.err()
+	return nil
+}
+
+// noteLoaded logs what cannot be decoded, once, and sees to it that the mark is known once an item is, so that its loss
+// is noticed.
+func (w *CachingStoreWrapper) noteLoaded(k *kind, key string, loaded *value) {
+	switch {
+	case loaded.err == nil:
+		k.reported.Delete(key)
+	case k.reported.Size() < maxUnknownKeys:
+		if _, before := k.reported.LoadOrStore(key, struct{}{}); !before {
+			w.opts.Logger.Error("caching: an item in the data store cannot be decoded; it is treated as missing", "error", loaded.err)
+		}
+	}
+	if loaded.isLive() && w.askedMark.CompareAndSwap(false, true) {
+		w.wakeMonitor()
+	}
+}
+
+// stored is what the database has of a key.
+type stored struct {
+	item  core.SerializedItem
+	found bool
+}
+
+func (w *CachingStoreWrapper) get(name core.DataKind, key string) func(context.Context) (stored, error) {
+	return func(ctx context.Context) (stored, error) {
+		item, found, err := w.core.Get(ctx, name, key)
+		return stored{item, found}, err
+	}
 }
 
 // readItem asks the database for one item.
-func (w *CachingStoreWrapper) readItem(parent context.Context, kind core.DataKind, key string) (*value, error) {
-	type result struct {
-		item  core.SerializedItem
-		found bool
-	}
-	r, err := call(parent, w, "Get", w.opts.ReadTimeout, func(ctx context.Context) (result, error) {
-		item, found, err := w.core.Get(ctx, kind, key)
-		return result{item, found}, err
-	})
+func (w *CachingStoreWrapper) readItem(ctx context.Context, name core.DataKind, key string) (*value, error) {
+	s, err := call(ctx, w, "Get", w.opts.ReadTimeout, w.get(name, key))
+	return w.gotItem(name, key, s, err)
+}
+
+// lookForItem is readItem for the monitor, which it does not wake.
+func (w *CachingStoreWrapper) lookForItem(name core.DataKind, key string) (*value, error) {
+	s, err := ask(w.run.Context(), w, "Get", w.opts.ReadTimeout, w.get(name, key))
+	return w.gotItem(name, key, s, err)
+}
+
+func (w *CachingStoreWrapper) gotItem(name core.DataKind, key string, s stored, err error) (*value, error) {
 	if items, only := core.ItemErrors(err); only {
 		return w.undecodable(items[0]), nil
 	}
-	if err != nil {
+	w.reads.note(core.Change{Kind: name, Key: key}, err)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if !r.found {
+	case !s.found:
 		return w.newValue(nil), nil
+	default:
+		return w.parse(name, key, s.item), nil
 	}
-	return w.parse(kind, key, r.item), nil
 }
 
 // readAll asks the database for all items of a kind.
-func (w *CachingStoreWrapper) readAll(parent context.Context, kind core.DataKind) (map[string]*value, error) {
-	items, err := call(parent, w, readingAll, w.opts.ReadAllTimeout, func(ctx context.Context) ([]core.KeyedSerializedItem, error) {
-		return w.core.GetAll(ctx, kind)
+func (w *CachingStoreWrapper) readAll(ctx context.Context, name core.DataKind) (map[string]*value, error) {
+	items, err := call(ctx, w, "GetAll", w.opts.ReadAllTimeout, func(ctx context.Context) ([]core.KeyedSerializedItem, error) {
+		return w.core.GetAll(ctx, name)
 	})
 	if err != nil {
 		return nil, err
 	}
 	values := make(map[string]*value, len(items))
 	for _, it := range items {
-		values[it.Key] = w.parse(kind, it.Key, it.Item)
+		values[it.Key] = w.parse(name, it.Key, it.Item)
 	}
 	return values, nil
 }
 
-func (w *CachingStoreWrapper) parse(kind core.DataKind, key string, serialized core.SerializedItem) *value {
-	item, err := serialized.Parse(kind, key)
+func (w *CachingStoreWrapper) parse(name core.DataKind, key string, serialized core.SerializedItem) *value {
+	item, err := serialized.Parse(name, key)
 	if err != nil {
 		return w.undecodable(err)
 	}
@@ -296,7 +325,7 @@ func (w *CachingStoreWrapper) newValue(item *core.Item) *value {
 	v := &value{item: item}
 	v.expires, v.refreshAt = w.life.from(w.clock.exactNow())
 	if item == nil && w.life.forever && !w.initialized.Load() {
-		v.expires = w.clock.exactNow() + int64(w.opts.CheckInterval) // somebody may be about to fill the database
+		v.expires = w.clock.exactNow() + int64(w.opts.CheckInterval) // another process may be about to fill the database
 	}
 	return v
 }
@@ -305,31 +334,37 @@ func (w *CachingStoreWrapper) undecodable(err error) *value {
 	return &value{err: err, expires: w.life.fromError(w.clock.exactNow()), refreshAt: never}
 }
 
-func (w *CachingStoreWrapper) getUncached(ctx context.Context, kind core.DataKind, key string) (*value, error) {
-	if o := w.health.unreadable(); o != nil {
-		return nil, o.err()
+// Initialized implements [core.ReadOnlyStore]. Once true it stays true, also when the database is wiped: what this
+// process knows stays usable. A "no" is kept like an item: in Forever mode it is the monitor that asks again.
+func (w *CachingStoreWrapper) Initialized(ctx context.Context) (bool, error) {
+	if ctx != nil && w.initialized.Load() && w.caches() && !w.run.Closed() {
+		return true, nil
 	}
-	w.readUncached.Store(true)
-	return detached(ctx, &w.run, func() (*value, error) { return w.readItem(ctx, kind, key) })
+	if err := w.check(ctx); err != nil {
+		return false, err
+	}
+	if w.caches() && w.clock.now() < w.notInitializedUntil.Load() {
+		return false, nil
+	}
+	if s := w.db.now(); !w.mayRead(s) {
+		return false, s.err()
+	}
+	return wait(ctx, w, &w.asking, "", false, func(ctx context.Context) (bool, error) {
+		return w.noteMark(call(ctx, w, "Initialized", w.opts.ReadTimeout, w.core.Initialized))
+	})
 }
 
-func (w *CachingStoreWrapper) allUncached(ctx context.Context, kind core.DataKind) (map[string]*core.Item, error) {
-	if o := w.health.unreadable(); o != nil {
-		return nil, o.err()
-	}
-	w.readUncached.Store(true)
-	values, err := detached(ctx, &w.run, func() (map[string]*value, error) { return w.readAll(ctx, kind) })
+// noteMark remembers whether the database is initialised.
+func (w *CachingStoreWrapper) noteMark(initialized bool, err error) (bool, error) {
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	live := make(map[string]*core.Item, len(values))
-	corrupt := map[string]error{}
-	for key, v := range values {
-		if v.err != nil {
-			corrupt[key] = v.err
-		} else if v.isLive() {
-			live[key] = v.item
-		}
+	w.askedMark.Store(true)
+	if initialized {
+		w.initialized.Store(true)
+		w.marked.Store(!w.opts.AcceptWipe)
+	} else {
+		w.notInitializedUntil.Store(w.life.fromNotInitialized(w.clock.exactNow()))
 	}
-	return live, joinErrors(corrupt)
+	return initialized, nil
 }

@@ -3,201 +3,231 @@ package caching
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
-// AddChangeListener implements [core.ChangeProvider]. It tells of what others wrote, if the store can be watched.
+// AddChangeListener implements [core.ChangeProvider]. It tells of what others wrote, if the store can be watched. While there
+// is a listener, kinds that were read as a whole are kept so.
 func (w *CachingStoreWrapper) AddChangeListener(listener func(core.Change)) (remove func()) {
 	return w.changes.Add(listener)
 }
 
+// watched reports whether the store is asked to tell of changes.
+func (w *CachingStoreWrapper) watched() bool {
+	_, able := w.core.(core.Watcher)
+	return able && !w.opts.DisableWatch
+}
+
 // startWatching keeps what is cached in step with what others write, if the store tells of it.
 func (w *CachingStoreWrapper) startWatching() {
-	watcher, found := w.core.(core.Watcher)
-	if !found || w.opts.DisableWatch {
+	if !w.watched() {
 		return
 	}
-	w.run.start(func() {
-		defer w.run.calling("Watch")()
-		err := watcher.Watch(w.run.ctx, w.unseen.add)
-		if w.run.ctx.Err() == nil && !errors.Is(err, core.ErrClosed) {
+	w.run.Go(func() {
+		err := lifecycle.Watch(w.run, "Watch", func(ctx context.Context) error {
+			return w.core.(core.Watcher).Watch(ctx, w.reports.add)
+		})
+		if !w.run.Closed() && !errors.Is(err, core.ErrClosed) {
 			w.opts.Logger.Info("caching: the data store is not watched; changes by others show when cached items expire",
 				"reason", err)
 		}
 	})
-	w.run.start(w.followChanges)
-}
-
-// unseenChanges is what was reported and not read again yet. A change that is reported several times counts once.
-type unseenChanges struct {
-	signal chan struct{} // holds a token if there is something
-
-	mu      sync.Mutex // guards what follows
-	changes map[core.Change]struct{}
-}
-
-// maxUnseenChanges is how many changes of single items wait to be read before everything is read instead.
-const maxUnseenChanges = 1000
-
-func newUnseenChanges() *unseenChanges {
-	return &unseenChanges{signal: make(chan struct{}, 1), changes: make(map[core.Change]struct{})}
-}
-
-func (u *unseenChanges) add(change core.Change) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if len(u.changes) >= maxUnseenChanges {
-		change = core.Change{}
-	}
-	if change == (core.Change{}) {
-		clear(u.changes)
-	}
-	u.changes[change] = struct{}{}
-	select {
-	case u.signal <- struct{}{}:
-	default:
-	}
-}
-
-// take returns what has accumulated; a change of everything stands for all others.
-func (u *unseenChanges) take() []core.Change {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if _, everything := u.changes[core.Change{}]; everything {
-		clear(u.changes)
-		return []core.Change{{}}
-	}
-	taken := make([]core.Change, 0, len(u.changes))
-	for change := range u.changes {
-		taken = append(taken, change)
-	}
-	clear(u.changes)
-	return taken
-}
-
-// followChanges reads again what was reported, until the wrapper is closed. During an outage it reads nothing; the end
-// of an outage counts as a change of everything.
-func (w *CachingStoreWrapper) followChanges() {
-	for first := true; ; first = false { // the first change only says that the watch has begun
-
-		select {
-		case <-w.run.ctx.Done():
-			return
-		case <-w.unseen.signal:
-		}
-		began := time.Now()
-		for _, change := range w.unseen.take() {
-			if w.health.unreadable() == nil {
-				w.follow(w.run.ctx, change, first)
-			} else {
-				w.wakeMonitor() // whoever has emptied the database may have filled it again
-			}
-		}
-		w.rest(min(restShare*time.Since(began), maxRest))
-	}
 }
 
 const (
-	// restShare is how many times longer than the reading of changes the pause after it is, so that following a database
-	// that changes all the time leaves most of a processor to others. maxRest bounds the pause where reading takes long.
-	restShare = 3
-	maxRest   = time.Second
+	// smallRead is how many bytes may be read at once, whatever other processes do.
+	smallRead = 64 << 10
+	// What is larger is read after a random time, so that the processes together read no more than so many bytes a second each:
+	// changeRate after a change, and reconnectRate after a loss of connection or a restart, which all processes notice at once.
+	changeRate    = 400 << 10
+	reconnectRate = 25 << 10
+	// restoreRate is the same for comparing a database that has lost data with memory.
+	restoreRate = 1 << 20
 )
 
-func (w *CachingStoreWrapper) rest(d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-w.run.ctx.Done():
-	case <-timer.C:
+// period is within which time everything in use may be read once because of reports.
+func (w *CachingStoreWrapper) period() time.Duration {
+	if w.opts.Mode.kind == modeTTL {
+		return min(w.life.ttl, DefaultTTL)
 	}
+	return DefaultTTL
 }
 
-// follow reads again what changed. That something changed of which nothing is known is announced unless quiet is true.
-func (w *CachingStoreWrapper) follow(ctx context.Context, change core.Change, quiet bool) {
-	announce := func(change core.Change) {
-		if !quiet {
-			w.changes.Publish(change)
+// budget bounds what is read because of reports to one read of everything in use a period, or of smallRead bytes if that is
+// more. It belongs to the goroutine of refresh.
+type budget struct {
+	spent time.Time // when it will be full again
+}
+
+// share returns the part of a period that a read of so many bytes costs.
+func share(bytes int, period time.Duration) time.Duration {
+	return time.Duration(float64(period) * min(1, float64(bytes)/smallRead))
+}
+
+// free returns when so many bytes may be read.
+func (b *budget) free(bytes int, period time.Duration) time.Time {
+	return b.spent.Add(share(bytes, period) - period)
+}
+
+func (b *budget) spend(bytes int, period time.Duration) {
+	if now := time.Now(); b.spent.Before(now) {
+		b.spent = now
+	}
+	b.spent = b.spent.Add(share(bytes, period))
+}
+
+// spread returns a random time after which so many bytes are to be read, at the given rate per second on average.
+func (w *CachingStoreWrapper) spread(bytes, rate int) time.Duration {
+	if bytes < smallRead {
+		return 0
+	}
+	most := time.Duration(bytes) * time.Second / time.Duration(rate)
+	return time.Duration(w.opts.Random() * float64(min(most, w.period())))
+}
+
+// takeReports begins to read again what was reported of single items, and schedules the reading of kinds. While the database
+// is not read nothing is; the end of an outage counts as a change of everything.
+func (w *CachingStoreWrapper) takeReports() {
+	g := w.gen.Load()
+	var items []core.Change
+	for _, change := range w.reports.take() {
+		k := g.kind(change.Kind)
+		switch {
+		case !w.db.now().readable():
+			w.wakeMonitor() // another process may have filled a database that was emptied
+		case change.Kind != "" && k == nil:
+			w.changes.Publish(change) // nothing is known of the kind, so that there is nothing to read again
+		case change.Key != "" && w.reports.of(k).affordsItem(k, change.Key, w.period()):
+			items = append(items, change)
+		default:
+			for _, k := range g.kinds() {
+				if change.Kind == "" || change.Kind == k.name {
+					w.schedule(k, change.Kind == "")
+				}
+			}
 		}
 	}
-	if !w.caches() {
-		// Before the first change, which says that the watch has begun, something may have changed that was read before.
-		if !quiet || w.readUncached.Load() {
-			w.changes.Publish(change)
-		}
+	if len(items) > 0 {
+		w.run.Go(func() { w.followItems(g, items) })
+	}
+	w.reports.begun = true
+}
+
+// affordsItem reports whether a changed item may be read at once, and counts it if so.
+func (s *schedule) affordsItem(k *kind, key string, period time.Duration) bool {
+	bytes := 0
+	if v := k.lookup(key); v != nil && v.item != nil {
+		bytes = len(v.item.JSON())
+	}
+	if s.free(bytes, period).After(time.Now()) {
+		return false
+	}
+	s.spend(bytes, period)
+	return true
+}
+
+// schedule schedules the reading of a kind because of a report.
+func (w *CachingStoreWrapper) schedule(k *kind, everything bool) {
+	s := w.reports.of(k)
+	if !s.due.IsZero() {
 		return
 	}
-	e := w.epoch.Load()
-	for _, c := range e.all() {
-		if change.Kind != "" && change.Kind != c.kind {
+	rate := changeRate
+	if everything {
+		rate = reconnectRate
+	}
+	bytes := w.bytesToFollow(k)
+	s.due, s.quiet = s.free(bytes, w.period()), !w.reports.begun
+	if now := time.Now(); s.due.Before(now) {
+		s.due = now
+	}
+	s.due = s.due.Add(w.spread(bytes, rate))
+}
+
+// usesAll reports whether a kind is in use as a whole.
+func (w *CachingStoreWrapper) usesAll(k *kind) bool {
+	return k.wholeUntil.Load() != 0 && (k.wholeUsed.Load() || w.changes.HasListeners())
+}
+
+// bytesToFollow returns how many bytes are read about because of a change in a kind.
+func (w *CachingStoreWrapper) bytesToFollow(k *kind) int {
+	if !w.caches() {
+		return smallRead / 16 // which is not known
+	}
+	return k.bytes(w.usesAll(k))
+}
+
+// followDue begins to read kinds of which the time has come.
+func (w *CachingStoreWrapper) followDue() {
+	g := w.gen.Load()
+	for name, s := range w.reports.kinds {
+		k := g.kind(name)
+		if s.due.IsZero() || s.due.After(time.Now()) || k == nil || w.notAsked(g, k) != nil {
 			continue
 		}
-		if change.Key == "" {
-			w.followKind(ctx, c, announce)
-		} else {
-			w.followItem(ctx, c, change.Key)
+		s.spend(w.bytesToFollow(k), w.period())
+		s.due = time.Time{}
+		quiet := s.quiet
+		w.run.Go(func() { w.followKind(g, k, quiet) })
+	}
+}
+
+// followItems reads items again and tells of those that are not what they were.
+func (w *CachingStoreWrapper) followItems(g *generation, items []core.Change) {
+	for _, of := range items {
+		if k := g.kind(of.Kind); w.notAsked(g, k) == nil {
+			k.following.Lock()
+			w.followItem(g, k, of.Key)
+			k.following.Unlock()
 		}
 	}
-	if change.Kind != "" && e.cache(change.Kind) == nil {
-		announce(change) // nothing is known of the kind, so that there is nothing to read again
-	}
 }
 
-// precedence returns what a change that others made does to what is known in Forever mode.
-func (w *CachingStoreWrapper) precedence() precedence {
-	if w.writer.Load() {
-		return newerWins
-	}
-	return readWins
-}
-
-// followItem reads an item again and tells if it is not what it was. Loads that began before the change do not count
-// any more.
-func (w *CachingStoreWrapper) followItem(ctx context.Context, c *kindCache, key string) {
-	old := c.lookup(key)
-	if old == nil && c.all.Load() == nil {
-		c.noteChange()
-		w.changes.Publish(core.Change{Kind: c.kind, Key: key})
+// followItem reads an item again and tells if it is not what it was. Loads that began before the change do not count any more.
+func (w *CachingStoreWrapper) followItem(g *generation, k *kind, key string) {
+	known := k.lookup(key)
+	k.noteChange(key)
+	if known == nil && k.wholeUntil.Load() == 0 {
+		w.changes.Publish(core.Change{Kind: k.name, Key: key})
 		return
 	}
-	c.loads.Forget(key)
-	c.allLoads.Forget(wholeKind)
-	now, err := w.loadItem(ctx, c, key, w.precedence())
-	if err == nil && !now.sameAs(old) {
-		w.changes.Publish(core.Change{Kind: c.kind, Key: key})
+	if is, err := w.reloadItem(g, k, key); err == nil && !is.sameAs(known) {
+		w.changes.Publish(core.Change{Kind: k.name, Key: key})
 	}
 }
 
-// followKind reads a kind again and tells of every item that is not what it was, or, if the kind was never read as a
-// whole, that anything in it may have changed.
-func (w *CachingStoreWrapper) followKind(ctx context.Context, c *kindCache, announce func(core.Change)) {
-	before := c.snapshotNow()
-	if before == nil && c.slots.Size() == 0 {
-		c.noteChange()
-		announce(core.Change{Kind: c.kind})
+// followKind reads again what is in use of a kind, and tells of every item that is not what it was. What is not in use
+// expires.
+func (w *CachingStoreWrapper) followKind(g *generation, k *kind, quiet bool) {
+	k.following.Lock()
+	defer k.following.Unlock()
+	k.noteChange("")
+	if !w.usesAll(k) {
+		w.reload(k.expire(w.clock.exactNow()), func(key string) error {
+			w.followItem(g, k, key)
+			return nil
+		})
+		if !quiet || k.asked.Load() {
+			w.changes.Publish(core.Change{Kind: k.name})
+		}
 		return
 	}
-	c.forgetLoads()
-	after, err := w.loadAll(ctx, c, w.precedence())
+	before := k.all()
+	after, err := w.reloadAll(g, k)
 	if err != nil {
 		return
 	}
-	if before == nil {
-		announce(core.Change{Kind: c.kind})
-		return
+	for key, item := range after.items {
+		if was := before.items[key]; was == nil || !was.SameContent(item) {
+			w.changes.Publish(core.Change{Kind: k.name, Key: key})
+		}
 	}
-	for _, key := range before.differences(after) {
-		w.changes.Publish(core.Change{Kind: c.kind, Key: key})
-	}
-}
-
-// forgetLoads makes loads that are under way not count for callers who come from now on.
-func (c *kindCache) forgetLoads() {
-	c.allLoads.Forget(wholeKind)
-	for key := range c.slots.All() {
-		c.loads.Forget(key)
+	for key := range before.items {
+		if after.items[key] == nil {
+			w.changes.Publish(core.Change{Kind: k.name, Key: key})
+		}
 	}
 }

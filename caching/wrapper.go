@@ -3,12 +3,13 @@ package caching
 import (
 	"fmt"
 	"sync/atomic"
+	"time"
 
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/broadcast"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 var (
@@ -22,44 +23,28 @@ var (
 //
 //nolint:revive // the field's name for it, which users look for
 type CachingStoreWrapper struct {
-	core   core.FeatureStoreCore
-	opts   Options
-	life   lifetimes
-	clock  *coarseClock
-	health *health
+	core  core.FeatureStoreCore
+	opts  Options
+	life  lifetimes
+	clock *coarseClock
+	run   *lifecycle.Group
+
+	gen    atomic.Pointer[generation] // changed with the writer's mu held
+	db     *database
+	writer *writer
 	kick   chan struct{} // wakes the monitor
+	reads  readRecord
+	slow   atomic.Bool // a call has not been answered for a while, and none was since
 
-	unseen  *unseenChanges // reported by a watch of the database
+	// initialized is true once the store is known to have been initialised, in the database or in memory, and marked if the
+	// database had its mark when it was last looked at, so that the loss of it means something.
+	initialized, marked, askedMark atomic.Bool
+	notInitializedUntil            atomic.Int64       // until when the database need not be asked again; Unix ns
+	asking                         singleflight.Group // one question of many whether the database is initialised
+
+	reports *reports // of a watch of the database
 	changes *broadcast.Broadcaster[core.Change]
-
-	// epoch is what is known; another one takes its place when everything is replaced.
-	epoch atomic.Pointer[epoch]
-	// initialized is true once the store is known to have been initialised, in the database or in memory.
-	initialized atomic.Bool
-	// notInitializedUntil is until when the database need not be asked again; Unix ns.
-	notInitializedUntil atomic.Int64
-	// asking makes one question of many whether the database is initialised.
-	asking singleflight.Group
-	// databaseInitialized is true if the database was initialised when it was last looked at.
-	databaseInitialized atomic.Bool
-	// foundItem is true once a read of the database has found an item, which makes the monitor look at the mark.
-	foundItem atomic.Bool
-	// readUncached is true once something was read in mode Off.
-	readUncached atomic.Bool
-	// writer is true once this process has tried to write, so that an outage may have cost it an update.
-	writer atomic.Bool
-	// wrote is true once a write has succeeded; the monitor makes it false again.
-	wrote atomic.Bool
-
-	// writers is held by one for an Upsert and by all for what replaces everything, so that cache and database see the
-	// same order.
-	writers *semaphore.Weighted
-
-	run lifecycle
 }
-
-// allWriters is the whole of the semaphore that keeps an Init and upserts apart.
-const allWriters = 1 << 30
 
 // NewCachingStoreWrapper returns a wrapper over core, which it owns from then on: Close closes it. A nil opts means
 // Options{}. It does not touch the database. An error wraps [core.ErrInvalid].
@@ -80,37 +65,62 @@ func NewCachingStoreWrapper(store core.FeatureStoreCore, opts *Options) (*Cachin
 		opts:    o,
 		life:    newLifetimes(o.Mode, o.Random),
 		clock:   newCoarseClock(o.Now),
-		health:  newHealth(o.Logger),
+		run:     lifecycle.New("caching"),
+		db:      newDatabase(o.Logger),
 		kick:    make(chan struct{}, 1),
-		unseen:  newUnseenChanges(),
+		reports: newReports(),
 		changes: broadcast.New[core.Change](o.Logger),
-		writers: semaphore.NewWeighted(allWriters),
 	}
-	w.epoch.Store(newEpoch(w.life))
-	w.run.init()
-	w.run.start(w.monitor)
+	w.gen.Store(newGeneration())
+	w.writer = newWriter(w)
+	w.run.Go(w.monitor)
+	w.run.Go(w.writer.run)
+	w.run.Go(w.refresh)
 	w.startWatching()
-	if w.caches() {
-		w.run.start(w.sweep)
-	}
 	return w, nil
 }
 
-// caches reports whether anything is kept in memory.
+// caches reports whether anything is kept in memory once the database has it.
 func (w *CachingStoreWrapper) caches() bool { return w.opts.Mode.kind != modeOff }
 
 // room reports whether one more key may be kept.
 func (w *CachingStoreWrapper) room() bool {
-	return w.opts.Capacity == 0 || w.epoch.Load().size() < w.opts.Capacity
+	return w.caches() && (w.opts.Capacity == 0 || w.gen.Load().size() < w.opts.Capacity)
 }
 
 // Status implements [core.DataStoreStatusProvider].
-func (w *CachingStoreWrapper) Status() core.DataStoreStatus { return w.health.currentStatus() }
+func (w *CachingStoreWrapper) Status() core.DataStoreStatus { return w.db.now().status() }
 
 // MonitoringEnabled implements [core.DataStoreStatusProvider]. It is always true.
 func (w *CachingStoreWrapper) MonitoringEnabled() bool { return true }
 
 // AddListener implements [core.DataStoreStatusProvider].
 func (w *CachingStoreWrapper) AddListener(listener func(core.DataStoreStatus)) (remove func()) {
-	return w.health.listeners.Add(listener)
+	return w.db.listeners.Add(listener)
+}
+
+// closeLimit is how long Close takes at most, the first half of which is for what waits to be written.
+const closeLimit = 10 * time.Second
+
+// Close gives a healthy database up to 5 s to take what waits to be written, closes the store below, ends what is in flight
+// with [core.ErrClosed], and waits until nothing of the wrapper runs any more. It returns what the store's Close returned; a
+// second Close returns nil.
+//
+// It takes at most 10 s: what a store that ignores its contexts has not ended by then is left behind and logged. If that is
+// the store's Close, the error wraps [core.ErrUnavailable].
+func (w *CachingStoreWrapper) Close() error {
+	began := time.Now()
+	w.writer.flush(closeLimit / 2)
+	if !w.run.BeginClose() {
+		return nil
+	}
+	left, err := w.run.Close(closeLimit-time.Since(began), w.core.Close)
+	if len(left) > 0 {
+		w.opts.Logger.Error("caching: calls of the data store have not ended; they are left behind",
+			"store", fmt.Sprintf("%T", w.core), "calls", left, "limit", closeLimit)
+	}
+	w.gen.Store(newGeneration())
+	w.db.listeners.Close()
+	w.changes.Close()
+	return err
 }

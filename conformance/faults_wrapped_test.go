@@ -93,12 +93,12 @@ func TestSuite_WrapperFaults_FailWhereMeant(t *testing.T) {
 				}
 				return asked
 			},
-			must: []string{"Off/WritesOfOthersAreSeenAtOnce"},
+			must: []string{"Off/WritesOfOthersAreSeenAtOnce", "Off/WipedDatabaseMakesItStale"},
 		},
 		{
 			name: "does not cache",
 			mode: func(caching.Mode) caching.Mode { return caching.Off() },
-			must: []string{"Forever/WritesOfOthersStayUnseen", "Forever/WipedDatabaseIsRewritten"},
+			must: []string{"Forever/WritesOfOthersStayUnseen", "Forever/WipedDatabaseIsRewritten", "TTL/WipedDatabaseIsRewritten"},
 		},
 		{
 			name: "never expires",
@@ -108,7 +108,7 @@ func TestSuite_WrapperFaults_FailWhereMeant(t *testing.T) {
 				}
 				return asked
 			},
-			must: []string{"TTL/WritesOfOthersAreSeenAfterTheTTL", "TTL/WipedDatabaseMakesItStale"},
+			must: []string{"TTL/WritesOfOthersAreSeenAfterTheTTL"},
 		},
 		{
 			name: "shows deleted items",
@@ -214,7 +214,7 @@ func TestSuite_WrapperFaults_FailWhereMeant(t *testing.T) {
 			inject: func(f *faultyWrapper) {
 				f.onStatus = func() core.DataStoreStatus { return core.DataStoreStatus{} }
 			},
-			must: append(everyMode("StatusIsAvailable"), "Forever/WipedDatabaseIsRewritten"),
+			must: append(everyMode("StatusIsAvailable"), "Forever/WipedDatabaseIsRewritten", "TTL/WipedDatabaseIsRewritten"),
 			may:  everyMode("WipedDatabaseMakesItStale"),
 		},
 		{

@@ -50,7 +50,7 @@ func cacheModes() []cacheMode {
 		}},
 		{"TTL", caching.TTL(shortTTL), []subtest[*wrappedFixture]{
 			{"WritesOfOthersAreSeenAfterTheTTL", testWrappedOthersEventually},
-			{"WipedDatabaseMakesItStale", testWrappedWipedStale},
+			{"WipedDatabaseIsRewritten", testWrappedWipedRewritten},
 		}},
 		{"Forever", caching.Forever(), []subtest[*wrappedFixture]{
 			{"WritesOfOthersStayUnseen", testWrappedOthersNever},

@@ -66,7 +66,7 @@ func testWrappedOthersNever(f *wrappedFixture) {
 		f.wantLive(w, core.Flags, live("a", 1))
 		f.wantMap(w, core.Flags, live("a", 1))
 	}
-	f.wantUpdated(w, core.Flags, live("a", 1), false) // an attempt to write shows what the database has
+	f.wantUpdated(w, core.Flags, tombstone("a", 2), false) // an attempt to write shows what the database has
 	f.wantLive(w, core.Flags, live("a", 2))
 }
 

@@ -7,11 +7,11 @@ import (
 
 // DataStoreStatus says whether a persistent store works.
 type DataStoreStatus struct {
-	// Available is normally true. It is false after any failed query or update, while the store is polled, and true
-	// again once the database answers.
+	// Available is normally true. It is false while the database does not answer, or does not take what is written, which is
+	// found out by checks and not by one failed call.
 	Available bool
-	// Stale is true if the store may be out of date because of an outage, so that all data should be fetched and written
-	// again.
+	// Stale is true if the database lacks something that only the data source can send again, so that all data should be
+	// fetched and written again. What the store still has in memory it writes again by itself.
 	Stale bool
 }
 

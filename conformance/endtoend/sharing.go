@@ -149,8 +149,8 @@ func testEdited(f *fixture) {
 	now = now.replaced(bySegment(2), deleted(flagRef(dependentKey), 6))
 	f.wantSeen(daemon, first, now)
 	f.wantStored(now)
-	c.send(toggle(6, true), bySegment(3), dependent(6))
-	now = now.replaced(bySegment(3))
+	c.send(toggle(6, true), bySegment(6), dependent(6))
+	now = now.replaced(bySegment(6))
 	f.wantStored(now)
 	f.wantSeen(daemon, first, now)
 }

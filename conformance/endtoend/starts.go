@@ -58,6 +58,7 @@ func testStartWithSource(f *fixture) {
 	f.startWith(old.updates()...).close()
 	w := newWorld(toggle(3, false), bySegment(5), inner(5, "stranger"), outer(5), dependent(5))
 	c := f.start(how{first: w})
+	f.eventually("what was delivered first", func() string { return f.storedDiffers(w.alsoWithout(old), liveOnly) })
 	f.wantBoth(c, w.alsoWithout(old))
 	f.wantValue(c, switchKey, member(), "off-3")
 	f.wantFailed(c, byBigKey, ldreason.EvalErrorFlagNotFound)

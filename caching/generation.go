@@ -1,0 +1,150 @@
+package caching
+
+import (
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/puzpuzpuz/xsync/v4"
+
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/dataorder"
+)
+
+// generation is everything that is known at a time; an Init swaps it. A load that ends after its generation has been
+// replaced leaves its result in the old one, where it has no effect.
+type generation struct {
+	flags, segments *kind
+	others          *xsync.Map[core.DataKind, *kind]
+	// own is true if an Init of this process made the generation, so that it is whole and fit to be written.
+	own bool
+	// due is what of an Init is still to be done. Until it is done, memory alone counts.
+	due atomic.Int32
+}
+
+// What an Init has still to do.
+const (
+	initDone    = iota // nothing
+	initUnsure         // to write the generation, unless the database turns out to hold the same
+	initPending        // to write the generation
+)
+
+func newGeneration() *generation {
+	return &generation{
+		flags:    newKind(core.Flags, 0),
+		segments: newKind(core.Segments, 0),
+		others:   xsync.NewMap[core.DataKind, *kind](),
+	}
+}
+
+// holds reports whether memory alone counts for a kind.
+func (g *generation) holds(k *kind) bool { return g.due.Load() != initDone && k.own }
+
+// kind returns what is known of a kind; nil if nothing ever was.
+func (g *generation) kind(name core.DataKind) *kind {
+	switch name {
+	case core.Flags:
+		return g.flags
+	case core.Segments:
+		return g.segments
+	default:
+		k, _ := g.others.Load(name)
+		return k
+	}
+}
+
+// kindFor returns what is known of a valid kind.
+func (g *generation) kindFor(name core.DataKind) *kind {
+	if k := g.kind(name); k != nil {
+		return k
+	}
+	k, _ := g.others.LoadOrStore(name, newKind(name, 0))
+	return k
+}
+
+// kinds returns all kinds.
+func (g *generation) kinds() []*kind {
+	kinds := []*kind{g.segments, g.flags}
+	for _, k := range g.others.All() {
+		kinds = append(kinds, k)
+	}
+	return kinds
+}
+
+// size returns how many keys are kept.
+func (g *generation) size() int {
+	n := 0
+	for _, k := range g.kinds() {
+		n += k.slots.Size()
+	}
+	return n
+}
+
+// successor returns the generation after an Init with the given data: the built-in kinds and those that the data names are
+// replaced, other kinds stay.
+func (g *generation) successor(data []core.Collection, life lifetimes, now int64) *generation {
+	items := make(map[core.DataKind][]core.KeyedItem, len(data))
+	for _, name := range core.BuiltInKinds() {
+		items[name] = nil
+	}
+	for _, collection := range data {
+		items[collection.Kind] = append(items[collection.Kind], collection.Items...)
+	}
+	next := newGeneration()
+	next.own = true
+	next.due.Store(initPending)
+	for name, k := range g.others.All() {
+		next.others.Store(name, k)
+	}
+	for name, of := range items {
+		k := newOwnKind(name, of, life, now)
+		switch name {
+		case core.Flags:
+			next.flags = k
+		case core.Segments:
+			next.segments = k
+		default:
+			next.others.Store(name, k)
+		}
+	}
+	return next
+}
+
+// newOwnKind returns a kind of which the items are all there is.
+func newOwnKind(name core.DataKind, items []core.KeyedItem, life lifetimes, now int64) *kind {
+	k := newKind(name, len(items))
+	k.steps, k.own = 1, true
+	for _, it := range items {
+		v := &value{item: it.Item, stored: k.steps}
+		v.expires, v.refreshAt = life.from(now)
+		s := &slot{}
+		s.value.Store(v)
+		k.slots.Store(it.Key, s)
+	}
+	k.setWhole(life, now, false)
+	return k
+}
+
+// contents returns everything that an Init of the generation writes, tombstones included, in an order in which nothing comes
+// before what it refers to, and the values that wait to be written and are part of it.
+func (g *generation) contents() (collections []core.Collection, waiting map[core.Change]*value) {
+	waiting = map[core.Change]*value{}
+	for _, k := range g.kinds() {
+		if !k.own {
+			continue // never known as a whole
+		}
+		collection := core.Collection{Kind: k.name}
+		for key, s := range k.slots.All() {
+			v := s.value.Load()
+			if v.item != nil {
+				collection.Items = append(collection.Items, core.KeyedItem{Key: key, Item: v.item})
+			}
+			if v.write != nil {
+				waiting[core.Change{Kind: k.name, Key: key}] = v
+			}
+		}
+		slices.SortFunc(collection.Items, func(a, b core.KeyedItem) int { return strings.Compare(a.Key, b.Key) })
+		collections = append(collections, collection)
+	}
+	return dataorder.Sort(collections), waiting
+}

@@ -1,0 +1,183 @@
+package caching
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+const (
+	// refreshers is how many items of a kind are read at once in the background.
+	refreshers = 8
+	// manyDue is from how many items on, if they are a considerable part of a kind (one in wholeShare), the kind is read as a
+	// whole instead.
+	manyDue    = 64
+	wholeShare = 8
+)
+
+// refresh moves the clock, keeps what is in use fresh, makes room, and reads again what a watch reported, until the wrapper is
+// closed.
+func (w *CachingStoreWrapper) refresh() {
+	ticker := time.NewTicker(w.life.tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-w.run.Context().Done():
+			return
+		case <-w.reports.signal:
+			w.takeReports()
+		case <-ticker.C:
+			w.sweep(w.clock.tick())
+		}
+		w.followDue()
+	}
+}
+
+// sweep begins to read again what is in use and due, and forgets what need not be kept.
+func (w *CachingStoreWrapper) sweep(now int64) {
+	g := w.gen.Load()
+	full := w.opts.Capacity > 0 && g.size() >= w.opts.Capacity && w.db.now().readable()
+	for _, k := range g.kinds() {
+		due, gone := k.scan(now, full)
+		for _, key := range gone {
+			k.drop(key)
+		}
+		whole := k.wholeDue(now) || len(due) >= max(manyDue, k.slots.Size()/wholeShare)
+		if !whole && len(due) == 0 || w.notAsked(g, k) != nil || !k.refreshing.CompareAndSwap(false, true) {
+			continue
+		}
+		w.run.Go(func() {
+			defer k.refreshing.Store(false)
+			if whole {
+				_, _ = w.reloadAll(g, k) // a failure has been noted, and what is known stays
+				return
+			}
+			w.reload(due, func(key string) error {
+				_, err := w.reloadItem(g, k, key)
+				return err
+			})
+		})
+	}
+}
+
+// reload reads items again, as long as that succeeds.
+func (w *CachingStoreWrapper) reload(keys []string, read func(key string) error) {
+	group, ctx := errgroup.WithContext(w.run.Context())
+	group.SetLimit(refreshers)
+	for _, key := range keys {
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error { return read(key) })
+	}
+	_ = group.Wait() // the first failure has ended the rest
+}
+
+func (w *CachingStoreWrapper) reloadItem(g *generation, k *kind, key string) (*value, error) {
+	return wait(w.run.Context(), w, &k.loads, key, false, func(ctx context.Context) (*value, error) {
+		return w.load(ctx, g, k, key, w.opts.AcceptWipe)
+	})
+}
+
+func (w *CachingStoreWrapper) reloadAll(g *generation, k *kind) (*allOf, error) {
+	return wait(w.run.Context(), w, &k.allLoads, wholeKind, false, func(ctx context.Context) (*allOf, error) {
+		return w.loadAll(ctx, g, k, w.opts.AcceptWipe)
+	})
+}
+
+// scan returns the keys that are in use and due to be read again, and those that need not be kept: unknown keys whose
+// time has come, and, if the cache is full, what was not read lately.
+func (k *kind) scan(now int64, full bool) (due, gone []string) {
+	crowded := full || k.unknownKeys() >= maxUnknownKeys
+	evict := full && !k.own && (k.wholeUntil.Load() == 0 || now >= k.wholeUntil.Load() && !k.wholeUsed.Load())
+	for key, s := range k.slots.All() {
+		v, used := s.value.Load(), s.used.Load()
+		switch {
+		case v.held():
+		case !used && v.isUnknown() && (now >= v.expires || crowded), !used && evict:
+			gone = append(gone, key)
+		case used && now >= v.refreshAt:
+			due = append(due, key)
+		case evict, crowded && v.isUnknown():
+			s.used.Store(false) // a second chance until the next sweep
+		}
+	}
+	return due, gone
+}
+
+// wholeDue reports whether the kind is in use as a whole and due to be read again.
+func (k *kind) wholeDue(now int64) bool {
+	return k.wholeUntil.Load() != 0 && k.wholeUsed.Load() && now >= k.wholeRefreshAt.Load()
+}
+
+// reports is what a watch of the database reported and was not read again yet. What is reported several times counts once.
+type reports struct {
+	signal chan struct{} // holds a token if there is something new
+	begun  bool          // the first report, which only says that the watch has begun, was read; belongs to refresh
+	// kinds is when kinds are read again because of reports; belongs to refresh.
+	kinds map[core.DataKind]*schedule
+
+	mu    sync.Mutex // guards what follows
+	fresh map[core.Change]struct{}
+}
+
+// schedule says when a kind is read again because of reports.
+type schedule struct {
+	due   time.Time // zero if there is no report
+	quiet bool      // the report only says that the watch has begun
+	budget
+}
+
+// of returns the schedule of a kind.
+func (r *reports) of(k *kind) *schedule {
+	s := r.kinds[k.name]
+	if s == nil {
+		s = &schedule{}
+		r.kinds[k.name] = s
+	}
+	return s
+}
+
+func newReports() *reports {
+	return &reports{
+		signal: make(chan struct{}, 1), kinds: make(map[core.DataKind]*schedule), fresh: make(map[core.Change]struct{}),
+	}
+}
+
+// maxReports is how many changes of single items wait to be read before everything counts as changed instead.
+const maxReports = 100
+
+func (r *reports) add(change core.Change) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.fresh) >= maxReports {
+		change = core.Change{}
+	}
+	if change == (core.Change{}) {
+		clear(r.fresh)
+	}
+	r.fresh[change] = struct{}{}
+	select {
+	case r.signal <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what has accumulated; a change of everything stands for all others.
+func (r *reports) take() []core.Change {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	taken := make([]core.Change, 0, len(r.fresh))
+	for change := range r.fresh {
+		taken = append(taken, change)
+	}
+	if _, everything := r.fresh[core.Change{}]; everything {
+		taken = []core.Change{{}}
+	}
+	clear(r.fresh)
+	return taken
+}

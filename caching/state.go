@@ -1,0 +1,107 @@
+package caching
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/broadcast"
+)
+
+// dbState is the state of the database as far as the wrapper knows.
+type dbState int
+
+const (
+	healthy  dbState = iota
+	readOnly         // it answers, and does not take what is to be written
+	down             // it does not answer; only the monitor asks it
+	wiped            // it answers and has lost its data; reads come from memory
+	closed           // another owner has closed the core; final
+)
+
+func (s dbState) String() string {
+	return [...]string{"healthy", "read-only", "down", "wiped", "closed"}[s]
+}
+
+// situation is a state and what goes with it. It is immutable but for left.
+type situation struct {
+	state dbState
+	cause error // why the state is not healthy
+	// resend is true if the database lacks data that only the data source can send again.
+	resend bool
+	left   chan struct{} // closed when another situation takes its place
+}
+
+// readable reports whether the database may be read.
+func (s *situation) readable() bool { return s.state == healthy || s.state == readOnly }
+
+// answering reports whether the database may be asked or told anything.
+func (s *situation) answering() bool { return s.state != down && s.state != closed }
+
+// status is what listeners are told. Stale asks the data source for everything, which is needless while memory has it.
+func (s *situation) status() core.DataStoreStatus {
+	return core.DataStoreStatus{Available: s.state == healthy || s.state == wiped && s.resend, Stale: s.resend}
+}
+
+// err is what callers get who needed the database.
+func (s *situation) err() error {
+	if errors.Is(s.cause, core.ErrUnavailable) || s.state == readOnly {
+		return fmt.Errorf("caching: not asked again until the database recovers: %w", s.cause)
+	}
+	return fmt.Errorf("caching: not asked again until the database recovers: %w: %w", core.ErrUnavailable, s.cause)
+}
+
+// database knows the situation and tells listeners of its status.
+type database struct {
+	logger    *slog.Logger
+	listeners *broadcast.Broadcaster[core.DataStoreStatus]
+	current   atomic.Pointer[situation]
+	mu        sync.Mutex // is held while current changes, and orders what listeners are told
+}
+
+func newDatabase(logger *slog.Logger) *database {
+	d := &database{logger: logger, listeners: broadcast.New[core.DataStoreStatus](logger)}
+	d.current.Store(&situation{left: make(chan struct{})})
+	return d
+}
+
+// now returns the situation.
+func (d *database) now() *situation { return d.current.Load() }
+
+// note changes the situation as the event says, with the cause of what is not well.
+func (d *database) note(e event, cause error) { d.noteLoss(e, cause, false) }
+
+// noteLoss is note; resend says that the database lacks data that memory cannot restore.
+func (d *database) noteLoss(e event, cause error, resend bool) {
+	before, after := d.change(e, cause, resend)
+	switch { // not with the lock held: the handler may evaluate a flag
+	case after.state == before.state:
+	case after.state == healthy:
+		d.logger.Info("caching: data store is available again")
+	case after.state == closed:
+		d.logger.Error("caching: the data store was closed by another owner; flags come from memory from now on")
+	case before.state == healthy || after.state == wiped:
+		d.logger.Warn("caching: data store failed; answering from memory until it recovers",
+			"state", after.state.String(), "error", after.cause)
+	}
+}
+
+func (d *database) change(e event, cause error, resend bool) (before, after *situation) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before = d.current.Load()
+	resend = (resend || before.resend) && e != tookInit && e != hasData
+	after = &situation{state: before.state.next(e), cause: cause, resend: resend, left: make(chan struct{})}
+	if after.state == before.state && after.resend == before.resend {
+		return before, before
+	}
+	d.current.Store(after)
+	close(before.left)
+	if after.status() != before.status() {
+		d.listeners.Publish(after.status())
+	}
+	return before, after
+}

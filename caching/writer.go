@@ -1,0 +1,486 @@
+package caching
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// writer brings to the database what memory has and the database has not. One goroutine writes: an Init if one is due, and
+// otherwise item by item, of which the last version counts.
+type writer struct {
+	w      *CachingStoreWrapper
+	signal chan struct{} // wakes the goroutine
+	turn   chan struct{} // holds a token while a caller writes in mode Off, so that an Init undoes nothing that is newer
+
+	mu      sync.Mutex    // guards what follows, and which generation is the current one
+	queue   []core.Change // items that wait to be written, and some that have been replaced since
+	inits   []*write      // that end with the next Init
+	refused error         // why the last write failed; nil if it succeeded
+	idle    chan struct{} // closed when nothing waits any more
+	// again repeats the last write that failed in mode Off, in which memory keeps nothing, so as to find out when writes succeed;
+	// nil if there is none. tried is true if this process has tried to write in that mode.
+	again func(context.Context) error
+	tried bool
+	// compareAt is when the database is compared with a generation of which it is unsure whether it has it.
+	compareAt time.Time
+}
+
+func newWriter(w *CachingStoreWrapper) *writer {
+	return &writer{w: w, signal: make(chan struct{}, 1), turn: make(chan struct{}, 1), idle: make(chan struct{})}
+}
+
+func (q *writer) wake() {
+	select {
+	case q.signal <- struct{}{}:
+	default:
+	}
+}
+
+// upsert takes an item up, and returns nil if what is known is as new.
+func (q *writer) upsert(name core.DataKind, key string, item *core.Item) *write {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	t := q.w.gen.Load().kindFor(name).write(key, item)
+	if t != nil {
+		q.queue = append(q.queue, core.Change{Kind: name, Key: key})
+		q.begin(t)
+	}
+	return t
+}
+
+// init takes up data that replaces everything.
+func (q *writer) init(data []core.Collection) *write {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	before := q.w.gen.Load()
+	next := before.successor(data, q.w.life, q.w.clock.exactNow())
+	q.w.gen.Store(next)
+	q.w.initialized.Store(true)
+	t := newWrite()
+	q.inits = append(q.inits, t)
+	for _, k := range before.kinds() {
+		if next.kind(k.name) == k {
+			continue
+		}
+		for _, s := range k.slots.All() {
+			if replaced := s.value.Load().write; replaced != nil {
+				q.inits = append(q.inits, replaced)
+			}
+		}
+	}
+	q.begin(t)
+	return t
+}
+
+// through makes a write in mode Off.
+func (q *writer) through(ctx context.Context, op func(context.Context) error) error {
+	select {
+	case q.turn <- struct{}{}:
+		defer func() { <-q.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-q.w.run.Context().Done():
+		return core.ErrClosed
+	}
+	q.mu.Lock()
+	q.tried = true
+	s, refused := q.w.db.now(), q.refused
+	q.mu.Unlock()
+	switch {
+	case !s.answering():
+		return s.err()
+	case refused != nil:
+		return untilNextAttempt(refused)
+	}
+	err := op(ctx)
+	if err == nil || !failsAll(err) || ctx.Err() != nil || q.w.run.Closed() {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.w.db.now().answering() {
+		q.refused, q.again = err, op
+		q.wake()
+	}
+	return err
+}
+
+// tryAgain repeats the last write that failed in mode Off.
+func (q *writer) tryAgain() error {
+	if err := q.again(q.w.run.Context()); err != nil && failsAll(err) {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.again, q.refused = nil, nil
+	q.w.db.noteLoss(tookAll, nil, true) // others may have been refused meanwhile
+	return nil
+}
+
+// forget notes, in mode Off, that what was refused is not repeated any more. It reports whether anything may have been refused.
+func (q *writer) forget() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.again, q.refused = nil, nil
+	return q.tried
+}
+
+// begin makes the goroutine write, or tells the caller at once why it will not. The caller holds mu.
+func (q *writer) begin(t *write) {
+	switch s := q.w.db.now(); {
+	case !s.answering():
+		t.finish(false, s.err())
+	case q.refused != nil:
+		t.finish(false, untilNextAttempt(q.refused))
+	default:
+		q.wake()
+	}
+}
+
+// untilNextAttempt is the error of writes that are not tried because the last one failed.
+func untilNextAttempt(refused error) error {
+	if errors.Is(refused, core.ErrReadOnly) || errors.Is(refused, core.ErrConflict) || errors.Is(refused, core.ErrUnavailable) {
+		return fmt.Errorf("caching: not written until the next attempt: %w", refused)
+	}
+	return fmt.Errorf("caching: not written until the next attempt: %w: %w", core.ErrUnavailable, refused)
+}
+
+// refusal returns why the last write failed; nil if it succeeded.
+func (q *writer) refusal() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.refused
+}
+
+// behind reports whether anything waits to be written.
+func (q *writer) behind() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.w.gen.Load().due.Load() == initPending || len(q.queue) > 0
+}
+
+// restore has the writer compare the database with what an Init of this process brought, and write that again unless it is
+// there. It reports false if there is no such Init. Where there is much to compare, processes do not do it all at once.
+func (q *writer) restore() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	g := q.w.gen.Load()
+	if !g.own {
+		return false
+	}
+	if g.due.CompareAndSwap(initDone, initUnsure) {
+		q.compareAt = time.Now().Add(q.w.spread(g.flags.bytes(true)+g.segments.bytes(true), restoreRate))
+	}
+	q.wake()
+	return true
+}
+
+// flush waits until no Init waits to be written, or the database is not healthy, but not for longer than limit.
+func (q *writer) flush(limit time.Duration) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for q.w.gen.Load().due.Load() == initPending {
+		s := q.w.db.now()
+		q.mu.Lock()
+		idle := q.idle
+		q.mu.Unlock()
+		if s.state != healthy {
+			return
+		}
+		select {
+		case <-idle:
+		case <-s.left:
+		case <-timer.C:
+			return
+		case <-q.w.run.Context().Done():
+			return
+		}
+	}
+}
+
+const (
+	// soonFor is for how long a database that takes no writes is tried again every soonDelay.
+	soonFor   = 30 * time.Second
+	soonDelay = 2 * time.Second
+)
+
+// run writes until the wrapper is closed.
+func (q *writer) run() {
+	retry := &backoff.ExponentialBackOff{
+		InitialInterval: q.w.opts.MinRetryDelay, Multiplier: backoff.DefaultMultiplier, MaxInterval: q.w.opts.maxReadOnlyRetryDelay,
+	}
+	var since time.Time // of the first failure
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-q.w.run.Context().Done():
+			q.fail(core.ErrClosed)
+			return
+		case <-q.signal:
+		case <-timer.C:
+		}
+		if q.writeAll() {
+			retry.Reset()
+			since = time.Time{}
+			if delay := q.untilCompare(); delay > 0 {
+				timer.Reset(delay)
+			}
+			continue
+		}
+		if since.IsZero() {
+			since = time.Now()
+		}
+		delay := retry.NextBackOff()
+		if time.Since(since) < soonFor {
+			delay = min(delay, soonDelay)
+		}
+		timer.Reset(q.w.jittered(delay))
+	}
+}
+
+// untilCompare returns how long it is until the database is to be compared with memory; 0 if it is not.
+func (q *writer) untilCompare() time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.w.gen.Load().due.Load() != initUnsure || !q.w.db.now().answering() {
+		return 0
+	}
+	return max(time.Until(q.compareAt), 1)
+}
+
+// writeAll writes until nothing waits, and reports false if something could not be written. A write that fails is repeated
+// once at once.
+func (q *writer) writeAll() bool {
+	for {
+		work := q.next()
+		if work == nil {
+			return true
+		}
+		err := work()
+		if err != nil && q.refusal() == nil && q.w.db.now().answering() && !q.w.run.Closed() {
+			err = work()
+		}
+		if err != nil {
+			q.fail(err)
+			return false
+		}
+	}
+}
+
+// next returns what is to be written next; nil if nothing is, or nothing may be.
+func (q *writer) next() func() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s, g := q.w.db.now(), q.w.gen.Load()
+	switch due := g.due.Load(); {
+	case !s.answering() || q.w.run.Closed():
+		return nil
+	case due == initPending:
+		return func() error { return q.writeInit(g) }
+	case due == initUnsure && !time.Now().Before(q.compareAt):
+		return func() error { return q.restoreInit(g) }
+	case q.again != nil:
+		return q.tryAgain
+	case s.state == wiped:
+		return nil // a part of the data must not pass for the whole
+	}
+	for ; len(q.queue) > 0; q.queue = q.queue[1:] {
+		of := q.queue[0]
+		k := g.kindFor(of.Kind)
+		if v := k.lookup(of.Key); v != nil && v.write != nil {
+			return func() error { return q.writeItem(k, of, v) }
+		}
+	}
+	q.refused = nil
+	close(q.idle)
+	q.idle = make(chan struct{})
+	q.w.db.note(tookAll, nil)
+	return nil
+}
+
+// fail tells everyone who waits for a write of an error. What was to be written stays so.
+func (q *writer) fail(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	g := q.w.gen.Load()
+	switch s := q.w.db.now(); {
+	case q.w.run.Closed():
+		err = core.ErrClosed
+	case !s.answering():
+		err = s.err()
+	default:
+		q.refused = err
+		if g.own && errors.Is(err, core.ErrCorrupt) {
+			g.due.Store(initPending) // an Init replaces what is damaged
+		}
+	}
+	for _, t := range q.inits {
+		t.finish(false, err)
+	}
+	q.inits = nil
+	for _, of := range q.queue {
+		if v := g.kindFor(of.Kind).lookup(of.Key); v != nil && v.write != nil {
+			v.write.finish(false, err)
+		}
+	}
+	q.w.wakeMonitor()
+}
+
+// put makes a call that writes. It ends when the database is known to be down, which would only keep the writing from being
+// repeated elsewhere.
+func put[T any](
+	parent context.Context, w *CachingStoreWrapper, name string, limit time.Duration, op func(context.Context) (T, error),
+) (result T, err error) {
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel()
+	w.run.Go(func() {
+		for s := w.db.now(); s.answering(); s = w.db.now() {
+			select {
+			case <-ctx.Done():
+				return
+			case <-s.left:
+			}
+		}
+		cancel()
+	})
+	return call(ctx, w, name, limit, op)
+}
+
+// writeItem writes an item.
+func (q *writer) writeItem(k *kind, of core.Change, v *value) error {
+	result, err := q.putItem(q.w.run.Context(), of, v.item)
+	if err != nil && failsAll(err) {
+		v.write.tried = true
+		return err
+	}
+	winner := v.item
+	if err == nil && !result.Written {
+		is, err := result.Item.Parse(of.Kind, of.Key)
+		if err == nil && (!v.write.tried || !is.SameContent(v.item)) { // otherwise the attempt that failed has written it
+			winner = is
+			defer q.w.changes.Publish(of)
+		}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.refused = nil
+	k.settle(of.Key, v, winner, err, q.w)
+	return nil
+}
+
+func (q *writer) putItem(ctx context.Context, of core.Change, item *core.Item) (core.UpsertResult, error) {
+	return put(ctx, q.w, "Upsert", q.w.opts.WriteTimeout, func(ctx context.Context) (core.UpsertResult, error) {
+		return q.w.core.Upsert(ctx, of.Kind, of.Key, item.Serialized(of.Kind, of.Key))
+	})
+}
+
+// writeInit writes a generation.
+func (q *writer) writeInit(g *generation) error {
+	q.mu.Lock()
+	writes := q.inits
+	q.inits = nil
+	q.mu.Unlock()
+	contents, waiting := g.contents()
+	err := q.putInit(q.w.run.Context(), contents)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	items, only := core.ItemErrors(err)
+	if err != nil && !only {
+		q.inits = append(writes, q.inits...)
+		return err
+	}
+	for _, t := range writes {
+		t.finish(true, err)
+	}
+	if q.w.gen.Load() != g {
+		return nil // the next Init is on its way
+	}
+	for of, v := range waiting {
+		g.kind(of.Kind).settle(of.Key, v, v.item, nil, q.w)
+	}
+	for _, item := range items {
+		if k := g.kind(item.Kind); k != nil {
+			k.refuse(item.Key)
+		}
+	}
+	q.done(g)
+	return nil
+}
+
+func (q *writer) putInit(ctx context.Context, contents []core.Collection) error {
+	serialized, err := serialize(contents)
+	if err != nil {
+		return fmt.Errorf("caching: what is in memory cannot be written: %w", err)
+	}
+	_, err = put(ctx, q.w, "Init", q.w.opts.InitTimeout, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, q.w.core.Init(ctx, serialized)
+	})
+	if err == nil || !failsAll(err) {
+		q.w.marked.Store(!q.w.opts.AcceptWipe)
+	}
+	return err
+}
+
+// done notes that the database has a generation. The caller holds mu.
+func (q *writer) done(g *generation) {
+	g.due.Store(initDone)
+	q.refused = nil
+	q.w.db.note(tookInit, nil)
+}
+
+// restoreInit finds out whether the database has a generation, adopts what others have written since that is newer, and writes
+// the whole unless it is there.
+func (q *writer) restoreInit(g *generation) error {
+	same, err := q.w.noteMark(call(q.w.run.Context(), q.w, "Initialized", q.w.opts.ReadTimeout, q.w.core.Initialized))
+	if err != nil {
+		return err
+	}
+	for _, k := range g.kinds() {
+		if !k.own {
+			continue
+		}
+		begin := k.begin()
+		stored, err := q.w.readAll(q.w.run.Context(), k.name)
+		if err != nil && !errors.Is(err, core.ErrCorrupt) { // what is damaged is about to be replaced
+			return err
+		}
+		same = q.adopt(k, stored, begin) && err == nil && same
+	}
+	if !same {
+		return q.writeInit(g)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.w.gen.Load() == g {
+		q.done(g)
+	}
+	return nil
+}
+
+// adopt takes over what is newer in the database, and reports whether that then has what memory has.
+func (q *writer) adopt(k *kind, stored map[string]*value, begin uint64) (same bool) {
+	same = true
+	for key, v := range stored {
+		switch known := k.lookup(key); {
+		case known == nil || known.item == nil || v.item == nil || v.version() < known.version():
+			same = false
+		case v.version() > known.version():
+			k.load(key, v, begin, false, q.w.room)
+			q.w.changes.Publish(core.Change{Kind: k.name, Key: key})
+		}
+	}
+	for key, s := range k.slots.All() {
+		if v := s.value.Load(); v.item != nil && !v.refused && stored[key] == nil {
+			return false
+		}
+	}
+	return same
+}
