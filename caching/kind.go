@@ -37,6 +37,8 @@ func markUsed(used *atomic.Bool) {
 type kind struct {
 	name core.DataKind
 	own  bool // made by an Init of this process, so that nothing of it is dropped
+	// judge is judgeLoad; the explorer's mutants have others.
+	judge func(known, loaded *value, begin, forgotten uint64, believe bool) verdict
 	// asked is true once the database was asked for anything of the kind.
 	asked atomic.Bool
 
@@ -68,6 +70,7 @@ type allOf struct {
 func newKind(name core.DataKind, size int) *kind {
 	return &kind{
 		name:     name,
+		judge:    judgeLoad,
 		slots:    xsync.NewMap[string, *slot](xsync.WithPresize(size)),
 		reported: xsync.NewMap[string, struct{}](),
 	}
@@ -97,7 +100,7 @@ func (k *kind) load(key string, loaded *value, begin uint64, believe bool, room 
 
 func (k *kind) merge(key string, loaded *value, begin uint64, believe bool, room func() bool) *value {
 	known := k.lookup(key)
-	switch judgeLoad(known, loaded, begin, k.forgotten, believe) {
+	switch k.judge(known, loaded, begin, k.forgotten, believe) {
 	case storeLoaded:
 		if known != nil && known.item != nil && loaded.item != nil && known.item.SameContent(loaded.item) {
 			loaded.item = known.item // which may have been decoded
@@ -212,7 +215,7 @@ func (k *kind) write(key string, item *core.Item) *write {
 func (k *kind) settle(key string, written *value, winner *core.Item, refused error, w *CachingStoreWrapper) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	written.write.finish(winner == written.item, refused)
+	defer written.write.finish(winner == written.item, refused) // last: a caller may read what counts then
 	if k.lookup(key) != written {
 		return
 	}

@@ -25,6 +25,9 @@ const (
 	// secondLook is how long after a first look at lost data the second one comes: an Init by another writer that deletes
 	// before it writes looks like a loss for a moment.
 	secondLook = time.Second
+	// lateLook is how long after the first look the second one comes if most of a kind is gone: after an eviction and an update,
+	// a process that has everything fills the database before that.
+	lateLook = 30 * time.Second
 	// maxWitnesses is how many known items are looked for in a database that lost its data and has its mark again.
 	maxWitnesses = 8
 )
@@ -199,6 +202,18 @@ func (l *look) same(other *look) bool {
 	return true
 }
 
+// patience returns for how long looks have to find the same until it is believed.
+func (l *look) patience(own bool) time.Duration {
+	switch {
+	case l.finding == nothingGone || l.finding == aloneGone:
+		return 0
+	case l.finding == mostGone && !own:
+		return lateLook
+	default:
+		return secondLook
+	}
+}
+
 // lookAtDoubts looks at kinds of which loads found less than is known, and reports whether it wants to look again. What two
 // looks have found, some time apart, is believed.
 func (w *CachingStoreWrapper) lookAtDoubts(looks map[*kind]*look) (again bool) {
@@ -224,7 +239,7 @@ func (w *CachingStoreWrapper) lookAtDoubts(looks map[*kind]*look) (again bool) {
 			is.since = time.Now()
 			looks[k] = is
 		}
-		if time.Since(looks[k].since) < secondLook && is.finding != nothingGone && is.finding != aloneGone {
+		if time.Since(looks[k].since) < is.patience(k.own) {
 			again = true
 			continue
 		}
@@ -263,6 +278,10 @@ func (w *CachingStoreWrapper) believe(k *kind, l *look, loaded map[string]*value
 	switch l.finding {
 	case nothingGone:
 	case aloneGone:
+		if k.own {
+			w.writer.restore()
+			return
+		}
 		w.opts.Logger.Warn("caching: the only known item of its kind is missing from the data store; it is kept", "kind", k.name)
 	case togetherGone:
 		if k.name == core.Flags || w.refersToAny(l.gone) {
@@ -270,6 +289,12 @@ func (w *CachingStoreWrapper) believe(k *kind, l *look, loaded map[string]*value
 			return
 		}
 		w.replaceGone(k, l, loaded, begin) // an Init of another process has left none, and nothing refers to any
+	case mostGone:
+		if k.own {
+			w.writer.restore() // what was evicted, but for updates since; what another process deleted, the data source deletes too
+			return
+		}
+		w.replaceGone(k, l, loaded, begin)
 	case someGone:
 		w.replaceGone(k, l, loaded, begin)
 	}

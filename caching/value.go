@@ -125,7 +125,8 @@ const (
 	nothingGone  finding = iota // the database has what is known
 	aloneGone                   // the only known item of the kind is gone
 	togetherGone                // all known items of the kind are gone
-	someGone                    // some are gone or older, and others are there
+	mostGone                    // half of them or more are gone
+	someGone                    // fewer are gone, or some are older
 )
 
 // judgeLook says what a look found: of so many known live items, how many are absent, and how many older than known.
@@ -135,8 +136,10 @@ func judgeLook(known, absent, older int) finding {
 		return nothingGone
 	case absent == known && known == 1:
 		return aloneGone
-	case absent == known:
+	case absent > 0 && absent == known:
 		return togetherGone
+	case absent > 0 && 2*absent >= known:
+		return mostGone
 	default:
 		return someGone
 	}

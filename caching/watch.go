@@ -194,9 +194,21 @@ func (w *CachingStoreWrapper) followItem(g *generation, k *kind, key string) {
 		w.changes.Publish(core.Change{Kind: k.name, Key: key})
 		return
 	}
-	if is, err := w.reloadItem(g, k, key); err == nil && !is.sameAs(known) {
+	switch is, err := w.reloadItem(g, k, key); {
+	case err != nil:
+		w.followLater(core.Change{Kind: k.name, Key: key})
+	case !is.sameAs(known):
 		w.changes.Publish(core.Change{Kind: k.name, Key: key})
 	}
+}
+
+// followLater takes up a report again of which the reading has failed.
+func (w *CachingStoreWrapper) followLater(change core.Change) {
+	w.run.Go(func() {
+		if w.rest(w.opts.MinRetryDelay) {
+			w.reports.add(change)
+		}
+	})
 }
 
 // followKind reads again what is in use of a kind, and tells of every item that is not what it was. What is not in use
@@ -218,6 +230,7 @@ func (w *CachingStoreWrapper) followKind(g *generation, k *kind, quiet bool) {
 	before := k.all()
 	after, err := w.reloadAll(g, k)
 	if err != nil {
+		w.followLater(core.Change{Kind: k.name})
 		return
 	}
 	for key, item := range after.items {

@@ -397,9 +397,11 @@ func (q *writer) writeInit(g *generation) error {
 		q.inits = append(writes, q.inits...)
 		return err
 	}
-	for _, t := range writes {
-		t.finish(true, err)
-	}
+	defer func() { // last: a caller may read what counts then
+		for _, t := range writes {
+			t.finish(true, err)
+		}
+	}()
 	if q.w.gen.Load() != g {
 		return nil // the next Init is on its way
 	}
