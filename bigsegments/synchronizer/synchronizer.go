@@ -77,7 +77,7 @@ func New(settings core.ClientSettings, writer core.BigSegmentWriter, opts *Optio
 func (s *Synchronizer) Start(ctx context.Context) { s.operation.Run(ctx, s.run) }
 
 // Stop implements [core.BackgroundOperation]. Requests and calls of the store that are under way are interrupted; what was
-// not applied is applied by whoever synchronises the store next.
+// not applied is applied by the next synchroniser of the store.
 func (s *Synchronizer) Stop() {
 	s.operation.Stop()
 	select {

@@ -189,7 +189,7 @@ func TestSynchronizer_Stop(t *testing.T) {
 		require.Zero(t, r.service.Streams())
 		require.Equal(t, []core.DataSourceState{core.DataSourceValid, core.DataSourceOff}, seen.states())
 		_, err := r.store.Cursor(t.Context())
-		require.NoError(t, err, "the store belongs to somebody else")
+		require.NoError(t, err, "a synchroniser does not close the store")
 	})
 }
 
