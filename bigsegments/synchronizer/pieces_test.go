@@ -135,6 +135,30 @@ func TestSynchronizer_Pieces_AdaptToASlowStore(t *testing.T) {
 	})
 }
 
+// Pieces shrink before they take as long as the time-out, so that a store that gets slower bit by bit costs no error.
+func TestSynchronizer_Pieces_StoreGetsSlower_ShrinkInTime(t *testing.T) {
+	const members = 400_000
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.service.Publish(includes("a.g1", numbered(members)...))
+		store := r.startPicky(synchronizer.Options{ReadTimeout: time.Hour})
+		perChange, written := 100*time.Microsecond, 0
+		store.set(func(ctx context.Context, patch core.BigSegmentPatch) error {
+			written += patch.Changes()
+			select {
+			case <-time.After(perChange << (written / 100_000) * time.Duration(patch.Changes())):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		r.run()
+		time.Sleep(50 * time.Minute)
+		r.requireCursor("rev-1")
+		require.Zero(t, r.Status().LastError)
+	})
+}
+
 func movesOf(patches []core.BigSegmentPatch) (moves [][2]string) {
 	for _, patch := range patches {
 		moves = append(moves, [2]string{patch.PreviousVersion, patch.Version})

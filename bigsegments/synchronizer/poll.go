@@ -33,6 +33,7 @@ func (s *Synchronizer) catchUp(ctx context.Context) (asOf time.Time, err error) 
 		}
 		if len(patches) == 0 {
 			s.cursor, s.position, s.astray = cursor, cursor, false
+			s.progress.at(cursor) // what led there need not be kept
 			return asOf, nil
 		}
 		if cursor, err = s.advance(ctx, cursor, patches); err != nil {

@@ -50,8 +50,8 @@ func (s *Synchronizer) markUpToDate(ctx context.Context, asOf time.Time) error {
 	return err
 }
 
-// Sizes of pieces: how many changes one call of the store has at most. A piece that takes longer than the store's time-out
-// halves it, and quick ones double it.
+// Sizes of pieces: how many changes one call of the store has at most. A piece that takes longer than half of the store's
+// time-out halves it, and quick ones double it.
 const (
 	firstPiece = 8192
 	maxPiece   = 50_000
@@ -114,7 +114,8 @@ func (s *Synchronizer) writePiece(ctx context.Context, piece core.BigSegmentPatc
 func (s *Synchronizer) resize(piece core.BigSegmentPatch, err error, took time.Duration) {
 	failure, _ := errors.AsType[*storeError](err)
 	switch {
-	case failure != nil && (failure.timedOut || errors.Is(err, core.ErrUnavailable) && took >= slowPiece):
+	case err == nil && took > s.options.StoreTimeout/2,
+		failure != nil && (failure.timedOut || errors.Is(err, core.ErrUnavailable) && took >= slowPiece):
 		s.pieceSize = max(minPiece, min(s.pieceSize, piece.Changes())/2)
 	case err == nil && took < s.options.StoreTimeout/8:
 		s.pieceSize = min(maxPiece, 2*s.pieceSize)
