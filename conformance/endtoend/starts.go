@@ -1,6 +1,8 @@
 package endtoend
 
 import (
+	"fmt"
+
 	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
 
 	"github.com/cleatdev/cleat/core"
@@ -62,9 +64,12 @@ func testStartWithSource(f *fixture) {
 	f.wantBoth(c, w.alsoWithout(old))
 	f.wantValue(c, switchKey, member(), "off-3")
 	f.wantFailed(c, byBigKey, ldreason.EvalErrorFlagNotFound)
-	if state := c.DataSourceStatus().Status().State; state != core.DataSourceValid {
-		f.Fatalf("the state of a data source that has delivered is %q", state)
-	}
+	f.eventually("a data source that has delivered", func() string {
+		if state := c.DataSourceStatus().Status().State; state != core.DataSourceValid {
+			return fmt.Sprintf("its state is %q", state)
+		}
+		return ""
+	})
 }
 
 // testStartUpdates: updates that arrive before all data are compared with what an earlier client left.
