@@ -222,7 +222,7 @@ func (w *CachingStoreWrapper) followKind(g *generation, k *kind, quiet bool) {
 			w.followItem(g, k, key)
 			return nil
 		})
-		if !quiet || k.asked.Load() {
+		if !quiet || k.asked.Load() && !w.caches() {
 			w.changes.Publish(core.Change{Kind: k.name})
 		}
 		return
