@@ -104,6 +104,7 @@ func TestCachingStoreWrapper_LogHandlerMayEvaluateFlags(t *testing.T) {
 		r.store.fail(core.ErrUnavailable)
 		time.Sleep(5 * time.Second)
 		r.version("log-level")
+		time.Sleep(100 * time.Millisecond) // the checks begin when the read fails
 		r.requireStatus(false, false)
 		r.store.fail(nil)
 		time.Sleep(10 * time.Second)
