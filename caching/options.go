@@ -35,13 +35,14 @@ type Options struct {
 	// MaxStale is for how long after its time to live an item may still be used while the database is unavailable; 0
 	// means as long as the process lives, because a known old value beats a default.
 	MaxStale time.Duration
-	// ReadTimeout ends every Get, Initialized and availability check of the database; 0 means 2 s.
+	// ReadTimeout ends every Get, Initialized and availability check of the database; 0 means 2 s. It also bounds for how long a
+	// caller of Init or Upsert waits for the database, which memory is ahead of then.
 	ReadTimeout time.Duration
 	// ReadAllTimeout ends every GetAll; 0 means 10 s.
 	ReadAllTimeout time.Duration
-	// WriteTimeout ends every Upsert, not counting the time for which it waits for an Init that is under way; 0 means 5 s.
+	// WriteTimeout ends every Upsert of the database; 0 means 5 s.
 	WriteTimeout time.Duration
-	// InitTimeout ends every Init; 0 means 60 s.
+	// InitTimeout ends every Init of the database; 0 means 60 s.
 	InitTimeout time.Duration
 	// CheckInterval is how often a healthy database is asked whether it is still there and initialised; 0 means 10 s.
 	CheckInterval time.Duration

@@ -2,12 +2,9 @@ package caching
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/cleatdev/cleat/core"
 )
 
 const (
@@ -112,72 +109,4 @@ func (k *kind) scan(now int64, full bool) (due, gone []string) {
 // wholeDue reports whether the kind is in use as a whole and due to be read again.
 func (k *kind) wholeDue(now int64) bool {
 	return k.wholeUntil.Load() != 0 && k.wholeUsed.Load() && now >= k.wholeRefreshAt.Load()
-}
-
-// reports is what a watch of the database reported and was not read again yet. What is reported several times counts once.
-type reports struct {
-	signal chan struct{} // holds a token if there is something new
-	begun  bool          // the first report, which only says that the watch has begun, was read; belongs to refresh
-	// kinds is when kinds are read again because of reports; belongs to refresh.
-	kinds map[core.DataKind]*schedule
-
-	mu    sync.Mutex // guards what follows
-	fresh map[core.Change]struct{}
-}
-
-// schedule says when a kind is read again because of reports.
-type schedule struct {
-	due   time.Time // zero if there is no report
-	quiet bool      // the report only says that the watch has begun
-	budget
-}
-
-// of returns the schedule of a kind.
-func (r *reports) of(k *kind) *schedule {
-	s := r.kinds[k.name]
-	if s == nil {
-		s = &schedule{}
-		r.kinds[k.name] = s
-	}
-	return s
-}
-
-func newReports() *reports {
-	return &reports{
-		signal: make(chan struct{}, 1), kinds: make(map[core.DataKind]*schedule), fresh: make(map[core.Change]struct{}),
-	}
-}
-
-// maxReports is how many changes of single items wait to be read before everything counts as changed instead.
-const maxReports = 100
-
-func (r *reports) add(change core.Change) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.fresh) >= maxReports {
-		change = core.Change{}
-	}
-	if change == (core.Change{}) {
-		clear(r.fresh)
-	}
-	r.fresh[change] = struct{}{}
-	select {
-	case r.signal <- struct{}{}:
-	default:
-	}
-}
-
-// take returns what has accumulated; a change of everything stands for all others.
-func (r *reports) take() []core.Change {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	taken := make([]core.Change, 0, len(r.fresh))
-	for change := range r.fresh {
-		taken = append(taken, change)
-	}
-	if _, everything := r.fresh[core.Change{}]; everything {
-		taken = []core.Change{{}}
-	}
-	clear(r.fresh)
-	return taken
 }

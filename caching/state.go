@@ -26,6 +26,39 @@ func (s dbState) String() string {
 	return [...]string{"healthy", "read-only", "down", "wiped", "closed"}[s]
 }
 
+// event is what is found out about the database.
+type event int
+
+const (
+	answers       event = iota // checks succeeded
+	answersBehind              // checks succeeded after an outage, and something waits to be written
+	silent                     // checks failed
+	refuses                    // a write failed twice although checks succeeded
+	lostData                   // the mark that was there is gone, or known items are gone together
+	hasData                    // a wiped database has its mark and known items again
+	tookAll                    // everything that waited to be written is there
+	tookInit                   // an Init was written
+	isClosed                   // the core answers ErrClosed
+)
+
+// next returns the state after an event. It is the whole of the state machine.
+func (s dbState) next(e event) dbState {
+	switch {
+	case s == closed || e == isClosed:
+		return closed
+	case e == silent:
+		return down
+	case e == lostData:
+		return wiped
+	case s == down && e == answers, s == wiped && e == hasData, s == readOnly && e == tookAll, s != down && e == tookInit:
+		return healthy
+	case s == down && e == answersBehind, s == healthy && e == refuses:
+		return readOnly
+	default:
+		return s
+	}
+}
+
 // situation is a state and what goes with it. It is immutable but for left.
 type situation struct {
 	state dbState

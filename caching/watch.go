@@ -37,46 +37,12 @@ func (w *CachingStoreWrapper) startWatching() {
 	})
 }
 
-const (
-	// smallRead is how many bytes may be read at once, whatever other processes do.
-	smallRead = 64 << 10
-	// What is larger is read after a random time, so that the processes together read no more than so many bytes a second each:
-	// changeRate after a change, and reconnectRate after a loss of connection or a restart, which all processes notice at once.
-	changeRate    = 400 << 10
-	reconnectRate = 25 << 10
-	// restoreRate is the same for comparing a database that has lost data with memory.
-	restoreRate = 1 << 20
-)
-
 // period is within which time everything in use may be read once because of reports.
 func (w *CachingStoreWrapper) period() time.Duration {
 	if w.opts.Mode.kind == modeTTL {
 		return min(w.life.ttl, DefaultTTL)
 	}
 	return DefaultTTL
-}
-
-// budget bounds what is read because of reports to one read of everything in use a period, or of smallRead bytes if that is
-// more. It belongs to the goroutine of refresh.
-type budget struct {
-	spent time.Time // when it will be full again
-}
-
-// share returns the part of a period that a read of so many bytes costs.
-func share(bytes int, period time.Duration) time.Duration {
-	return time.Duration(float64(period) * min(1, float64(bytes)/smallRead))
-}
-
-// free returns when so many bytes may be read.
-func (b *budget) free(bytes int, period time.Duration) time.Time {
-	return b.spent.Add(share(bytes, period) - period)
-}
-
-func (b *budget) spend(bytes int, period time.Duration) {
-	if now := time.Now(); b.spent.Before(now) {
-		b.spent = now
-	}
-	b.spent = b.spent.Add(share(bytes, period))
 }
 
 // spread returns a random time after which so many bytes are to be read, at the given rate per second on average.
@@ -114,19 +80,6 @@ func (w *CachingStoreWrapper) takeReports() {
 		w.run.Go(func() { w.followItems(g, items) })
 	}
 	w.reports.begun = true
-}
-
-// affordsItem reports whether a changed item may be read at once, and counts it if so.
-func (s *schedule) affordsItem(k *kind, key string, period time.Duration) bool {
-	bytes := 0
-	if v := k.lookup(key); v != nil && v.item != nil {
-		bytes = len(v.item.JSON())
-	}
-	if s.free(bytes, period).After(time.Now()) {
-		return false
-	}
-	s.spend(bytes, period)
-	return true
 }
 
 // schedule schedules the reading of a kind because of a report.

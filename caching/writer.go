@@ -79,59 +79,6 @@ func (q *writer) init(data []core.Collection) *write {
 	return t
 }
 
-// through makes a write in mode Off.
-func (q *writer) through(ctx context.Context, op func(context.Context) error) error {
-	select {
-	case q.turn <- struct{}{}:
-		defer func() { <-q.turn }()
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-q.w.run.Context().Done():
-		return core.ErrClosed
-	}
-	q.mu.Lock()
-	q.tried = true
-	s, refused := q.w.db.now(), q.refused
-	q.mu.Unlock()
-	switch {
-	case !s.answering():
-		return s.err()
-	case refused != nil:
-		return untilNextAttempt(refused)
-	}
-	err := op(ctx)
-	if err == nil || !failsAll(err) || ctx.Err() != nil || q.w.run.Closed() {
-		return err
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.w.db.now().answering() {
-		q.refused, q.again = err, op
-		q.wake()
-	}
-	return err
-}
-
-// tryAgain repeats the last write that failed in mode Off.
-func (q *writer) tryAgain() error {
-	if err := q.again(q.w.run.Context()); err != nil && failsAll(err) {
-		return err
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.again, q.refused = nil, nil
-	q.w.db.noteLoss(tookAll, nil, true) // others may have been refused meanwhile
-	return nil
-}
-
-// forget notes, in mode Off, that what was refused is not repeated any more. It reports whether anything may have been refused.
-func (q *writer) forget() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.again, q.refused = nil, nil
-	return q.tried
-}
-
 // begin makes the goroutine write, or tells the caller at once why it will not. The caller holds mu.
 func (q *writer) begin(t *write) {
 	switch s := q.w.db.now(); {
@@ -164,22 +111,6 @@ func (q *writer) behind() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.w.gen.Load().due.Load() == initPending || len(q.queue) > 0
-}
-
-// restore has the writer compare the database with what an Init of this process brought, and write that again unless it is
-// there. It reports false if there is no such Init. Where there is much to compare, processes do not do it all at once.
-func (q *writer) restore() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	g := q.w.gen.Load()
-	if !g.own {
-		return false
-	}
-	if g.due.CompareAndSwap(initDone, initUnsure) {
-		q.compareAt = time.Now().Add(q.w.spread(g.flags.bytes(true)+g.segments.bytes(true), restoreRate))
-	}
-	q.wake()
-	return true
 }
 
 // flush waits until no Init waits to be written, or the database is not healthy, but not for longer than limit.
@@ -244,16 +175,6 @@ func (q *writer) run() {
 		}
 		timer.Reset(q.w.jittered(delay))
 	}
-}
-
-// untilCompare returns how long it is until the database is to be compared with memory; 0 if it is not.
-func (q *writer) untilCompare() time.Duration {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.w.gen.Load().due.Load() != initUnsure || !q.w.db.now().answering() {
-		return 0
-	}
-	return max(time.Until(q.compareAt), 1)
 }
 
 // writeAll writes until nothing waits, and reports false if something could not be written. A write that fails is repeated
@@ -436,53 +357,4 @@ func (q *writer) done(g *generation) {
 	g.due.Store(initDone)
 	q.refused = nil
 	q.w.db.note(tookInit, nil)
-}
-
-// restoreInit finds out whether the database has a generation, adopts what others have written since that is newer, and writes
-// the whole unless it is there.
-func (q *writer) restoreInit(g *generation) error {
-	same, err := q.w.noteMark(call(q.w.run.Context(), q.w, "Initialized", q.w.opts.ReadTimeout, q.w.core.Initialized))
-	if err != nil {
-		return err
-	}
-	for _, k := range g.kinds() {
-		if !k.own {
-			continue
-		}
-		begin := k.begin()
-		stored, err := q.w.readAll(q.w.run.Context(), k.name)
-		if err != nil && !errors.Is(err, core.ErrCorrupt) { // what is damaged is about to be replaced
-			return err
-		}
-		same = q.adopt(k, stored, begin) && err == nil && same
-	}
-	if !same {
-		return q.writeInit(g)
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.w.gen.Load() == g {
-		q.done(g)
-	}
-	return nil
-}
-
-// adopt takes over what is newer in the database, and reports whether that then has what memory has.
-func (q *writer) adopt(k *kind, stored map[string]*value, begin uint64) (same bool) {
-	same = true
-	for key, v := range stored {
-		switch known := k.lookup(key); {
-		case known == nil || known.item == nil || v.item == nil || v.version() < known.version():
-			same = false
-		case v.version() > known.version():
-			k.load(key, v, begin, false, q.w.room)
-			q.w.changes.Publish(core.Change{Kind: k.name, Key: key})
-		}
-	}
-	for key, s := range k.slots.All() {
-		if v := s.value.Load(); v.item != nil && !v.refused && stored[key] == nil {
-			return false
-		}
-	}
-	return same
 }

@@ -41,9 +41,9 @@ type FeatureRequester interface {
 // DataSourceUpdateSink is where a data source delivers. It puts the data in the order that the store needs, works out
 // which flags have changed, and writes to the [FeatureStore].
 //
-// An error means that the store refused the update, which the sink has already reported as [DataSourceErrorStore]. The
-// data source need not retry: the store either keeps the data and writes it later, or turns stale and so asks for
-// everything again.
+// An error means that the store has not taken the update, which the sink has already reported as [DataSourceErrorStore]. The
+// data source need not retry: the store turns stale once it can be written, and so asks for everything again. An update that is
+// in memory, so that evaluations use it, is no error, although the database may get it later; that it has not is reported too.
 type DataSourceUpdateSink interface {
 	// Init replaces everything. The order of the collections and items does not matter.
 	Init(ctx context.Context, data []Collection) error

@@ -1,0 +1,226 @@
+package caching
+
+import (
+	"math"
+	"time"
+
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/dataorder"
+)
+
+const (
+	// secondLook is how long after a first look at lost data the second one comes: an Init by another writer that deletes
+	// before it writes looks like a loss for a moment.
+	secondLook = time.Second
+	// lateLook is how long after the first look the second one comes if most of a kind is gone: after an eviction and an update,
+	// a process that has everything fills the database before that.
+	lateLook = 30 * time.Second
+	// maxWitnesses is how many known items are looked for in a database that lost its data and has its mark again.
+	maxWitnesses = 8
+)
+
+// finding is what a look at a kind with a doubtful item found.
+type finding int
+
+const (
+	nothingGone  finding = iota // the database has what is known
+	aloneGone                   // the only known item of the kind is gone
+	togetherGone                // all known items of the kind are gone
+	mostGone                    // half of them or more are gone
+	someGone                    // fewer are gone, or some are older
+)
+
+// judgeLook says what a look found: of so many known live items, how many are absent, and how many older than known.
+func judgeLook(known, absent, older int) finding {
+	switch {
+	case absent+older == 0:
+		return nothingGone
+	case absent == known && known == 1:
+		return aloneGone
+	case absent > 0 && absent == known:
+		return togetherGone
+	case absent > 0 && 2*absent >= known:
+		return mostGone
+	default:
+		return someGone
+	}
+}
+
+// hasWitnesses reports whether the database has, of each kind, one of some live items that are known. Kinds of which it has none
+// become doubtful.
+func (w *CachingStoreWrapper) hasWitnesses(most int) bool {
+	all := true
+	for _, k := range w.gen.Load().kinds() {
+		asked, found := 0, false
+		for key, s := range k.slots.All() {
+			if v := s.value.Load(); !v.isLive() || v.held() {
+				continue
+			}
+			loaded, err := w.lookForItem(k.name, key)
+			if err != nil {
+				return false
+			}
+			asked++
+			if found = !loaded.isUnknown(); found || asked == most {
+				break
+			}
+		}
+		if asked > 0 && !found {
+			k.doubtful.Store(true)
+			all = false
+		}
+	}
+	return all
+}
+
+// look is what was found by looking at a kind of which a load found less than is known. It belongs to the monitor.
+type look struct {
+	finding finding
+	gone    map[string]int // the versions that the database has of items that are gone or older than known; MinInt for none
+	since   time.Time      // of the first of the looks in a row that found the same
+}
+
+// same reports whether two looks found the same.
+func (l *look) same(other *look) bool {
+	if l.finding != other.finding || len(l.gone) != len(other.gone) {
+		return false
+	}
+	for key, version := range l.gone {
+		if v, found := other.gone[key]; !found || v != version {
+			return false
+		}
+	}
+	return true
+}
+
+// patience returns for how long looks have to find the same until it is believed.
+func (l *look) patience(own bool) time.Duration {
+	switch {
+	case l.finding == nothingGone || l.finding == aloneGone:
+		return 0
+	case l.finding == mostGone && !own:
+		return lateLook
+	default:
+		return secondLook
+	}
+}
+
+// lookAtDoubts looks at kinds of which loads found less than is known, and reports whether it wants to look again. What two
+// looks have found, some time apart, is believed.
+func (w *CachingStoreWrapper) lookAtDoubts(looks map[*kind]*look) (again bool) {
+	g := w.gen.Load()
+	for of := range looks {
+		if g.kind(of.name) != of {
+			delete(looks, of)
+		}
+	}
+	for _, k := range g.kinds() {
+		if !k.doubtful.Load() || w.notAsked(g, k) != nil {
+			delete(looks, k)
+			continue
+		}
+		begin := k.begin()
+		loaded, err := w.readAll(w.run.Context(), k.name)
+		if err != nil {
+			again = true
+			continue
+		}
+		is := k.compare(loaded)
+		if was := looks[k]; was == nil || !was.same(is) {
+			is.since = time.Now()
+			looks[k] = is
+		}
+		if time.Since(looks[k].since) < is.patience(k.own) {
+			again = true
+			continue
+		}
+		k.doubtful.Store(false)
+		delete(looks, k)
+		w.believe(k, is, loaded, begin)
+	}
+	return again
+}
+
+// compare looks at what the database has of a kind beside what is known of it.
+func (k *kind) compare(loaded map[string]*value) *look {
+	l := &look{gone: map[string]int{}}
+	known, absent, older := 0, 0, 0
+	for key, s := range k.slots.All() {
+		v := s.value.Load()
+		if v.item == nil || v.held() {
+			continue
+		}
+		known += count(v.isLive())
+		switch is := loaded[key]; {
+		case is == nil && v.isLive():
+			absent++
+			l.gone[key] = math.MinInt
+		case is != nil && is.err == nil && is.version() < v.version():
+			older++
+			l.gone[key] = is.version()
+		}
+	}
+	l.finding = judgeLook(known, absent, older)
+	return l
+}
+
+// believe acts on what looks at a kind have found.
+func (w *CachingStoreWrapper) believe(k *kind, l *look, loaded map[string]*value, begin uint64) {
+	switch l.finding {
+	case nothingGone:
+	case aloneGone:
+		if k.own {
+			w.writer.restore()
+			return
+		}
+		w.opts.Logger.Warn("caching: the only known item of its kind is missing from the data store; it is kept", "kind", k.name)
+	case togetherGone:
+		if k.name == core.Flags || w.refersToAny(l.gone) {
+			w.lose(errGoneTogether)
+			return
+		}
+		w.replaceGone(k, l, loaded, begin) // an Init of another process has left none, and nothing refers to any
+	case mostGone:
+		if k.own {
+			w.writer.restore() // what was evicted, but for updates since; what another process deleted, the data source deletes too
+			return
+		}
+		w.replaceGone(k, l, loaded, begin)
+	case someGone:
+		w.replaceGone(k, l, loaded, begin)
+	}
+}
+
+// replaceGone believes that items are gone, or older than known.
+func (w *CachingStoreWrapper) replaceGone(k *kind, l *look, loaded map[string]*value, begin uint64) {
+	for key := range l.gone {
+		v := loaded[key]
+		if v == nil {
+			v = w.newValue(nil)
+		}
+		known := k.lookup(key)
+		if counts := k.load(key, v, begin, true, w.room); !counts.sameAs(known) {
+			w.changes.Publish(core.Change{Kind: k.name, Key: key})
+		}
+	}
+}
+
+// refersToAny reports whether a flag in the database refers to one of some keys, none of which are those of flags. A database
+// that cannot be read counts as one that does.
+func (w *CachingStoreWrapper) refersToAny(keys map[string]int) bool {
+	flags, err := w.readAll(w.run.Context(), core.Flags)
+	if err != nil {
+		return true
+	}
+	for _, v := range flags {
+		if v.item == nil {
+			continue
+		}
+		for _, ref := range dataorder.Dependencies(core.Flags, v.item) {
+			if _, gone := keys[ref.Key]; gone && ref.Kind != core.Flags {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,123 @@
+package caching
+
+import (
+	"sync"
+	"time"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// reports is what a watch of the database reported and was not read again yet. What is reported several times counts once.
+type reports struct {
+	signal chan struct{} // holds a token if there is something new
+	begun  bool          // the first report, which only says that the watch has begun, was read; belongs to refresh
+	// kinds is when kinds are read again because of reports; belongs to refresh.
+	kinds map[core.DataKind]*schedule
+
+	mu    sync.Mutex // guards what follows
+	fresh map[core.Change]struct{}
+}
+
+// schedule says when a kind is read again because of reports.
+type schedule struct {
+	due   time.Time // zero if there is no report
+	quiet bool      // the report only says that the watch has begun
+	budget
+}
+
+// of returns the schedule of a kind.
+func (r *reports) of(k *kind) *schedule {
+	s := r.kinds[k.name]
+	if s == nil {
+		s = &schedule{}
+		r.kinds[k.name] = s
+	}
+	return s
+}
+
+func newReports() *reports {
+	return &reports{
+		signal: make(chan struct{}, 1), kinds: make(map[core.DataKind]*schedule), fresh: make(map[core.Change]struct{}),
+	}
+}
+
+// maxReports is how many changes of single items wait to be read before everything counts as changed instead.
+const maxReports = 100
+
+func (r *reports) add(change core.Change) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.fresh) >= maxReports {
+		change = core.Change{}
+	}
+	if change == (core.Change{}) {
+		clear(r.fresh)
+	}
+	r.fresh[change] = struct{}{}
+	select {
+	case r.signal <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what has accumulated; a change of everything stands for all others.
+func (r *reports) take() []core.Change {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	taken := make([]core.Change, 0, len(r.fresh))
+	for change := range r.fresh {
+		taken = append(taken, change)
+	}
+	if _, everything := r.fresh[core.Change{}]; everything {
+		taken = []core.Change{{}}
+	}
+	clear(r.fresh)
+	return taken
+}
+
+const (
+	// smallRead is how many bytes may be read at once, whatever other processes do.
+	smallRead = 64 << 10
+	// What is larger is read after a random time, so that the processes together read no more than so many bytes a second each:
+	// changeRate after a change, and reconnectRate after a loss of connection or a restart, which all processes notice at once.
+	changeRate    = 400 << 10
+	reconnectRate = 25 << 10
+	// restoreRate is the same for comparing a database that has lost data with memory.
+	restoreRate = 1 << 20
+)
+
+// budget bounds what is read because of reports to one read of everything in use a period, or of smallRead bytes if that is
+// more. It belongs to the goroutine of refresh.
+type budget struct {
+	spent time.Time // when it will be full again
+}
+
+// share returns the part of a period that a read of so many bytes costs.
+func share(bytes int, period time.Duration) time.Duration {
+	return time.Duration(float64(period) * min(1, float64(bytes)/smallRead))
+}
+
+// free returns when so many bytes may be read.
+func (b *budget) free(bytes int, period time.Duration) time.Time {
+	return b.spent.Add(share(bytes, period) - period)
+}
+
+func (b *budget) spend(bytes int, period time.Duration) {
+	if now := time.Now(); b.spent.Before(now) {
+		b.spent = now
+	}
+	b.spent = b.spent.Add(share(bytes, period))
+}
+
+// affordsItem reports whether a changed item may be read at once, and counts it if so.
+func (s *schedule) affordsItem(k *kind, key string, period time.Duration) bool {
+	bytes := 0
+	if v := k.lookup(key); v != nil && v.item != nil {
+		bytes = len(v.item.JSON())
+	}
+	if s.free(bytes, period).After(time.Now()) {
+		return false
+	}
+	s.spend(bytes, period)
+	return true
+}

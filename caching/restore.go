@@ -1,0 +1,83 @@
+package caching
+
+import (
+	"errors"
+	"time"
+
+	"github.com/cleatdev/cleat/core"
+)
+
+// restore has the writer compare the database with what an Init of this process brought, and write that again unless it is
+// there. It reports false if there is no such Init. Where there is much to compare, processes do not do it all at once.
+func (q *writer) restore() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	g := q.w.gen.Load()
+	if !g.own {
+		return false
+	}
+	if g.due.CompareAndSwap(initDone, initUnsure) {
+		q.compareAt = time.Now().Add(q.w.spread(g.flags.bytes(true)+g.segments.bytes(true), restoreRate))
+	}
+	q.wake()
+	return true
+}
+
+// untilCompare returns how long it is until the database is to be compared with memory; 0 if it is not.
+func (q *writer) untilCompare() time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.w.gen.Load().due.Load() != initUnsure || !q.w.db.now().answering() {
+		return 0
+	}
+	return max(time.Until(q.compareAt), 1)
+}
+
+// restoreInit finds out whether the database has a generation, adopts what others have written since that is newer, and writes
+// the whole unless it is there.
+func (q *writer) restoreInit(g *generation) error {
+	same, err := q.w.noteMark(call(q.w.run.Context(), q.w, "Initialized", q.w.opts.ReadTimeout, q.w.core.Initialized))
+	if err != nil {
+		return err
+	}
+	for _, k := range g.kinds() {
+		if !k.own {
+			continue
+		}
+		begin := k.begin()
+		stored, err := q.w.readAll(q.w.run.Context(), k.name)
+		if err != nil && !errors.Is(err, core.ErrCorrupt) { // what is damaged is about to be replaced
+			return err
+		}
+		same = q.adopt(k, stored, begin) && err == nil && same
+	}
+	if !same {
+		return q.writeInit(g)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.w.gen.Load() == g {
+		q.done(g)
+	}
+	return nil
+}
+
+// adopt takes over what is newer in the database, and reports whether that then has what memory has.
+func (q *writer) adopt(k *kind, stored map[string]*value, begin uint64) (same bool) {
+	same = true
+	for key, v := range stored {
+		switch known := k.lookup(key); {
+		case known == nil || known.item == nil || v.item == nil || v.version() < known.version():
+			same = false
+		case v.version() > known.version():
+			k.load(key, v, begin, false, q.w.room)
+			q.w.changes.Publish(core.Change{Kind: k.name, Key: key})
+		}
+	}
+	for key, s := range k.slots.All() {
+		if v := s.value.Load(); v.item != nil && !v.refused && stored[key] == nil {
+			return false
+		}
+	}
+	return same
+}
