@@ -255,14 +255,26 @@ func (h *history) differences(t testing.TB, s core.BigSegmentStore) (wrong int) 
 				excluded = append(excluded, segment)
 			}
 		}
-		got, err := s.Membership(context.Background(), hash)
-		require.NoError(t, err)
+		got := patiently(t, func(ctx context.Context) (core.BigSegmentMembership, error) { return s.Membership(ctx, hash) })
 		if want := core.NewBigSegmentMembership(included, excluded); !want.Equal(got) {
 			wrong++
 			t.Logf("membership of %s: got %v, want %v", hash, got, want)
 		}
 	}
 	return wrong
+}
+
+// patiently reads from a store until that succeeds. On a busy machine, a database may take longer than the store's time-out.
+func patiently[T any](t testing.TB, read func(context.Context) (T, error)) (value T) {
+	t.Helper()
+	var err error
+	for began := time.Now(); time.Since(began) < patience; time.Sleep(100 * time.Millisecond) {
+		if value, err = read(context.Background()); err == nil {
+			return value
+		}
+	}
+	require.NoError(t, err)
+	return value
 }
 
 // logBook is what was logged, a message per line.

@@ -97,9 +97,7 @@ func (m *model) awaitCursor(t *testing.T, want string, z hazards) {
 	for at != number(want) {
 		require.Less(t, time.Since(moved), patience, "the cursor stays at revision %d instead of %s; %v", at, want, z)
 		time.Sleep(10 * time.Millisecond)
-		cursor, err := m.store.Cursor(t.Context())
-		require.NoError(t, err)
-		now := number(cursor)
+		now := number(patiently(t, m.store.Cursor))
 		require.GreaterOrEqual(t, now, at, "the cursor has gone back; %v", z)
 		if now > at {
 			at, moved = now, time.Now()
