@@ -165,7 +165,7 @@ func (f *faulty) mark(ctx context.Context, _, _ []core.SerializedCollection) err
 
 // pause lets others see what has been written so far.
 func pause(ctx context.Context) error {
-	const long = 300 * time.Microsecond
+	const long = 2 * time.Millisecond // several turns of a busy machine
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
