@@ -55,11 +55,11 @@ type lifetimes struct {
 }
 
 const (
-	minTick      = time.Millisecond
-	maxTick      = 250 * time.Millisecond
-	ticksPerTTL  = 16
-	ttlJitter    = 0.1 // an item lives for 90 to 100 % of its time to live
-	refreshShare = 4   // the last quarter of that is when it is refreshed
+	minTick     = time.Millisecond
+	maxTick     = 250 * time.Millisecond
+	ticksPerTTL = 16
+	ttlJitter   = 0.1  // an item lives for 90 to 100 % of its time to live
+	refreshFrom = 0.85 // of that; later, an item that is in use is refreshed
 	// errorLifetime is for how long an undecodable item is not read again.
 	errorLifetime = 5 * time.Second
 	// notInitializedLifetime is for how long a store that is not initialised is not asked again.
@@ -82,7 +82,7 @@ func (l lifetimes) from(now int64) (expires, refreshAt int64) {
 	}
 	life := time.Duration(float64(l.ttl) * (1 - ttlJitter*l.random()))
 	expires = now + int64(max(life-l.tick, 0))
-	return expires, expires - int64(life/refreshShare)
+	return expires, now + int64(refreshFrom*float64(life))
 }
 
 // fromError returns when something that could not be decoded is to be read again.

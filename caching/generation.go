@@ -82,7 +82,7 @@ func (g *generation) size() int {
 
 // successor returns the generation after an Init with the given data: the built-in kinds and those that the data names are
 // replaced, other kinds stay.
-func (g *generation) successor(data []core.Collection, life lifetimes, now int64) *generation {
+func (g *generation) successor(data []core.Collection) *generation {
 	items := make(map[core.DataKind][]core.KeyedItem, len(data))
 	for _, name := range core.BuiltInKinds() {
 		items[name] = nil
@@ -97,7 +97,7 @@ func (g *generation) successor(data []core.Collection, life lifetimes, now int64
 		next.others.Store(name, k)
 	}
 	for name, of := range items {
-		k := newOwnKind(name, of, life, now)
+		k := newOwnKind(name, of)
 		switch name {
 		case core.Flags:
 			next.flags = k
@@ -110,18 +110,17 @@ func (g *generation) successor(data []core.Collection, life lifetimes, now int64
 	return next
 }
 
-// newOwnKind returns a kind of which the items are all there is.
-func newOwnKind(name core.DataKind, items []core.KeyedItem, life lifetimes, now int64) *kind {
+// newOwnKind returns a kind of which the items are all there is. Its lifetime begins when the database has it; see begin.
+func newOwnKind(name core.DataKind, items []core.KeyedItem) *kind {
 	k := newKind(name, len(items))
 	k.steps, k.own = 1, true
 	for _, it := range items {
-		v := &value{item: it.Item, stored: k.steps}
-		v.expires, v.refreshAt = life.from(now)
 		s := &slot{}
-		s.value.Store(v)
+		s.value.Store(&value{item: it.Item, stored: k.steps, expires: never, refreshAt: never})
 		k.slots.Store(it.Key, s)
 	}
-	k.setWhole(life, now, false)
+	k.wholeUntil.Store(never)
+	k.wholeRefreshAt.Store(never)
 	return k
 }
 

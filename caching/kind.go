@@ -339,6 +339,23 @@ func (k *kind) expire(now int64) (inUse []string) {
 	return inUse
 }
 
+// renew gives everything that the database has a new lifetime.
+func (k *kind) renew(life lifetimes, now int64) {
+	if life.forever {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, s := range k.slots.All() {
+		if v := s.value.Load(); !v.held() {
+			renewed := *v
+			renewed.expires, renewed.refreshAt = life.from(now)
+			s.value.Store(&renewed)
+		}
+	}
+	k.setWhole(life, now, false)
+}
+
 // bytes returns how many bytes a read of the items in use takes about, or of all items.
 func (k *kind) bytes(all bool) int {
 	n := 0

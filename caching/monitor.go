@@ -79,9 +79,7 @@ func (w *CachingStoreWrapper) checkDatabase(regular bool) {
 		}
 	}
 	w.judgeData(err != nil, initialized, wasMarked, regular)
-	if refused := w.writer.refusal(); refused != nil {
-		w.db.note(refuses, refused)
-	}
+	w.writer.noteRefusal()
 }
 
 // judgeData finds out whether a database that answers has its data.

@@ -275,3 +275,26 @@ func TestPromise4_FrozenProcessExpiresWhenItThaws(t *testing.T) {
 		require.Equal(t, 2, r.version("a"))
 	})
 }
+
+// What an Init brings lives from when the database has it: until then memory alone counts.
+func TestPromise4_LifetimeOfAnInit_BeginsWhenItIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, caching.Options{Mode: caching.TTL(10 * time.Second), InitTimeout: time.Minute})
+		r.store.set(func(_ context.Context, operation string) error {
+			if operation == "Init" {
+				time.Sleep(8 * time.Second)
+			}
+			return nil
+		})
+		r.init(1, "a")
+		time.Sleep(8 * time.Second)
+		require.Equal(t, 1, r.inDatabase("a"))
+		r.write("a", 2)
+		time.Sleep(7 * time.Second)
+		require.Equal(t, 1, r.version("a"))
+		require.Equal(t, map[string]int{"a": 1}, r.all())
+		time.Sleep(3 * time.Second)
+		require.Equal(t, 2, r.version("a"))
+		require.Equal(t, map[string]int{"a": 2}, r.all())
+	})
+}

@@ -60,7 +60,7 @@ func (q *writer) init(data []core.Collection) *write {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	before := q.w.gen.Load()
-	next := before.successor(data, q.w.life, q.w.clock.exactNow())
+	next := before.successor(data)
 	q.w.gen.Store(next)
 	q.w.initialized.Store(true)
 	t := newWrite()
@@ -104,6 +104,15 @@ func (q *writer) refusal() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.refused
+}
+
+// noteRefusal notes that writes fail although the database answers, if the last one did.
+func (q *writer) noteRefusal() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.refused != nil {
+		q.w.db.note(refuses, q.refused)
+	}
 }
 
 // behind reports whether anything waits to be written.
@@ -352,8 +361,13 @@ func (q *writer) putInit(ctx context.Context, contents []core.Collection) error 
 	return err
 }
 
-// done notes that the database has a generation. The caller holds mu.
+// done notes that the database has a generation, of which the lifetime begins now. The caller holds mu.
 func (q *writer) done(g *generation) {
+	for _, k := range g.kinds() {
+		if k.own {
+			k.renew(q.w.life, q.w.clock.exactNow())
+		}
+	}
 	g.due.Store(initDone)
 	q.refused = nil
 	q.w.db.note(tookInit, nil)
