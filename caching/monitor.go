@@ -104,6 +104,7 @@ func (w *CachingStoreWrapper) judgeData(unsure, initialized, wasMarked, regular 
 func (w *CachingStoreWrapper) lose(cause error) {
 	w.marked.Store(false)
 	w.db.noteLoss(lostData, cause, !w.writer.restore())
+	w.writer.wake() // it does nothing while the database is down
 }
 
 // recover notes that the database answers again. What it may have lost in the outage is written to it again.

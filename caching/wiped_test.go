@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/core"
 )
 
 // From the moment at which the database is emptied, a known flag is there at every moment.
@@ -108,4 +109,21 @@ func TestCachingStoreWrapper_FirstItem_AsksForTheMarkOnce(t *testing.T) {
 		synctest.Wait()
 		require.EqualValues(t, 1, r.store.checks.Load())
 	})
+}
+
+// A database that comes back empty from an outage is filled whatever the writer did while the monitor noted that.
+func TestWrapper_DatabaseEmptyAfterAnOutage_IsFilledEveryTime(t *testing.T) {
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, caching.Options{Mode: caching.Forever()})
+			r.init(1, "a", "b", "c")
+			r.store.fail(core.ErrUnavailable)
+			time.Sleep(30 * time.Second)
+			r.db.Wipe()
+			r.store.fail(nil)
+			time.Sleep(30 * time.Second)
+			r.requireStatus(true, false)
+			require.Equal(t, 1, r.inDatabase("a"))
+		})
+	}
 }
