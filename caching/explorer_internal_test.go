@@ -136,7 +136,7 @@ func (x *world) check() {
 }
 
 func loadedValue(key string, version int) *value {
-	return &value{item: explorerItems[key][version], expires: never}
+	return (&value{item: explorerItems[key][version]}).lasting(never, never)
 }
 
 func (x *world) loadedAll() map[string]*value {

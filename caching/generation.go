@@ -114,10 +114,11 @@ func (g *generation) successor(data []core.Collection) *generation {
 func newOwnKind(name core.DataKind, items []core.KeyedItem) *kind {
 	k := newKind(name, len(items))
 	k.steps, k.own = 1, true
-	for _, it := range items {
-		s := &slot{}
-		s.value.Store(&value{item: it.Item, stored: k.steps, expires: never, refreshAt: never})
-		k.slots.Store(it.Key, s)
+	slots, values := make([]slot, len(items)), make([]value, len(items))
+	for i, it := range items {
+		values[i].item, values[i].stored = it.Item, k.steps
+		slots[i].value.Store(values[i].lasting(never, never))
+		k.slots.Store(it.Key, &slots[i])
 	}
 	k.wholeUntil.Store(never)
 	k.wholeRefreshAt.Store(never)
@@ -132,7 +133,7 @@ func (g *generation) contents() (collections []core.Collection, waiting map[core
 		if !k.own {
 			continue // never known as a whole
 		}
-		collection := core.Collection{Kind: k.name}
+		collection := core.Collection{Kind: k.name, Items: make([]core.KeyedItem, 0, k.slots.Size())}
 		for key, s := range k.slots.All() {
 			v := s.value.Load()
 			if v.item != nil {

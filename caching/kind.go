@@ -113,13 +113,13 @@ func (k *kind) merge(key string, loaded *value, begin uint64, believe bool, room
 		k.doubtful.Store(true)
 	case keepKnown:
 	}
-	if known.expires >= loaded.expires {
-		return known
+	if expires := loaded.expires.Load(); known.expires.Load() < expires {
+		known.lasting(expires, loaded.refreshAt.Load()) // so that it is not read again at once
+		if s, found := k.slots.Load(key); found {
+			s.used.Store(false)
+		}
 	}
-	renewed := *known // so that it is not read again at once
-	renewed.expires, renewed.refreshAt = loaded.expires, loaded.refreshAt
-	k.replace(key, &renewed)
-	return &renewed
+	return known
 }
 
 // put stores a value in a step of its own. It is not kept if the key is new and there is no room. The caller holds mu.
@@ -200,7 +200,7 @@ func (k *kind) write(key string, item *core.Item) *write {
 	if known != nil && item.Version() <= known.version() {
 		return nil
 	}
-	v := &value{item: item, expires: never, refreshAt: never, write: newWrite()}
+	v := (&value{item: item, write: newWrite()}).lasting(never, never)
 	if known != nil && known.write != nil {
 		known.write.finish(true, nil)
 	}
@@ -219,9 +219,9 @@ func (k *kind) settle(key string, written *value, winner *core.Item, refused err
 	if k.lookup(key) != written {
 		return
 	}
-	v := &value{item: winner, refused: refused != nil, expires: never, refreshAt: never}
+	v := (&value{item: winner, refused: refused != nil}).lasting(never, never)
 	if !v.refused {
-		v.expires, v.refreshAt = w.life.from(w.clock.exactNow())
+		v.lasting(w.life.from(w.clock.exactNow()))
 	}
 	k.steps++
 	v.stored = k.steps
@@ -233,7 +233,7 @@ func (k *kind) refuse(key string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if v := k.lookup(key); v != nil && v.write == nil {
-		k.replace(key, &value{item: v.item, stored: v.stored, refused: true, expires: never, refreshAt: never})
+		k.replace(key, (&value{item: v.item, stored: v.stored, refused: true}).lasting(never, never))
 	}
 }
 
@@ -284,9 +284,7 @@ func (k *kind) loadAll(loaded map[string]*value, begin uint64, believe, keep boo
 	whole, corrupt := begin >= k.forgotten && keep, false
 	for key, s := range k.slots.All() {
 		if _, found := loaded[key]; !found && s.value.Load().item != nil {
-			v := &value{}
-			v.expires, v.refreshAt = life.from(now)
-			k.merge(key, v, begin, believe, room)
+			k.merge(key, (&value{}).lasting(life.from(now)), begin, believe, room)
 		}
 	}
 	for key, v := range loaded {
@@ -330,10 +328,8 @@ func (k *kind) expire(now int64) (inUse []string) {
 		case s.inUse():
 			s.asked.Store(false)
 			inUse = append(inUse, key)
-		case v.expires > now:
-			expired := *v
-			expired.expires = now
-			s.value.Store(&expired)
+		case v.expires.Load() > now:
+			v.expires.Store(now)
 		}
 	}
 	return inUse
@@ -348,9 +344,7 @@ func (k *kind) renew(life lifetimes, now int64) {
 	defer k.mu.Unlock()
 	for _, s := range k.slots.All() {
 		if v := s.value.Load(); !v.held() {
-			renewed := *v
-			renewed.expires, renewed.refreshAt = life.from(now)
-			s.value.Store(&renewed)
+			v.lasting(life.from(now))
 		}
 	}
 	k.setWhole(life, now, false)

@@ -32,7 +32,7 @@ var (
 func (w *CachingStoreWrapper) Get(ctx context.Context, kind core.DataKind, key string) (*core.Item, bool, error) {
 	if k := w.gen.Load().kind(kind); k != nil {
 		if s, found := k.slots.Load(key); found {
-			if v := s.value.Load(); w.clock.now() < v.expires {
+			if v := s.value.Load(); w.clock.now() < v.expires.Load() {
 				markUsed(&s.used)
 				return v.live()
 			}
@@ -52,12 +52,12 @@ func (w *CachingStoreWrapper) getSlowly(ctx context.Context, name core.DataKind,
 		g := w.gen.Load()
 		k := g.kindFor(name)
 		known := k.lookup(key)
-		isKnown := known != nil && known.err == nil && (g.holds(k) || w.usable(known.expires))
+		isKnown := known != nil && known.err == nil && (g.holds(k) || w.usable(known.expires.Load()))
 		if err := w.notAsked(g, k); err != nil {
 			return w.getKnown(g, k, key, isKnown, err)
 		}
 		v, err := wait(ctx, w, &k.loads, key, known != nil, func(ctx context.Context) (*value, error) {
-			if v := k.lookup(key); v != nil && w.clock.now() < v.expires {
+			if v := k.lookup(key); v != nil && w.clock.now() < v.expires.Load() {
 				return v, nil // a load has ended since this caller looked
 			}
 			return w.load(ctx, g, k, key, w.opts.AcceptWipe)
@@ -322,16 +322,15 @@ func (w *CachingStoreWrapper) parse(name core.DataKind, key string, serialized c
 }
 
 func (w *CachingStoreWrapper) newValue(item *core.Item) *value {
-	v := &value{item: item}
-	v.expires, v.refreshAt = w.life.from(w.clock.exactNow())
+	v := (&value{item: item}).lasting(w.life.from(w.clock.exactNow()))
 	if item == nil && w.life.forever && !w.initialized.Load() {
-		v.expires = w.clock.exactNow() + int64(w.opts.CheckInterval) // another process may be about to fill the database
+		v.expires.Store(w.clock.exactNow() + int64(w.opts.CheckInterval)) // another process may be about to fill the database
 	}
 	return v
 }
 
 func (w *CachingStoreWrapper) undecodable(err error) *value {
-	return &value{err: err, expires: w.life.fromError(w.clock.exactNow()), refreshAt: never}
+	return (&value{err: err}).lasting(w.life.fromError(w.clock.exactNow()), never)
 }
 
 // Initialized implements [core.ReadOnlyStore]. Once true it stays true, also when the database is wiped: what this

@@ -95,9 +95,9 @@ func (k *kind) scan(now int64, full bool) (due, gone []string) {
 		v, used := s.value.Load(), s.used.Load()
 		switch {
 		case v.held():
-		case !used && v.isUnknown() && (now >= v.expires || crowded), !used && evict:
+		case !used && v.isUnknown() && (now >= v.expires.Load() || crowded), !used && evict:
 			gone = append(gone, key)
-		case used && now >= v.refreshAt:
+		case used && now >= v.refreshAt.Load():
 			due = append(due, key)
 		case evict, crowded && v.isUnknown():
 			s.used.Store(false) // a second chance until the next sweep

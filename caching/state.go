@@ -1,6 +1,7 @@
 package caching
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -66,6 +67,10 @@ type situation struct {
 	// resend is true if the database lacks data that only the data source can send again.
 	resend bool
 	left   chan struct{} // closed when another situation takes its place
+	// writing ends when the database is known not to answer, or the wrapper is closed: a write that goes on would only keep it
+	// from being repeated elsewhere.
+	writing   context.Context //nolint:containedctx // see above
+	endWrites context.CancelFunc
 }
 
 // readable reports whether the database may be read.
@@ -91,13 +96,16 @@ func (s *situation) err() error {
 type database struct {
 	logger    *slog.Logger
 	listeners *broadcast.Broadcaster[core.DataStoreStatus]
+	run       context.Context //nolint:containedctx // ends when the wrapper is closed
 	current   atomic.Pointer[situation]
 	mu        sync.Mutex // is held while current changes, and orders what listeners are told
 }
 
-func newDatabase(logger *slog.Logger) *database {
-	d := &database{logger: logger, listeners: broadcast.New[core.DataStoreStatus](logger)}
-	d.current.Store(&situation{left: make(chan struct{})})
+func newDatabase(run context.Context, logger *slog.Logger) *database {
+	d := &database{logger: logger, listeners: broadcast.New[core.DataStoreStatus](logger), run: run}
+	first := &situation{left: make(chan struct{})}
+	first.writing, first.endWrites = context.WithCancel(run)
+	d.current.Store(first)
 	return d
 }
 
@@ -127,9 +135,17 @@ func (d *database) change(e event, cause error, resend bool) (before, after *sit
 	defer d.mu.Unlock()
 	before = d.current.Load()
 	resend = (resend || before.resend) && e != tookInit && e != hasData
-	after = &situation{state: before.state.next(e), cause: cause, resend: resend, left: make(chan struct{})}
-	if after.state == before.state && after.resend == before.resend {
+	state := before.state.next(e)
+	if state == before.state && resend == before.resend {
 		return before, before
+	}
+	after = &situation{
+		state: state, cause: cause, resend: resend, left: make(chan struct{}), writing: before.writing, endWrites: before.endWrites,
+	}
+	if !after.answering() {
+		after.endWrites()
+	} else if !before.answering() {
+		after.writing, after.endWrites = context.WithCancel(d.run)
 	}
 	d.current.Store(after)
 	close(before.left)

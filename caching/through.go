@@ -26,22 +26,26 @@ func (q *writer) through(ctx context.Context, op func(context.Context) error) er
 	case refused != nil:
 		return untilNextAttempt(refused)
 	}
-	err := op(ctx)
+	limited, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.writing, cancel)()
+	err := op(limited)
 	if err == nil || !failsAll(err) || ctx.Err() != nil || q.w.run.Closed() {
 		return err
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.w.db.now().answering() {
-		q.refused, q.again = err, op
-		q.wake()
+	if s := q.w.db.now(); !s.answering() {
+		return s.err()
 	}
+	q.refused, q.again = err, op
+	q.wake()
 	return err
 }
 
 // tryAgain repeats the last write that failed in mode Off.
 func (q *writer) tryAgain() error {
-	if err := q.again(q.w.run.Context()); err != nil && failsAll(err) {
+	if err := q.again(q.w.db.now().writing); err != nil && failsAll(err) {
 		return err
 	}
 	q.mu.Lock()

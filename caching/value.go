@@ -2,22 +2,31 @@ package caching
 
 import (
 	"math"
+	"sync/atomic"
 
 	"github.com/cleatdev/cleat/core"
 )
 
-// value is what is known of one key. It is immutable.
+// value is what is known of one key. It is immutable but for its lifetime.
 type value struct {
 	item *core.Item // tombstones included; nil if there is none or err is set
 	err  error      // why there is no item although there should be
 	// stored is the number of the step in which the value was stored; see kind.begin.
-	stored    uint64
-	expires   int64 // from then on it is read again; Unix ns
-	refreshAt int64 // from then on it is read again in the background if it is in use; Unix ns
+	stored uint64
+	// expires is from when on it is read again, and refreshAt from when on in the background if it is in use; Unix ns. Both change
+	// with the kind's mu held.
+	expires, refreshAt atomic.Int64
 	// write is the write by which the database gets the value; nil if it has it, or never will.
 	write *write
 	// refused is true if the database can never hold the value, which memory then keeps.
 	refused bool
+}
+
+// lasting gives the value a lifetime, and returns it.
+func (v *value) lasting(expires, refreshAt int64) *value {
+	v.expires.Store(expires)
+	v.refreshAt.Store(refreshAt)
+	return v
 }
 
 // held reports whether memory alone has the value.

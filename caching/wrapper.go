@@ -66,12 +66,12 @@ func NewCachingStoreWrapper(store core.FeatureStoreCore, opts *Options) (*Cachin
 		life:    newLifetimes(o.Mode, o.Random),
 		clock:   newCoarseClock(o.Now),
 		run:     lifecycle.New("caching"),
-		db:      newDatabase(o.Logger),
 		kick:    make(chan struct{}, 1),
 		reports: newReports(),
 		changes: broadcast.New[core.Change](o.Logger),
 	}
 	w.gen.Store(newGeneration())
+	w.db = newDatabase(w.run.Context(), o.Logger)
 	w.writer = newWriter(w)
 	w.run.Go(w.monitor)
 	w.run.Go(w.writer.run)
@@ -99,12 +99,12 @@ func (w *CachingStoreWrapper) AddListener(listener func(core.DataStoreStatus)) (
 	return w.db.listeners.Add(listener)
 }
 
-// closeLimit is how long Close takes at most, the first half of which is for what waits to be written.
+// closeLimit is how long Close takes at most, the first half of which is for an Init that waits to be written.
 const closeLimit = 10 * time.Second
 
-// Close gives a healthy database up to 5 s to take what waits to be written, closes the store below, ends what is in flight
-// with [core.ErrClosed], and waits until nothing of the wrapper runs any more. It returns what the store's Close returned; a
-// second Close returns nil.
+// Close gives a healthy database up to 5 s to take an Init that waits to be written, closes the store below, ends what is in
+// flight with [core.ErrClosed], and waits until nothing of the wrapper runs any more. It returns what the store's Close
+// returned; a second Close returns nil.
 //
 // It takes at most 10 s: what a store that ignores its contexts has not ended by then is left behind and logged. If that is
 // the store's Close, the error wraps [core.ErrUnavailable].

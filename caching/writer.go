@@ -23,7 +23,6 @@ type writer struct {
 	queue   []core.Change // items that wait to be written, and some that have been replaced since
 	inits   []*write      // that end with the next Init
 	refused error         // why the last write failed; nil if it succeeded
-	idle    chan struct{} // closed when nothing waits any more
 	// again repeats the last write that failed in mode Off, in which memory keeps nothing, so as to find out when writes succeed;
 	// nil if there is none. tried is true if this process has tried to write in that mode.
 	again func(context.Context) error
@@ -33,7 +32,7 @@ type writer struct {
 }
 
 func newWriter(w *CachingStoreWrapper) *writer {
-	return &writer{w: w, signal: make(chan struct{}, 1), turn: make(chan struct{}, 1), idle: make(chan struct{})}
+	return &writer{w: w, signal: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
 }
 
 func (q *writer) wake() {
@@ -124,26 +123,15 @@ func (q *writer) behind() bool {
 
 // flush waits until no Init waits to be written, or the database is not healthy, but not for longer than limit.
 func (q *writer) flush(limit time.Duration) {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	for q.w.gen.Load().due.Load() == initPending {
-		s := q.w.db.now()
-		q.mu.Lock()
-		idle := q.idle
-		q.mu.Unlock()
-		if s.state != healthy {
-			return
-		}
-		select {
-		case <-idle:
-		case <-s.left:
-		case <-timer.C:
-			return
-		case <-q.w.run.Context().Done():
+	for end := time.Now().Add(limit); q.w.gen.Load().due.Load() == initPending && q.w.db.now().state == healthy && time.Now().Before(end); {
+		if !q.w.rest(flushPause) {
 			return
 		}
 	}
 }
+
+// flushPause is how long flush waits between two looks.
+const flushPause = 2 * time.Millisecond
 
 const (
 	// soonFor is for how long a database that takes no writes is tried again every soonDelay.
@@ -230,8 +218,6 @@ func (q *writer) next() func() error {
 		}
 	}
 	q.refused = nil
-	close(q.idle)
-	q.idle = make(chan struct{})
 	q.w.db.note(tookAll, nil)
 	return nil
 }
@@ -264,29 +250,9 @@ func (q *writer) fail(err error) {
 	q.w.wakeMonitor()
 }
 
-// put makes a call that writes. It ends when the database is known to be down, which would only keep the writing from being
-// repeated elsewhere.
-func put[T any](
-	parent context.Context, w *CachingStoreWrapper, name string, limit time.Duration, op func(context.Context) (T, error),
-) (result T, err error) {
-	ctx, cancel := context.WithCancel(parent)
-	defer cancel()
-	w.run.Go(func() {
-		for s := w.db.now(); s.answering(); s = w.db.now() {
-			select {
-			case <-ctx.Done():
-				return
-			case <-s.left:
-			}
-		}
-		cancel()
-	})
-	return call(ctx, w, name, limit, op)
-}
-
 // writeItem writes an item.
 func (q *writer) writeItem(k *kind, of core.Change, v *value) error {
-	result, err := q.putItem(q.w.run.Context(), of, v.item)
+	result, err := q.putItem(q.w.db.now().writing, of, v.item)
 	if err != nil && failsAll(err) {
 		v.write.tried = true
 		return err
@@ -307,7 +273,7 @@ func (q *writer) writeItem(k *kind, of core.Change, v *value) error {
 }
 
 func (q *writer) putItem(ctx context.Context, of core.Change, item *core.Item) (core.UpsertResult, error) {
-	return put(ctx, q.w, "Upsert", q.w.opts.WriteTimeout, func(ctx context.Context) (core.UpsertResult, error) {
+	return call(ctx, q.w, "Upsert", q.w.opts.WriteTimeout, func(ctx context.Context) (core.UpsertResult, error) {
 		return q.w.core.Upsert(ctx, of.Kind, of.Key, item.Serialized(of.Kind, of.Key))
 	})
 }
@@ -319,7 +285,7 @@ func (q *writer) writeInit(g *generation) error {
 	q.inits = nil
 	q.mu.Unlock()
 	contents, waiting := g.contents()
-	err := q.putInit(q.w.run.Context(), contents)
+	err := q.putInit(q.w.db.now().writing, contents)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	items, only := core.ItemErrors(err)
@@ -352,7 +318,7 @@ func (q *writer) putInit(ctx context.Context, contents []core.Collection) error 
 	if err != nil {
 		return fmt.Errorf("caching: what is in memory cannot be written: %w", err)
 	}
-	_, err = put(ctx, q.w, "Init", q.w.opts.InitTimeout, func(ctx context.Context) (struct{}, error) {
+	_, err = call(ctx, q.w, "Init", q.w.opts.InitTimeout, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, q.w.core.Init(ctx, serialized)
 	})
 	if err == nil || !failsAll(err) {

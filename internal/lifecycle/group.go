@@ -39,9 +39,12 @@ type Group struct {
 // New returns the group of a component, with whose name errors begin.
 func New(name string) *Group {
 	g := &Group{name: name, calls: make(map[string]int), idle: make(chan struct{})}
-	g.ctx, g.cancel = context.WithCancel(context.Background())
+	g.ctx, g.cancel = context.WithCancel(context.WithValue(context.Background(), groupOf{}, g))
 	return g
 }
+
+// groupOf is the key under which a group's context, and those derived from it, have the group.
+type groupOf struct{}
 
 // Context ends when BeginClose is called.
 func (g *Group) Context() context.Context { return g.ctx }
@@ -163,7 +166,9 @@ func Call[T any](
 	}
 	ctx, cancel := context.WithTimeout(parent, limit)
 	defer cancel()
-	defer context.AfterFunc(g.ctx, cancel)()
+	if parent.Value(groupOf{}) != g {
+		defer context.AfterFunc(g.ctx, cancel)()
+	}
 	a := await(ctx, g, name, op)
 	switch {
 	case a.err == nil:
