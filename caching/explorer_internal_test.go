@@ -102,7 +102,7 @@ func (x *world) replace(versions map[string]int, own bool) {
 	for key, version := range versions {
 		items = append(items, core.KeyedItem{Key: key, Item: explorerItems[key][version]})
 	}
-	x.k = newOwnKind(core.Flags, items)
+	x.k, _ = newOwnKind(core.Flags, items)
 	x.k.renew(x.w.life, x.w.clock.now())
 	x.k.judge, x.k.own = x.judge, own
 }

@@ -1,6 +1,7 @@
 package caching
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -81,14 +82,14 @@ func (g *generation) size() int {
 }
 
 // successor returns the generation after an Init with the given data: the built-in kinds and those that the data names are
-// replaced, other kinds stay.
-func (g *generation) successor(data []core.Collection) *generation {
+// replaced, other kinds stay. The error wraps [core.ErrInvalid].
+func (g *generation) successor(data []core.Collection) (*generation, error) {
 	items := make(map[core.DataKind][]core.KeyedItem, len(data))
 	for _, name := range core.BuiltInKinds() {
 		items[name] = nil
 	}
 	for _, collection := range data {
-		items[collection.Kind] = append(items[collection.Kind], collection.Items...)
+		items[collection.Kind] = append(slices.Clip(items[collection.Kind]), collection.Items...)
 	}
 	next := newGeneration()
 	next.own = true
@@ -97,7 +98,10 @@ func (g *generation) successor(data []core.Collection) *generation {
 		next.others.Store(name, k)
 	}
 	for name, of := range items {
-		k := newOwnKind(name, of)
+		k, err := newOwnKind(name, of)
+		if err != nil {
+			return nil, err
+		}
 		switch name {
 		case core.Flags:
 			next.flags = k
@@ -107,22 +111,33 @@ func (g *generation) successor(data []core.Collection) *generation {
 			next.others.Store(name, k)
 		}
 	}
-	return next
+	return next, nil
 }
 
-// newOwnKind returns a kind of which the items are all there is. Its lifetime begins when the database has it; see begin.
-func newOwnKind(name core.DataKind, items []core.KeyedItem) *kind {
+// newOwnKind returns a kind of which the items are all there is. Its lifetime begins when the database has it; see renew. The
+// error wraps [core.ErrInvalid].
+func newOwnKind(name core.DataKind, items []core.KeyedItem) (*kind, error) {
+	if err := name.Validate(); err != nil {
+		return nil, err
+	}
 	k := newKind(name, len(items))
 	k.steps, k.own = 1, true
 	slots, values := make([]slot, len(items)), make([]value, len(items))
 	for i, it := range items {
 		values[i].item, values[i].stored = it.Item, k.steps
 		slots[i].value.Store(values[i].lasting(never, never))
-		k.slots.Store(it.Key, &slots[i])
+		switch _, twice := k.slots.LoadOrStore(it.Key, &slots[i]); {
+		case twice:
+			return nil, fmt.Errorf("%w: key %.200q of kind %q occurs twice", core.ErrInvalid, it.Key, string(name))
+		case it.Key == "":
+			return nil, fmt.Errorf("%w: an item of kind %q has an empty key", core.ErrInvalid, string(name))
+		case it.Item == nil:
+			return nil, fmt.Errorf("%w: nil item %.200q of kind %q", core.ErrInvalid, it.Key, string(name))
+		}
 	}
 	k.wholeUntil.Store(never)
 	k.wholeRefreshAt.Store(never)
-	return k
+	return k, nil
 }
 
 // contents returns everything that an Init of the generation writes, tombstones included, in an order in which nothing comes

@@ -70,10 +70,10 @@ func (w *CachingStoreWrapper) BeginInit(ctx context.Context, data []core.Collect
 	if err := w.check(ctx); err != nil {
 		return nil, err
 	}
-	if _, err := serialize(data); err != nil {
-		return nil, fmt.Errorf("caching: %w", err)
-	}
 	if !w.caches() {
+		if _, err := newGeneration().successor(data); err != nil {
+			return nil, fmt.Errorf("caching: %w", err)
+		}
 		err := w.writer.through(ctx, func(ctx context.Context) error {
 			err := w.writer.putInit(ctx, data)
 			if err == nil || !failsAll(err) {
@@ -87,7 +87,10 @@ func (w *CachingStoreWrapper) BeginInit(ctx context.Context, data []core.Collect
 		}
 		return func(context.Context) error { return err }, nil
 	}
-	t := w.writer.init(data)
+	t, err := w.writer.init(data)
+	if err != nil {
+		return nil, fmt.Errorf("caching: %w", err)
+	}
 	return func(ctx context.Context) error {
 		_, err := w.await(ctx, t)
 		return err
@@ -123,17 +126,14 @@ func (w *CachingStoreWrapper) await(ctx context.Context, t *write) (updated bool
 	}
 }
 
-func serialize(data []core.Collection) ([]core.SerializedCollection, error) {
+func serialize(data []core.Collection) []core.SerializedCollection {
 	serialized := make([]core.SerializedCollection, len(data))
 	for i, collection := range data {
 		items := make([]core.KeyedSerializedItem, len(collection.Items))
 		for j, it := range collection.Items {
-			if it.Item == nil {
-				return nil, fmt.Errorf("%w: nil item %q of kind %q", core.ErrInvalid, it.Key, string(collection.Kind))
-			}
 			items[j] = core.KeyedSerializedItem{Key: it.Key, Item: it.Item.Serialized(collection.Kind, it.Key)}
 		}
 		serialized[i] = core.SerializedCollection{Kind: collection.Kind, Items: items}
 	}
-	return serialized, core.ValidateInit(serialized)
+	return serialized
 }

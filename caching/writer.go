@@ -54,12 +54,15 @@ func (q *writer) upsert(name core.DataKind, key string, item *core.Item) *write 
 	return t
 }
 
-// init takes up data that replaces everything.
-func (q *writer) init(data []core.Collection) *write {
+// init takes up data that replaces everything, unless it is invalid.
+func (q *writer) init(data []core.Collection) (*write, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	before := q.w.gen.Load()
-	next := before.successor(data)
+	next, err := before.successor(data)
+	if err != nil {
+		return nil, err
+	}
 	q.w.gen.Store(next)
 	q.w.initialized.Store(true)
 	t := newWrite()
@@ -75,7 +78,7 @@ func (q *writer) init(data []core.Collection) *write {
 		}
 	}
 	q.begin(t)
-	return t
+	return t, nil
 }
 
 // begin makes the goroutine write, or tells the caller at once why it will not. The caller holds mu.
@@ -314,12 +317,8 @@ func (q *writer) writeInit(g *generation) error {
 }
 
 func (q *writer) putInit(ctx context.Context, contents []core.Collection) error {
-	serialized, err := serialize(contents)
-	if err != nil {
-		return fmt.Errorf("caching: what is in memory cannot be written: %w", err)
-	}
-	_, err = call(ctx, q.w, "Init", q.w.opts.InitTimeout, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, q.w.core.Init(ctx, serialized)
+	_, err := call(ctx, q.w, "Init", q.w.opts.InitTimeout, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, q.w.core.Init(ctx, serialize(contents))
 	})
 	if err == nil || !failsAll(err) {
 		q.w.marked.Store(!q.w.opts.AcceptWipe)

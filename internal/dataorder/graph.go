@@ -2,6 +2,7 @@ package dataorder
 
 import (
 	"slices"
+	"sort"
 
 	"github.com/cleatdev/cleat/core"
 )
@@ -9,31 +10,30 @@ import (
 // graph is what the items of one kind refer to within the kind. Nodes are indexes of the items. It is taken apart from
 // the bottom, layer by layer.
 type graph struct {
-	refersTo   [][]int
-	referredBy [][]int
+	refersTo   map[int][]int // most items refer to nothing
+	referredBy map[int][]int
 	waitsFor   []int // how many of refersTo have not been taken yet
 	taken      []bool
 	ready      []int // nodes to take next
 	first      int   // no node before it is left
 }
 
+// newGraph returns the graph of items that are sorted by key.
 func newGraph(kind core.DataKind, items []core.KeyedItem) *graph {
 	g := &graph{
-		refersTo:   make([][]int, len(items)),
-		referredBy: make([][]int, len(items)),
+		refersTo:   map[int][]int{},
+		referredBy: map[int][]int{},
 		waitsFor:   make([]int, len(items)),
 		taken:      make([]bool, len(items)),
+		ready:      make([]int, 0, len(items)),
 	}
-	nodes := make(map[string]int, len(items))
 	for node, item := range items {
-		if twin, twice := nodes[item.Key]; twice {
-			g.connect(node, twin) // a layer must not have a key twice
+		if node > 0 && items[node-1].Key == item.Key {
+			g.connect(node, node-1) // a layer must not have a key twice
 		}
-		nodes[item.Key] = node
-	}
-	for node, item := range items {
 		for _, ref := range Dependencies(kind, item.Item) {
-			if target, known := nodes[ref.Key]; known && ref.Kind == kind {
+			after := sort.Search(len(items), func(i int) bool { return items[i].Key > ref.Key })
+			if target := after - 1; ref.Kind == kind && target >= 0 && items[target].Key == ref.Key {
 				g.connect(node, target)
 			}
 		}
