@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
@@ -33,11 +34,7 @@ func (w *CachingStoreWrapper) check(ctx context.Context) error {
 func call[T any](
 	parent context.Context, w *CachingStoreWrapper, name string, limit time.Duration, op func(context.Context) (T, error),
 ) (T, error) {
-	suspicious := time.AfterFunc(w.opts.ReadTimeout/suspicionShare, func() {
-		w.slow.Store(true)
-		w.wakeMonitor()
-	})
-	defer suspicious.Stop()
+	defer w.suspicions.stop(w.suspicions.start(w.opts.ReadTimeout / suspicionShare))
 	result, err := ask(parent, w, name, limit, op)
 	switch {
 	case err == nil:
@@ -46,6 +43,30 @@ func call[T any](
 		w.wakeMonitor()
 	}
 	return result, err
+}
+
+// suspect makes the monitor look at the database because of a call that has not been answered for a while.
+func (w *CachingStoreWrapper) suspect() {
+	w.slow.Store(true)
+	w.wakeMonitor()
+}
+
+// timers are timers that are used again, because there is one in every call.
+type timers struct{ pool sync.Pool }
+
+func newTimers(first func() *time.Timer) *timers {
+	return &timers{sync.Pool{New: func() any { return first() }}}
+}
+
+func (t *timers) start(d time.Duration) *time.Timer {
+	timer := t.pool.Get().(*time.Timer)
+	timer.Reset(d)
+	return timer
+}
+
+func (t *timers) stop(timer *time.Timer) {
+	timer.Stop()
+	t.pool.Put(timer)
 }
 
 // ask makes one call of the core.

@@ -254,7 +254,7 @@ func (k *kind) all() *allOf {
 
 // collect returns the given values and what the slots hold otherwise. The caller holds mu.
 func (k *kind) collect(answers map[string]*value) *allOf {
-	m := &allOf{items: make(map[string]*core.Item, k.slots.Size())}
+	m := &allOf{items: make(map[string]*core.Item, max(len(answers), k.slots.Size()))}
 	corrupt := map[string]error{}
 	add := func(key string, v *value) {
 		switch {

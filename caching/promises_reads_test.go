@@ -286,14 +286,14 @@ func TestPromise4_LifetimeOfAnInit_BeginsWhenItIsWritten(t *testing.T) {
 			}
 			return nil
 		})
-		r.init(1, "a")
+		r.init(1, "a") // returns after ReadTimeout
 		time.Sleep(8 * time.Second)
 		require.Equal(t, 1, r.inDatabase("a"))
 		r.write("a", 2)
-		time.Sleep(7 * time.Second)
+		time.Sleep(5 * time.Second)
 		require.Equal(t, 1, r.version("a"))
 		require.Equal(t, map[string]int{"a": 1}, r.all())
-		time.Sleep(3 * time.Second)
+		time.Sleep(5 * time.Second)
 		require.Equal(t, 2, r.version("a"))
 		require.Equal(t, map[string]int{"a": 2}, r.all())
 	})

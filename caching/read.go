@@ -173,8 +173,8 @@ func wait[T any](
 		if w.slow.Load() {
 			patience = 0
 		}
-		timer := time.NewTimer(patience)
-		defer timer.Stop()
+		timer := w.timers.start(patience)
+		defer w.timers.stop(timer)
 		enough = timer.C
 	}
 	for {

@@ -36,6 +36,9 @@ type CachingStoreWrapper struct {
 	reads  readRecord
 	slow   atomic.Bool // a call has not been answered for a while, and none was since
 
+	timers     *timers // of callers who wait
+	suspicions *timers // call suspect
+
 	// initialized is true once the store is known to have been initialised, in the database or in memory, and marked if the
 	// database had its mark when it was last looked at, so that the loss of it means something.
 	initialized, marked, askedMark atomic.Bool
@@ -70,6 +73,8 @@ func NewCachingStoreWrapper(store core.FeatureStoreCore, opts *Options) (*Cachin
 		reports: newReports(),
 		changes: broadcast.New[core.Change](o.Logger),
 	}
+	w.timers = newTimers(func() *time.Timer { return time.NewTimer(longest) })
+	w.suspicions = newTimers(func() *time.Timer { return time.AfterFunc(longest, w.suspect) })
 	w.gen.Store(newGeneration())
 	w.db = newDatabase(w.run.Context(), o.Logger)
 	w.writer = newWriter(w)

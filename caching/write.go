@@ -3,7 +3,6 @@ package caching
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/cleatdev/cleat/core"
 )
@@ -100,8 +99,8 @@ func (w *CachingStoreWrapper) BeginInit(ctx context.Context, data []core.Collect
 // await waits for the end of a write. It waits no longer once the database does not answer, and for ReadTimeout at most: memory
 // has what is being written, so that the database follows, or the status says that it does not.
 func (w *CachingStoreWrapper) await(ctx context.Context, t *write) (updated bool, err error) {
-	timer := time.NewTimer(w.opts.ReadTimeout)
-	defer timer.Stop()
+	timer := w.timers.start(w.opts.ReadTimeout)
+	defer w.timers.stop(timer)
 	for {
 		s := w.db.now()
 		select {

@@ -39,12 +39,9 @@ type Group struct {
 // New returns the group of a component, with whose name errors begin.
 func New(name string) *Group {
 	g := &Group{name: name, calls: make(map[string]int), idle: make(chan struct{})}
-	g.ctx, g.cancel = context.WithCancel(context.WithValue(context.Background(), groupOf{}, g))
+	g.ctx, g.cancel = context.WithCancel(context.Background())
 	return g
 }
-
-// groupOf is the key under which a group's context, and those derived from it, have the group.
-type groupOf struct{}
 
 // Context ends when BeginClose is called.
 func (g *Group) Context() context.Context { return g.ctx }
@@ -148,12 +145,6 @@ func Watch(g *Group, name string, op func(context.Context) error) error {
 	return err
 }
 
-// answer is what a call returned.
-type answer[T any] struct {
-	value T
-	err   error
-}
-
 // Call makes one call of the store. It returns when parent ends, with its error, after limit, with an error that wraps
 // [core.ErrUnavailable], and when the group is closed, with [core.ErrClosed]; also if op does not, whose answer is then
 // discarded. A panic is an error that wraps ErrUnavailable.
@@ -166,56 +157,65 @@ func Call[T any](
 	}
 	ctx, cancel := context.WithTimeout(parent, limit)
 	defer cancel()
-	if parent.Value(groupOf{}) != g {
-		defer context.AfterFunc(g.ctx, cancel)()
-	}
-	a := await(ctx, g, name, op)
+	result, err := await(ctx, cancel, g, name, op)
 	switch {
-	case a.err == nil:
-		return a.value, nil
+	case err == nil:
+		return result, nil
 	case g.Closed():
 		return none, core.ErrClosed
 	case parent.Err() != nil:
 		return none, parent.Err()
-	case ctx.Err() != nil && errors.Is(a.err, ctx.Err()):
-		return none, fmt.Errorf("%s: no answer from the database within %v: %w: %w", g.name, limit, core.ErrUnavailable, a.err)
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return none, fmt.Errorf("%s: no answer from the database within %v: %w: %w", g.name, limit, core.ErrUnavailable, err)
 	}
-	return a.value, a.err
+	return result, err
+}
+
+// pending is a call of which the caller waits for the answer.
+type pending[T any] struct {
+	done  chan struct{} // closed when the call has returned
+	value T             // set when done is closed, like err
+	err   error
+
+	mu               sync.Mutex // guards what follows
+	ended, abandoned bool
 }
 
 // await runs op on a goroutine of its own, and leaves it behind if it does not end soon after ctx has.
-func await[T any](ctx context.Context, g *Group, name string, op func(context.Context) (T, error)) answer[T] {
-	answers := make(chan answer[T], 1)
-	var mu sync.Mutex // guards what follows
-	var ended, abandoned bool
+func await[T any](
+	ctx context.Context, cancel context.CancelFunc, g *Group, name string, op func(context.Context) (T, error),
+) (result T, err error) {
+	p := &pending[T]{done: make(chan struct{})}
 	go func() {
-		value, err := guarded(ctx, g, op)
-		mu.Lock()
-		defer mu.Unlock()
-		ended = true
-		answers <- answer[T]{value, err}
-		g.end(name, abandoned)
+		p.value, p.err = guarded(ctx, g, op)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.ended = true
+		close(p.done)
+		g.end(name, p.abandoned)
 	}()
 	select {
-	case a := <-answers:
-		return a
+	case <-p.done:
+		return p.value, p.err
 	case <-ctx.Done():
+	case <-g.ctx.Done():
+		cancel()
 	}
 	grace := time.NewTimer(answerGrace) // what op says itself is more than that ctx has ended
 	defer grace.Stop()
 	select {
-	case a := <-answers:
-		return a
+	case <-p.done:
+		return p.value, p.err
 	case <-grace.C:
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	if ended {
-		return <-answers
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return p.value, p.err
 	}
-	abandoned = true
+	p.abandoned = true
 	g.abandon()
-	return answer[T]{err: ctx.Err()}
+	return result, ctx.Err()
 }
 
 func (g *Group) abandon() {
