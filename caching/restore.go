@@ -35,7 +35,8 @@ func (q *writer) untilCompare() time.Duration {
 
 // restoreInit finds out whether the database has a generation, adopts what others have written since that is newer, and writes
 // the whole unless it is there.
-func (q *writer) restoreInit(g *generation) error {
+func (q *writer) restoreInit(t task) error {
+	g := t.g
 	same, err := q.w.noteMark(call(q.w.run.Context(), q.w, "Initialized", q.w.opts.ReadTimeout, q.w.core.Initialized))
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func (q *writer) restoreInit(g *generation) error {
 		same = q.adopt(k, stored, begin) && err == nil && same
 	}
 	if !same {
-		return q.writeInit(g)
+		return q.writeInit(t)
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -44,7 +44,7 @@ func (q *writer) through(ctx context.Context, op func(context.Context) error) er
 }
 
 // tryAgain repeats the last write that failed in mode Off.
-func (q *writer) tryAgain() error {
+func (q *writer) tryAgain(task) error {
 	if err := q.again(q.w.db.now().writing); err != nil && failsAll(err) {
 		return err
 	}

@@ -20,7 +20,8 @@ type writer struct {
 	turn   chan struct{} // holds a token while a caller writes in mode Off, so that an Init undoes nothing that is newer
 
 	mu      sync.Mutex    // guards what follows, and which generation is the current one
-	queue   []core.Change // items that wait to be written, and some that have been replaced since
+	queue   []core.Change // items that wait to be written, and some that an Init has replaced
+	taken   int           // how many of queue are done with
 	inits   []*write      // that end with the next Init
 	refused error         // why the last write failed; nil if it succeeded
 	// again repeats the last write that failed in mode Off, in which memory keeps nothing, so as to find out when writes succeed;
@@ -46,11 +47,16 @@ func (q *writer) wake() {
 func (q *writer) upsert(name core.DataKind, key string, item *core.Item) *write {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	t := q.w.gen.Load().kindFor(name).write(key, item)
-	if t != nil {
-		q.queue = append(q.queue, core.Change{Kind: name, Key: key})
-		q.begin(t)
+	k := q.w.gen.Load().kindFor(name)
+	known := k.lookup(key)
+	t := k.write(key, item)
+	if t == nil {
+		return nil
 	}
+	if known == nil || known.write == nil { // otherwise it is in the queue
+		q.queue = append(q.queue, core.Change{Kind: name, Key: key})
+	}
+	q.begin(t)
 	return t
 }
 
@@ -121,7 +127,7 @@ func (q *writer) noteRefusal() {
 func (q *writer) behind() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.w.gen.Load().due.Load() == initPending || len(q.queue) > 0
+	return q.w.gen.Load().due.Load() == initPending || q.taken < len(q.queue)
 }
 
 // flush waits until no Init waits to be written, or the database is not healthy, but not for longer than limit.
@@ -177,17 +183,26 @@ func (q *writer) run() {
 	}
 }
 
+// task is what the writer does next.
+type task struct {
+	do func(*writer, task) error // nil if there is nothing to do
+	g  *generation               // to be written or restored
+	k  *kind                     // of an item that is to be written
+	of core.Change
+	v  *value
+}
+
 // writeAll writes until nothing waits, and reports false if something could not be written. A write that fails is repeated
 // once at once.
 func (q *writer) writeAll() bool {
 	for {
-		work := q.next()
-		if work == nil {
+		t := q.next()
+		if t.do == nil {
 			return true
 		}
-		err := work()
+		err := t.do(q, t)
 		if err != nil && q.refusal() == nil && q.w.db.now().answering() && !q.w.run.Closed() {
-			err = work()
+			err = t.do(q, t)
 		}
 		if err != nil {
 			q.fail(err)
@@ -196,33 +211,34 @@ func (q *writer) writeAll() bool {
 	}
 }
 
-// next returns what is to be written next; nil if nothing is, or nothing may be.
-func (q *writer) next() func() error {
+// next returns what is to be written next, if anything is and may be.
+func (q *writer) next() task {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s, g := q.w.db.now(), q.w.gen.Load()
 	switch due := g.due.Load(); {
 	case !s.answering() || q.w.run.Closed():
-		return nil
+		return task{}
 	case due == initPending:
-		return func() error { return q.writeInit(g) }
+		return task{do: (*writer).writeInit, g: g}
 	case due == initUnsure && !time.Now().Before(q.compareAt):
-		return func() error { return q.restoreInit(g) }
+		return task{do: (*writer).restoreInit, g: g}
 	case q.again != nil:
-		return q.tryAgain
+		return task{do: (*writer).tryAgain}
 	case s.state == wiped:
-		return nil // a part of the data must not pass for the whole
+		return task{} // a part of the data must not pass for the whole
 	}
-	for ; len(q.queue) > 0; q.queue = q.queue[1:] {
-		of := q.queue[0]
+	for ; q.taken < len(q.queue); q.taken++ {
+		of := q.queue[q.taken]
 		k := g.kindFor(of.Kind)
 		if v := k.lookup(of.Key); v != nil && v.write != nil {
-			return func() error { return q.writeItem(k, of, v) }
+			return task{do: (*writer).writeItem, k: k, of: of, v: v}
 		}
 	}
+	q.queue, q.taken = q.queue[:0], 0
 	q.refused = nil
 	q.w.db.note(tookAll, nil)
-	return nil
+	return task{}
 }
 
 // fail tells everyone who waits for a write of an error. What was to be written stays so.
@@ -245,7 +261,7 @@ func (q *writer) fail(err error) {
 		t.finish(false, err)
 	}
 	q.inits = nil
-	for _, of := range q.queue {
+	for _, of := range q.queue[q.taken:] {
 		if v := g.kindFor(of.Kind).lookup(of.Key); v != nil && v.write != nil {
 			v.write.finish(false, err)
 		}
@@ -254,7 +270,8 @@ func (q *writer) fail(err error) {
 }
 
 // writeItem writes an item.
-func (q *writer) writeItem(k *kind, of core.Change, v *value) error {
+func (q *writer) writeItem(t task) error {
+	k, of, v := t.k, t.of, t.v
 	result, err := q.putItem(q.w.db.now().writing, of, v.item)
 	if err != nil && failsAll(err) {
 		v.write.tried = true
@@ -282,7 +299,8 @@ func (q *writer) putItem(ctx context.Context, of core.Change, item *core.Item) (
 }
 
 // writeInit writes a generation.
-func (q *writer) writeInit(g *generation) error {
+func (q *writer) writeInit(t task) error {
+	g := t.g
 	q.mu.Lock()
 	writes := q.inits
 	q.inits = nil

@@ -157,65 +157,76 @@ func Call[T any](
 	}
 	ctx, cancel := context.WithTimeout(parent, limit)
 	defer cancel()
-	result, err := await(ctx, cancel, g, name, op)
+	p := &pending[T]{}
+	go p.run(ctx, cancel, g, name, op)
+	select {
+	case <-ctx.Done(): // also because run has ended it
+	case <-g.ctx.Done():
+		cancel()
+	}
+	p.await(ctx, g)
 	switch {
-	case err == nil:
-		return result, nil
+	case p.err == nil:
+		return p.value, nil
 	case g.Closed():
 		return none, core.ErrClosed
 	case parent.Err() != nil:
 		return none, parent.Err()
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		return none, fmt.Errorf("%s: no answer from the database within %v: %w: %w", g.name, limit, core.ErrUnavailable, err)
+	case p.late:
+		return none, fmt.Errorf("%s: no answer from the database within %v: %w: %w", g.name, limit, core.ErrUnavailable, p.err)
 	}
-	return result, err
+	return p.value, p.err
 }
 
 // pending is a call of which the caller waits for the answer.
 type pending[T any] struct {
-	done  chan struct{} // closed when the call has returned
-	value T             // set when done is closed, like err
-	err   error
-
-	mu               sync.Mutex // guards what follows
-	ended, abandoned bool
+	mu        sync.Mutex    // guards what follows until await has returned
+	returned  bool          // the call has returned
+	abandoned bool          // the caller does not wait any more
+	late      bool          // err is that the context has ended
+	done      chan struct{} // closed when the call returns; made only if the caller waits after the end of the context
+	value     T
+	err       error // what the call returned, or why there is no answer
 }
 
-// await runs op on a goroutine of its own, and leaves it behind if it does not end soon after ctx has.
-func await[T any](
+// run makes the call, and then ends the context, on which the caller waits.
+func (p *pending[T]) run(
 	ctx context.Context, cancel context.CancelFunc, g *Group, name string, op func(context.Context) (T, error),
-) (result T, err error) {
-	p := &pending[T]{done: make(chan struct{})}
-	go func() {
-		p.value, p.err = guarded(ctx, g, op)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.ended = true
-		close(p.done)
-		g.end(name, p.abandoned)
-	}()
-	select {
-	case <-p.done:
-		return p.value, p.err
-	case <-ctx.Done():
-	case <-g.ctx.Done():
-		cancel()
-	}
-	grace := time.NewTimer(answerGrace) // what op says itself is more than that ctx has ended
-	defer grace.Stop()
-	select {
-	case <-p.done:
-		return p.value, p.err
-	case <-grace.C:
-	}
+) {
+	defer cancel()
+	value, err := guarded(ctx, g, op)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.ended {
-		return p.value, p.err
+	if p.returned = true; !p.abandoned {
+		p.value, p.err, p.late = value, err, ctx.Err() != nil && errors.Is(err, ctx.Err())
 	}
-	p.abandoned = true
-	g.abandon()
-	return result, ctx.Err()
+	if p.done != nil {
+		close(p.done)
+	}
+	g.end(name, p.abandoned)
+}
+
+// await returns when the call has returned, or leaves it behind if it does not return soon after the end of the context.
+func (p *pending[T]) await(ctx context.Context, g *Group) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.returned {
+		return
+	}
+	p.done = make(chan struct{})
+	p.mu.Unlock()
+	grace := time.NewTimer(answerGrace) // what op says itself is more than that ctx has ended
+	select {
+	case <-p.done:
+	case <-grace.C:
+	}
+	grace.Stop()
+	p.mu.Lock()
+	if !p.returned {
+		p.abandoned = true
+		p.err, p.late = ctx.Err(), true
+		g.abandon()
+	}
 }
 
 func (g *Group) abandon() {
