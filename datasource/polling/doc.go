@@ -18,7 +18,7 @@
 // # Store
 //
 // When the data store turns stale, the data source delivers again what it got last; it does not poll for that. If the
-// store turns stale again and again, such as a database that can be read but not written, the delays between the
+// store turns stale again and again, because its data is lost again and again or it takes no writes, the delays between the
 // deliveries grow from a second to 30, until it has been well for a minute. A store that does not monitor itself and
 // refuses the data gets it again at the next interval.
 package polling

@@ -13,7 +13,7 @@ func (s *source) deliver(ctx context.Context) {
 	if !s.refused && time.Since(s.redelivered) >= flagservice.HealthyAfter {
 		s.redelivery.Reset()
 	}
-	s.stale.Store(false) // what the store asks for from now on is asked for anew
+	s.stale.Store(false) // what the store asks for from now on is another request
 	if err := s.sink.Init(ctx, s.current); err != nil {
 		s.refused = true
 		return
