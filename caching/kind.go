@@ -54,7 +54,10 @@ type kind struct {
 	allLoads                   singleflight.Group           // likewise for the whole kind
 	reported                   *xsync.Map[string, struct{}] // keys whose undecodable items were logged
 
-	following sync.Mutex // is held while items are read again because of reports, so that each change is announced once
+	// following holds a token while items are read again because of reports, so that each change is announced once. It is a
+	// channel because the database is waited for meanwhile, which tests on virtual time do not see through a mutex.
+	following chan struct{}
+
 	mu        sync.Mutex // guards what follows, and every store into slots, values, wholeUntil and memo
 	steps     uint64     // counts what was stored
 	forgotten uint64     // the step at which something that was known was dropped, or not kept for lack of room
@@ -69,10 +72,11 @@ type allOf struct {
 
 func newKind(name core.DataKind, size int) *kind {
 	return &kind{
-		name:     name,
-		judge:    judgeLoad,
-		slots:    xsync.NewMap[string, *slot](xsync.WithPresize(size)),
-		reported: xsync.NewMap[string, struct{}](),
+		name:      name,
+		judge:     judgeLoad,
+		slots:     xsync.NewMap[string, *slot](xsync.WithPresize(size)),
+		reported:  xsync.NewMap[string, struct{}](),
+		following: make(chan struct{}, 1),
 	}
 }
 

@@ -132,9 +132,9 @@ func (w *CachingStoreWrapper) followDue() {
 func (w *CachingStoreWrapper) followItems(g *generation, items []core.Change) {
 	for _, of := range items {
 		if k := g.kind(of.Kind); w.notAsked(g, k) == nil {
-			k.following.Lock()
+			k.following <- struct{}{}
 			w.followItem(g, k, of.Key)
-			k.following.Unlock()
+			<-k.following
 		}
 	}
 }
@@ -167,8 +167,8 @@ func (w *CachingStoreWrapper) followLater(change core.Change) {
 // followKind reads again what is in use of a kind, and tells of every item that is not what it was. What is not in use
 // expires.
 func (w *CachingStoreWrapper) followKind(g *generation, k *kind, quiet bool) {
-	k.following.Lock()
-	defer k.following.Unlock()
+	k.following <- struct{}{}
+	defer func() { <-k.following }()
 	k.noteChange("")
 	if !w.usesAll(k) {
 		w.reload(k.expire(w.clock.exactNow()), func(key string) error {
