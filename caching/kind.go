@@ -112,6 +112,10 @@ func (k *kind) merge(key string, loaded *value, begin uint64, believe bool, room
 		k.put(key, loaded, room)
 		return loaded
 	case answerLoaded:
+		if !loaded.isUnknown() { // a caller has seen it, so that the slots do not hold everything any more
+			k.steps++
+			k.forget(loaded)
+		}
 		return loaded
 	case doubtLoaded:
 		k.doubtful.Store(true)
@@ -137,7 +141,7 @@ func (k *kind) put(key string, v *value, room func() bool) {
 	k.replace(key, v)
 }
 
-// forget notes that the slots lack something that is known. The caller holds mu.
+// forget notes that the slots lack something that a caller has seen. The caller holds mu.
 func (k *kind) forget(v *value) {
 	k.forgotten = k.steps
 	k.memo.Store(nil)

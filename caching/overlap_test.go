@@ -3,6 +3,7 @@ package caching_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,5 +113,39 @@ func TestPromise9_ChangesMadeElsewhereArrive_BeforeTheWatchBegins(t *testing.T) 
 				})
 			})
 		}
+	}
+}
+
+// What a load found is not kept if a report arrived meanwhile, and then memory does not pass for the whole.
+func TestPromise3_NeverBackwards_ReportDuringALoadOfANewKey(t *testing.T) {
+	for _, mode := range []caching.Mode{caching.TTL(time.Minute), caching.Forever()} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRigWatching(t, caching.Options{Mode: mode}, true)
+			r.store.byKind.Store(true)
+			r.otherInit(1, "d")
+			synctest.Wait()
+			require.Equal(t, map[string]int{"d": 1}, r.all())
+			goOn := map[string]chan struct{}{"Get": make(chan struct{}), "GetAll": make(chan struct{})}
+			r.store.set(func(_ context.Context, operation string) error {
+				if begin := goOn[operation]; begin != nil {
+					<-begin
+				}
+				return nil
+			})
+			var reader sync.WaitGroup
+			reader.Go(func() {
+				item, _, err := r.wrapper.Get(context.Background(), core.Flags, "e")
+				if err != nil || item.Version() != 5 {
+					t.Error(item, err)
+				}
+			})
+			synctest.Wait()
+			r.write("e", 5) // the report of which begins a GetAll
+			synctest.Wait()
+			close(goOn["Get"])
+			reader.Wait()
+			time.AfterFunc(100*time.Millisecond, func() { close(goOn["GetAll"]) })
+			require.Equal(t, map[string]int{"d": 1, "e": 5}, r.all())
+		})
 	}
 }
