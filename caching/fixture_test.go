@@ -176,7 +176,12 @@ func newRig(t *testing.T, opts caching.Options) *rig {
 
 func newRigWatching(t *testing.T, opts caching.Options, watched bool) *rig {
 	t.Helper()
-	db := &memorystore.Database{}
+	return newRigOn(t, &memorystore.Database{}, opts, watched)
+}
+
+// newRigOn makes a rig on a database that others may use too.
+func newRigOn(t *testing.T, db *memorystore.Database, opts caching.Options, watched bool) *rig {
+	t.Helper()
 	r := &rig{t: t, db: db, store: &troubled{Store: memorystore.New(db, nil)}, other: memorystore.New(db, nil)}
 	if opts.Logger == nil {
 		opts.Logger = quiet
