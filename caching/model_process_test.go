@@ -171,13 +171,13 @@ func (p *modelProcess) storedVersions(kind core.DataKind) map[string]int {
 	return versions
 }
 
-// requireFollowed waits until the process has what is in the database.
-func (p *modelProcess) requireFollowed() {
+// requireFollowed waits until the process has what is in the database of some kinds.
+func (p *modelProcess) requireFollowed(kinds ...core.DataKind) {
 	p.t.Helper()
 	if !p.follows() {
 		return
 	}
-	for _, kind := range []core.DataKind{core.Flags, foreignKind} {
+	for _, kind := range kinds {
 		for begin := time.Now(); ; time.Sleep(500 * time.Millisecond) {
 			versions, err := p.versionsOf(kind)
 			want := p.storedVersions(kind)

@@ -148,16 +148,21 @@ func (m *model) calm() {
 		time.Sleep(10 * time.Second)
 		m.requireAgreement()
 	}
+	for _, p := range []*modelProcess{m.modelProcess, m.reader} {
+		if !m.loses && p.wrapper.Status() == available {
+			p.requireFollowed(foreignKind) // also what was reported during an outage
+		}
+	}
 	// A process that only reads does not believe that everything it knew is gone; when all is there, it has no reason not to.
 	for _, key := range modelKeys() {
 		m.sendItem(key, false)
 		m.writeItemElsewhere(key, false)
 	}
-	m.requireFollowed()
-	m.reader.requireFollowed()
+	m.requireFollowed(core.Flags, foreignKind)
+	m.reader.requireFollowed(core.Flags, foreignKind)
 	m.forgetSome()
-	m.requireFollowed()
-	m.reader.requireFollowed()
+	m.requireFollowed(core.Flags, foreignKind)
+	m.reader.requireFollowed(core.Flags, foreignKind)
 	m.requireAgreement()
 }
 
