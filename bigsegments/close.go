@@ -3,8 +3,6 @@ package bigsegments
 import (
 	"fmt"
 	"time"
-
-	"github.com/cleatdev/cleat/core"
 )
 
 const (
@@ -21,14 +19,17 @@ const (
 // 5 s no longer keep the store from being closed, and what has not ended after 10 s is left behind and logged. If that is
 // the store's Close, the error wraps [core.ErrUnavailable].
 func (m *Manager) Close() error {
-	if !m.run.beginClose() {
+	began := time.Now()
+	if !m.run.BeginClose() {
 		return nil
 	}
-	deadline := time.NewTimer(closeLimit)
-	defer deadline.Stop()
 	m.health.close()
 	m.awaitQueries()
-	err := m.awaitEnd(m.closeStore(), deadline.C)
+	left, err := m.run.Close(closeLimit-time.Since(began), m.store.Close)
+	if len(left) > 0 {
+		m.options.Logger.Error("cleat: calls of the big segment store have not ended; they are left behind",
+			"store", fmt.Sprintf("%T", m.store), "calls", left, "limit", closeLimit)
+	}
 	m.cache.clear()
 	return err
 }
@@ -37,39 +38,7 @@ func (m *Manager) awaitQueries() {
 	timer := time.NewTimer(queriesEndIn)
 	defer timer.Stop()
 	select {
-	case <-m.run.idle:
+	case <-m.run.Idle():
 	case <-timer.C:
 	}
-}
-
-// closeStore closes the store on a goroutine, which ends with the store's Close, and returns where the error will be.
-func (m *Manager) closeStore() <-chan error {
-	closed := make(chan error, 1)
-	go func() {
-		defer m.run.calling("Close")()
-		_, err := guarded(func() (struct{}, error) { return struct{}{}, m.store.Close() })
-		closed <- err
-	}()
-	return closed
-}
-
-// awaitEnd waits until nothing is pending and the store is closed, and returns the error of the latter. At the deadline it
-// leaves behind what has not ended.
-func (m *Manager) awaitEnd(closed <-chan error, deadline <-chan time.Time) (err error) {
-	for idle := m.run.idle; idle != nil || closed != nil; {
-		select {
-		case <-idle:
-			idle = nil
-		case err = <-closed:
-			closed = nil
-		case <-deadline:
-			m.options.Logger.Error("cleat: calls of the big segment store have not ended; they are left behind",
-				"store", fmt.Sprintf("%T", m.store), "calls", m.run.unfinished(), "limit", closeLimit)
-			if closed != nil {
-				err = fmt.Errorf("bigsegments: %w: the store's Close has not ended within %v", core.ErrUnavailable, closeLimit)
-			}
-			return err
-		}
-	}
-	return err
 }

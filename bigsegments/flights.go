@@ -5,6 +5,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 // maxQueries is for how many memberships the store is asked at once.
@@ -25,6 +27,7 @@ type flight struct {
 // flights makes one query of many for the same context, and limits how many there are at once. A query is nobody's but its
 // callers': one that waits for its turn is given up when the last of them has left.
 type flights struct {
+	run   *lifecycle.Group            // of which the queries are
 	fly   func(*flight) (entry, bool) // makes the query
 	limit time.Duration               // how long a query may take; no caller joins one that takes longer
 
@@ -83,16 +86,17 @@ func (q *flights) remove(f *flight) {
 }
 
 // dispatch gives free turns to who came last: whoever has waited for long may leave before there is an answer, and if that
-// went on, nobody would get one. The caller holds mu.
+// went on, nobody would get one. What begins once the manager is closed never lands; its callers leave then. The caller
+// holds mu.
 func (q *flights) dispatch() {
 	for q.flying < maxQueries && q.waiting.Len() > 0 {
 		f := q.waiting.Remove(q.waiting.Front()).(*flight)
 		f.turn, f.sent = nil, time.Now()
 		q.flying++
-		go func() {
+		q.run.Go(func() {
 			entry, ok := q.fly(f)
 			q.land(f, entry, ok)
-		}()
+		})
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 // Manager looks up memberships and knows the status of the store that they come from. It is safe for concurrent use. Make
@@ -17,7 +18,7 @@ type Manager struct {
 	options  Options
 	cache    *cache
 	health   *health
-	run      *lifecycle
+	run      *lifecycle.Group
 	flights  flights
 	row      row
 	failures failureLog
@@ -36,7 +37,7 @@ func NewManager(store core.BigSegmentStore, opts *Options) (*Manager, error) {
 	if store == nil {
 		return nil, fmt.Errorf("bigsegments: %w: no store", core.ErrInvalid)
 	}
-	m := &Manager{store: store, run: newLifecycle(), wake: make(chan struct{}, 1)}
+	m := &Manager{store: store, run: lifecycle.New("bigsegments"), wake: make(chan struct{}, 1)}
 	if opts != nil {
 		m.options = *opts
 	}
@@ -49,9 +50,8 @@ func NewManager(store core.BigSegmentStore, opts *Options) (*Manager, error) {
 		return nil, fmt.Errorf("bigsegments: %w: making the cache: %w", core.ErrInvalid, err)
 	}
 	m.health = newHealth(m.options.Logger)
-	m.flights = flights{fly: m.fly, limit: m.options.QueryTimeout, byKey: make(map[string]*flight)}
-	m.run.enter()
-	go m.monitor()
+	m.flights = flights{run: m.run, fly: m.fly, limit: m.options.QueryTimeout, byKey: make(map[string]*flight)}
+	m.run.Go(m.monitor)
 	return m, nil
 }
 
@@ -97,7 +97,7 @@ func (m *Manager) answer(e *entry, settled bool) (core.BigSegmentMembership, ldr
 // that, at most for [Options].QueryTimeout; a store that does not answer is not available. After Close it is not available
 // either.
 func (m *Manager) Status() core.BigSegmentStoreStatus {
-	return m.health.await(m.run.ctx, nil).status()
+	return m.health.await(m.run.Context(), nil).status()
 }
 
 // AddListener implements [core.BigSegmentStoreStatusProvider]. The first status is announced unless it is that of a store

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 const (
@@ -20,10 +21,9 @@ const (
 
 // monitor polls the store again and again until the manager is closed. It alone decides what state the store is in.
 func (m *Manager) monitor() {
-	defer m.run.leave()
 	for retries := 0; ; {
 		found := m.poll()
-		if m.run.ctx.Err() != nil {
+		if m.run.Closed() {
 			return
 		}
 		m.health.set(found.state, found.cause, m.cache.renew)
@@ -50,10 +50,10 @@ func (m *Manager) pause(delay time.Duration, retries int) (woken, ok bool) {
 	due := time.Now().Add(delay)
 	for wake := m.wake; ; {
 		select {
-		case <-m.run.ctx.Done():
+		case <-m.run.Context().Done():
 			return woken, false
 		case <-timer.C:
-			return woken, m.run.ctx.Err() == nil
+			return woken, !m.run.Closed()
 		case <-wake:
 			woken, wake = true, nil
 			timer.Reset(min(time.Until(due), m.wakeDelay(retries)))
@@ -127,24 +127,21 @@ func ask[T any](
 	if q.ended != nil && len(q.ended) == 0 {
 		return none, errStillUnderWay
 	}
-	if !m.run.enter() {
-		return none, core.ErrClosed
-	}
-	q.ended = make(chan answered[T], 1)
-	go func(ended chan<- answered[T]) {
-		defer m.run.leave()
+	ended := make(chan answered[T], 1)
+	q.ended = ended
+	m.run.Go(func() {
 		result, err := limited(context.Background(), m, name, query)
 		ended <- answered[T]{result, err}
-	}(q.ended)
+	})
 	late := time.NewTimer(m.options.QueryTimeout)
 	defer late.Stop()
 	select {
-	case a := <-q.ended:
+	case a := <-ended:
 		q.ended = nil
 		return a.result, a.err
 	case <-late.C:
 		return none, m.errNoAnswer()
-	case <-m.run.ctx.Done():
+	case <-m.run.Context().Done():
 		return none, core.ErrClosed
 	}
 }
@@ -153,12 +150,12 @@ func (m *Manager) errNoAnswer() error {
 	return fmt.Errorf("%w: no answer within %v", core.ErrUnavailable, m.options.QueryTimeout)
 }
 
-// limited runs one query of the store, the method with the given name, with a deadline.
+// limited runs one query of the store, the method with the given name, with a deadline. The context has the values of parent
+// but not its end: what one caller began, others may be waiting for.
 func limited[T any](parent context.Context, m *Manager, name string, query func(context.Context) (T, error)) (T, error) {
-	defer m.run.calling(name)()
-	ctx, cancel := m.run.withLimit(parent, m.options.QueryTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(parent), m.options.QueryTimeout)
 	defer cancel()
-	result, err := guarded(func() (T, error) { return query(ctx) })
+	result, err := lifecycle.Run(ctx, m.run, name, query)
 	if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("%w: %w", m.errNoAnswer(), err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 // maxProbes is how many contexts are tried before it is said that the queries of all fail. On a Redis Cluster that lost one of
@@ -33,13 +34,8 @@ func (m *Manager) anyAnswer(ctx context.Context, probes int) error {
 	defer cancel()
 	errs := make(chan error, probes)
 	for range probes {
-		if !m.run.enter() {
-			return core.ErrClosed
-		}
 		go func() {
-			defer m.run.leave()
-			defer m.run.calling("Membership")()
-			_, err := guarded(func() (core.BigSegmentMembership, error) {
+			_, err := lifecycle.Run(ctx, m.run, "Membership", func(ctx context.Context) (core.BigSegmentMembership, error) {
 				return m.store.Membership(ctx, core.BigSegmentContextHash(rand.Text()))
 			})
 			errs <- err

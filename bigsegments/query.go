@@ -33,17 +33,13 @@ func (m *Manager) lookUp(ctx context.Context, contextKey string, limit time.Dura
 		return flight.entry, flight.ok
 	case <-patience.C:
 	case <-ctx.Done():
-	case <-m.run.ctx.Done():
+	case <-m.run.Context().Done():
 	}
 	return entry{}, false
 }
 
 // fly reads a membership and keeps it. A store that does not end the query when its context ends has failed all the same.
 func (m *Manager) fly(f *flight) (entry, bool) {
-	if !m.run.enter() {
-		return entry{}, false
-	}
-	defer m.run.leave()
 	if !m.health.state().answers() {
 		return entry{}, false // an outage has begun since
 	}
@@ -84,7 +80,7 @@ const maxFailurePause = 5 * time.Second
 
 // fail notes that the query for a context failed, which is not repeated at once, and makes the monitor look.
 func (m *Manager) fail(contextKey, hash string, era int64, err error) entry {
-	if m.run.ctx.Err() != nil {
+	if m.run.Closed() {
 		return entry{}
 	}
 	pause := func(failures int) time.Duration { return min(m.retryDelay(failures), maxFailurePause) }

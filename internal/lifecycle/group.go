@@ -135,14 +135,24 @@ func (g *Group) end(name string, wasAbandoned bool) {
 	g.noteIdle()
 }
 
-// Watch runs op, which ends only with the group's context, in the way of [Call].
+// Watch runs op in the way of [Run]; it ends only with the group's context.
 func Watch(g *Group, name string, op func(context.Context) error) error {
+	_, err := Run(g.ctx, g, name, func(ctx context.Context) (struct{}, error) { return struct{}{}, op(ctx) })
+	return err
+}
+
+// Run makes one call of the store on the caller's goroutine and returns when op does, however long that takes: for callers
+// who must not ask again before they have an answer. The context ends with parent, and when the group is closed. A call that
+// begins after that fails with [core.ErrClosed]; a panic is an error that wraps [core.ErrUnavailable].
+func Run[T any](parent context.Context, g *Group, name string, op func(context.Context) (T, error)) (none T, err error) {
 	if err := g.begin(name); err != nil {
-		return err
+		return none, err
 	}
 	defer g.end(name, false)
-	_, err := guarded(g.ctx, g, func(ctx context.Context) (struct{}, error) { return struct{}{}, op(ctx) })
-	return err
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel()
+	defer context.AfterFunc(g.ctx, cancel)()
+	return guarded(ctx, g, op)
 }
 
 // Call makes one call of the store. It returns when parent ends, with its error, after limit, with an error that wraps
@@ -265,7 +275,8 @@ func (g *Group) Close(limit time.Duration, op func() error) (left []string, err 
 			left = g.Unfinished()
 			if closed != nil {
 				left = append(left, "Close")
-				err = fmt.Errorf("%s: %w: the store's Close has not ended within %v", g.name, core.ErrUnavailable, limit)
+				err = fmt.Errorf("%s: %w: the store's Close has not ended within %v",
+					g.name, core.ErrUnavailable, limit.Round(time.Millisecond))
 			}
 			return left, err
 		}

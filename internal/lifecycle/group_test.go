@@ -96,6 +96,54 @@ func TestCall_ManyLeftBehind_IsRefused(t *testing.T) {
 	})
 }
 
+// A caller who must not ask again before there is an answer waits for it, also if the operation ignores its context.
+func TestRun_ContextIgnored_WaitsForTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := lifecycle.New("test")
+		defer closeEmpty(t, g)
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		began := time.Now()
+		n, err := lifecycle.Run(ctx, g, "Get", func(ctx context.Context) (int, error) {
+			time.Sleep(time.Hour)
+			require.Equal(t, []string{"Get"}, g.Unfinished())
+			return 7, ctx.Err()
+		})
+		require.Equal(t, time.Hour, time.Since(began))
+		require.Equal(t, 7, n)
+		require.Equal(t, context.DeadlineExceeded, err)
+		require.Empty(t, g.Unfinished())
+	})
+}
+
+func TestRun_Panic_IsAnError(t *testing.T) {
+	g := lifecycle.New("test")
+	defer closeEmpty(t, g)
+	_, err := lifecycle.Run(t.Context(), g, "Get", func(context.Context) (int, error) { panic("a bug") })
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.ErrorContains(t, err, "test: the store panicked")
+	require.ErrorContains(t, err, "group_test.go")
+}
+
+func TestRun_GroupCloses_EndsTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := lifecycle.New("test")
+		run := func() error {
+			_, err := lifecycle.Run(context.Background(), g, "Get", func(ctx context.Context) (int, error) {
+				<-ctx.Done()
+				return 0, ctx.Err()
+			})
+			return err
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- run() }()
+		synctest.Wait()
+		closeEmpty(t, g)
+		require.Equal(t, context.Canceled, <-ended)
+		require.Equal(t, core.ErrClosed, run())
+	})
+}
+
 func TestGroup_Close_EndsWhatRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := lifecycle.New("test")
