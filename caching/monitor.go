@@ -2,6 +2,7 @@ package caching
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"sync"
 	"time"
@@ -72,7 +73,7 @@ func (w *CachingStoreWrapper) checkDatabase(regular bool) {
 		return
 	}
 	if f := w.reads.failure(); f != nil {
-		_, _ = w.lookForItem(f.of.Kind, f.of.Key) // tells whether what failed last can be read now
+		_, _ = w.lookForItem(f.kind, rand.Text()) // ends the row if some items alone cannot be read
 		if f = w.reads.failure(); f != nil && (wasDown || f.count >= brokenReads) {
 			w.db.note(silent, f.err)
 			return
@@ -164,7 +165,7 @@ const brokenReads = 5
 
 // readFailure is the last of some reads of items that have failed without a success in between. It is immutable.
 type readFailure struct {
-	of    core.Change
+	kind  core.DataKind
 	err   error
 	count int
 }
@@ -175,7 +176,7 @@ type readRecord struct {
 	last *readFailure
 }
 
-func (r *readRecord) note(of core.Change, err error) {
+func (r *readRecord) note(kind core.DataKind, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -183,9 +184,9 @@ func (r *readRecord) note(of core.Change, err error) {
 		r.last = nil
 	case !failsAll(err) || errors.Is(err, context.Canceled) || errors.Is(err, core.ErrClosed):
 	case r.last == nil:
-		r.last = &readFailure{of, err, 1}
+		r.last = &readFailure{kind, err, 1}
 	default:
-		r.last = &readFailure{of, err, r.last.count + 1}
+		r.last = &readFailure{kind, err, r.last.count + 1}
 	}
 }
 

@@ -287,7 +287,7 @@ func (w *CachingStoreWrapper) gotItem(name core.DataKind, key string, s stored, 
 	if items, only := core.ItemErrors(err); only {
 		return w.undecodable(items[0]), nil
 	}
-	w.reads.note(core.Change{Kind: name, Key: key}, err)
+	w.reads.note(name, err)
 	switch {
 	case err != nil:
 		return nil, err
