@@ -2,6 +2,7 @@ package cleat
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -84,8 +85,9 @@ func TestFlagTracker_DaemonMode_ChangesByOthers(t *testing.T) {
 		write(t, other, "child", childFlag, 1, false)
 		require.Empty(t, flags.take(), "not newer, so nothing was written")
 
+		newFlag := strings.Replace(childFlag, `"child"`, `"new"`, 1)
 		require.NoError(t, other.Init(t.Context(), []core.SerializedCollection{{Kind: core.Flags, Items: []core.KeyedSerializedItem{
-			{Key: "new", Item: parsed(t, childFlag, 1, true).Serialized(core.Flags, "new")},
+			{Key: "new", Item: parsed(t, newFlag, 1, true).Serialized(core.Flags, "new")},
 		}}}))
 		require.Equal(t, []string{"new"}, flags.take())
 		time.Sleep(time.Minute) // flags that are gone are looked for twice
@@ -94,7 +96,7 @@ func TestFlagTracker_DaemonMode_ChangesByOthers(t *testing.T) {
 		require.Subset(t, []string{"child", "parent"}, gone)
 
 		remove()
-		write(t, other, "new", childFlag, 2, true)
+		write(t, other, "new", newFlag, 2, true)
 		require.Empty(t, flags.take())
 	})
 }

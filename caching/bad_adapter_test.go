@@ -210,3 +210,65 @@ func TestCachingStoreWrapper_BadAdapter_ReturnsAfterClose(t *testing.T) {
 		require.EqualValues(t, 1, r.log.lines.Load())
 	})
 }
+
+// The item of another flag is no value for this one, be it that the adapter or the database has mixed them up.
+func TestCachingStoreWrapper_BadAdapter_AnswersWithAnothersItem(t *testing.T) {
+	inEachMode(t, func(t *testing.T, mode caching.Mode) {
+		log := &countingHandler{}
+		r := newRig(t, caching.Options{Mode: mode, Logger: slog.New(log)})
+		r.otherInit(1, "b", "good")
+		for _, kind := range core.BuiltInKinds() {
+			r.db.WriteRaw("", kind, "a", []byte(`{"key":"b","version":9,"on":true}`))
+		}
+		for version := 2; version < 602; version++ { // a minute
+			for _, kind := range core.BuiltInKinds() {
+				_, found, err := r.wrapper.Get(t.Context(), kind, "a")
+				require.False(t, found)
+				require.ErrorIs(t, err, core.ErrCorrupt)
+				require.ErrorContains(t, err, `it is the item "b"`)
+				items, err := r.wrapper.All(t.Context(), kind)
+				require.ErrorIs(t, err, core.ErrCorrupt)
+				require.NotContains(t, items, "a")
+			}
+			require.Equal(t, 1, r.version("b"))
+			r.upsert("good", version)
+			require.Equal(t, version, r.version("good"))
+			require.Equal(t, version, r.inDatabase("good"))
+			time.Sleep(100 * time.Millisecond)
+		}
+		require.EqualValues(t, 2, log.lines.Load(), "one for each")
+		r.requireStatus(true, false)
+		r.upsert("a", 10)
+		require.Equal(t, 10, r.version("a"))
+		require.Equal(t, 10, r.inDatabase("a"))
+	})
+}
+
+// mixedUp is a memorystore that answers each Upsert with the item of another key, which it claims is newer.
+type mixedUp struct{ *memorystore.Store }
+
+func (m mixedUp) Upsert(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
+	_, err := m.Store.Upsert(ctx, kind, key, item)
+	return core.UpsertResult{Item: flag("another", 99).Serialized(kind, "another")}, err
+}
+
+func TestCachingStoreWrapper_BadAdapter_AnswersAnUpsertWithAnothersItem(t *testing.T) {
+	inEachMode(t, func(t *testing.T, mode caching.Mode) {
+		log := &countingHandler{}
+		w, err := caching.NewCachingStoreWrapper(mixedUp{memorystore.New(nil, nil)}, &caching.Options{Mode: mode, Logger: slog.New(log)})
+		require.NoError(t, err)
+		defer func() { require.NoError(t, w.Close()) }()
+		for version := 1; version < 600; version++ {
+			for _, key := range []string{"a", "b"} {
+				_, err := w.Upsert(t.Context(), core.Flags, key, flag(key, version))
+				require.NoError(t, err)
+				item, found, err := w.Get(t.Context(), core.Flags, key)
+				require.NoError(t, err)
+				require.True(t, found)
+				require.Equal(t, version, item.Version())
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		require.Zero(t, log.lines.Load())
+	})
+}

@@ -19,9 +19,9 @@ func fidelityTests() group[*fixture] {
 func unusual() []core.KeyedSerializedItem {
 	var items []core.KeyedSerializedItem
 	for i, text := range []string{
-		`{"key":"a","version":5,"fromTheFuture":{"deep":[1,2,{"x":null}]}}`,
-		`{"zzz":1,"version":5,"aaa":2,"key":"a"}`,
-		"{ \"version\" : 5 ,\n\t\"key\" : \"a\" }\n",
+		`{"key":"unusual-0","version":5,"fromTheFuture":{"deep":[1,2,{"x":null}]}}`,
+		`{"zzz":1,"version":5,"aaa":2,"key":"unusual-1"}`,
+		"{ \"version\" : 5 ,\n\t\"key\" : \"unusual-2\" }\n",
 		`{"version":5,"number":1.0,"big":12345678901234567890,"exp":1E+2,"tiny":1e-400}`,
 		`{"version":5,"text":"\u00e9\u2028\/<>&é日本語🏴"}`,
 		`{"version":5,"same":1,"same":2}`,

@@ -156,9 +156,9 @@ func TestStore_ServerWithSmallLimits_GetsSmallerTransactions(t *testing.T) {
 	store := openStore(t, Options{Address: server.Address})
 	data := flags(50, 1, 10_000)
 	data.Items = append(data.Items,
-		core.KeyedSerializedItem{Key: "fits alone", Item: sized("a", 1, 20_000)},
-		core.KeyedSerializedItem{Key: "too large", Item: sized("b", 1, 20_001)})
-	_, err := store.Upsert(t.Context(), core.Flags, "too large", item("b", 0))
+		core.KeyedSerializedItem{Key: "fits alone", Item: sized("fits alone", 1, 20_000)},
+		core.KeyedSerializedItem{Key: "too large", Item: sized("too large", 1, 20_001)})
+	_, err := store.Upsert(t.Context(), core.Flags, "too large", item("too large", 0))
 	require.NoError(t, err)
 	err = store.Init(t.Context(), []core.SerializedCollection{data})
 	refused, only := core.ItemErrors(err)

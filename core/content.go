@@ -3,7 +3,6 @@ package core
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"hash/maphash"
 	"slices"
 )
@@ -128,10 +127,7 @@ func (h *contentHash) array() (uint64, error) {
 
 func (h *contentHash) string(text jsonString) uint64 {
 	if text.escaped {
-		var plain string
-		if json.Unmarshal(slices.Concat([]byte{'"'}, text.raw, []byte{'"'}), &plain) == nil {
-			return maphash.String(h.seed, plain)
-		}
+		return maphash.String(h.seed, text.plain())
 	}
 	return maphash.Bytes(h.seed, text.raw)
 }

@@ -37,8 +37,9 @@ type FeatureStoreCore interface {
 
 	// Upsert writes the item if there is none with its key or the one there, tombstone or not, has a smaller version.
 	// Comparing and writing is one atomic step against every other writer in every process. If what is there cannot be
-	// decoded, it counts as having no version and is overwritten: that is how a damaged item heals. Upsert neither looks
-	// at nor changes the mark that says whether the store is initialised.
+	// decoded, it counts as having no version and is overwritten: that is how a damaged item heals. One that has another
+	// key inside its JSON may count as such or by its version. Upsert neither looks at nor changes the mark that says whether
+	// the store is initialised.
 	//
 	// The result says what is in the database afterwards. "Not newer" is a result and no error; everything that kept the
 	// item from being compared or written is an error, used-up retries ([ErrConflict]) and oversized items

@@ -38,7 +38,11 @@ func ParseItem(data []byte) (*Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Item{version: meta.version, deleted: meta.deleted, json: data}, nil
+	return meta.item(data), nil
+}
+
+func (m *metadata) item(data []byte) *Item {
+	return &Item{version: m.version, deleted: m.deleted, json: data}
 }
 
 // NewFlag makes an item from a flag, which must not be changed afterwards. A flag whose Deleted field is set becomes a

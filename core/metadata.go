@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"unicode/utf8"
 )
 
 // metadata is what every item's JSON has, of whatever kind it is.
 type metadata struct {
 	version int
 	deleted bool
+	key     jsonString // empty if there is none
 }
 
 // maxExactVersion is the greatest integer up to which every integer is exact as a JSON number in all languages that
@@ -19,7 +21,7 @@ const maxExactVersion = 1 << 53
 // maxDepth is how deep an item may be nested. Decoders recurse, and one that runs out of stack ends the process.
 const maxDepth = 1000
 
-// parseMetadata reads an item's version and deleted mark, and reads the rest only to know that it is JSON. Of properties
+// parseMetadata reads an item's version, deleted mark and key, and reads the rest only to know that it is JSON. Of properties
 // that occur several times, the last one counts.
 func parseMetadata(data []byte) (metadata, error) {
 	s := scanner{data: data}
@@ -31,6 +33,15 @@ func parseMetadata(data []byte) (metadata, error) {
 		return metadata{}, s.fail("text after the JSON object")
 	}
 	return meta, nil
+}
+
+// belongsTo returns an error if the item has another key than the given one. A key that is not UTF-8 is not compared, because
+// JSON need not have it as it is.
+func (m *metadata) belongsTo(key string) error {
+	if own := m.key; len(own.raw) > 0 && string(own.raw) != key && own.plain() != key && utf8.ValidString(key) {
+		return fmt.Errorf("%w: it is the item %q, which is in the wrong place", ErrCorrupt, abbreviate(own.plain()))
+	}
+	return nil
 }
 
 // object reads the item's object, which is the whole text but for space around it.
@@ -70,6 +81,8 @@ func (s *scanner) property(meta *metadata) error {
 		return s.version(&meta.version)
 	case name.is("deleted"):
 		return s.boolean(&meta.deleted)
+	case name.is("key"):
+		return s.key(&meta.key)
 	default:
 		return s.skip()
 	}
@@ -93,6 +106,16 @@ func (s *scanner) version(version *int) error {
 	}
 	*version = int(number)
 	return nil
+}
+
+// key reads a key. What is no string is left to the decoder of flags and segments.
+func (s *scanner) key(key *jsonString) (err error) {
+	*key = jsonString{}
+	if s.token() != '"' {
+		return s.skip()
+	}
+	*key, err = s.text()
+	return err
 }
 
 func (s *scanner) boolean(value *bool) error {

@@ -16,17 +16,22 @@ type SerializedItem struct {
 }
 
 // Parse makes an [Item] of what an adapter returned for the given kind and key. A version that the adapter knows counts
-// more than the one inside the JSON. An error is an [*ItemError] wrapping [ErrCorrupt].
+// more than the one inside the JSON. A live flag or segment whose JSON has another key is an error: it is another item, and
+// must not be evaluated in this one's place. JSON without a key is accepted. An error is an [*ItemError] wrapping
+// [ErrCorrupt].
 func (s SerializedItem) Parse(kind DataKind, key string) (*Item, error) {
-	item, err := ParseItem(s.Data)
+	meta, err := parseMetadata(s.Data)
+	meta.deleted = meta.deleted || s.Deleted
+	if err == nil && !meta.deleted && (kind == Flags || kind == Segments) {
+		err = meta.belongsTo(key)
+	}
 	if err != nil {
 		return nil, &ItemError{Kind: kind, Key: key, Size: len(s.Data), Err: err}
 	}
 	if s.Version != 0 {
-		item.version = s.Version
+		meta.version = s.Version
 	}
-	item.deleted = item.deleted || s.Deleted
-	return item, nil
+	return meta.item(s.Data), nil
 }
 
 // KeyedSerializedItem is a SerializedItem with its key.

@@ -2,7 +2,9 @@ package core
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"math/bits"
+	"slices"
 	"strconv"
 )
 
@@ -100,6 +102,17 @@ func (j jsonString) is(word string) bool {
 		raw = raw[length:]
 	}
 	return len(raw) == 0
+}
+
+// plain returns what the string stands for; what cannot be unescaped, because of control characters, stays as it is.
+func (j jsonString) plain() string {
+	if j.escaped {
+		var plain string
+		if json.Unmarshal(slices.Concat([]byte{'"'}, j.raw, []byte{'"'}), &plain) == nil {
+			return plain
+		}
+	}
+	return string(j.raw)
 }
 
 // escapedLetter returns the ASCII character that the escape sequence at the beginning of raw stands for if it has the
