@@ -12,7 +12,8 @@ type reports struct {
 	signal chan struct{} // holds a token if there is something new
 	begun  bool          // the first report, which only says that the watch has begun, was read; belongs to refresh
 	// kinds is when kinds are read again because of reports; belongs to refresh.
-	kinds map[core.DataKind]*schedule
+	kinds   map[core.DataKind]*schedule
+	refused sync.Once // logs that something was reported that can be no change
 
 	mu    sync.Mutex // guards what follows
 	fresh map[core.Change]struct{}
@@ -41,8 +42,12 @@ func newReports() *reports {
 	}
 }
 
-// maxReports is how many changes of single items wait to be read before everything counts as changed instead.
-const maxReports = 100
+const (
+	// maxReports is how many changes of single items wait to be read before everything counts as changed instead.
+	maxReports = 100
+	// maxReportedKey is how many bytes a key may have that is remembered because it was reported.
+	maxReportedKey = 1 << 10
+)
 
 func (r *reports) add(change core.Change) {
 	r.mu.Lock()
@@ -78,6 +83,8 @@ func (r *reports) take() []core.Change {
 const (
 	// smallRead is how many bytes may be read at once, whatever other processes do.
 	smallRead = 64 << 10
+	// leastRead is as how many bytes each read counts at least, also of what is not there: a request has a price of its own.
+	leastRead = 512
 	// What is larger is read after a random time, so that the processes together read no more than so many bytes a second each:
 	// changeRate after a change, and reconnectRate after a loss of connection or a restart, which all processes notice at once.
 	changeRate    = 400 << 10
@@ -94,7 +101,7 @@ type budget struct {
 
 // share returns the part of a period that a read of so many bytes costs.
 func share(bytes int, period time.Duration) time.Duration {
-	return time.Duration(float64(period) * min(1, float64(bytes)/smallRead))
+	return time.Duration(float64(period) * min(1, float64(max(bytes, leastRead))/smallRead))
 }
 
 // free returns when so many bytes may be read.

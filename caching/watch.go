@@ -28,13 +28,27 @@ func (w *CachingStoreWrapper) startWatching() {
 	}
 	w.run.Go(func() {
 		err := lifecycle.Watch(w.run, "Watch", func(ctx context.Context) error {
-			return w.core.(core.Watcher).Watch(ctx, w.reports.add)
+			return w.core.(core.Watcher).Watch(ctx, w.takeUp)
 		})
 		if !w.run.Closed() && !errors.Is(err, core.ErrClosed) {
 			w.opts.Logger.Info("caching: the data store is not watched; changes by others show when cached items expire",
 				"reason", err)
 		}
 	})
+}
+
+// takeUp takes up what a watch reports, whatever a faulty adapter makes of it.
+func (w *CachingStoreWrapper) takeUp(change core.Change) {
+	if len(change.Key) > maxReportedKey {
+		change.Key = "" // it may be any of the kind
+	}
+	if err := change.Kind.Validate(); err != nil && change != (core.Change{}) {
+		w.reports.refused.Do(func() {
+			w.opts.Logger.Warn("caching: the data store reports changes of what is no kind of items; they are ignored", "error", err)
+		})
+		return
+	}
+	w.reports.add(change)
 }
 
 // period is within which time everything in use may be read once because of reports.
