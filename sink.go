@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 
@@ -33,10 +34,10 @@ type updateSink struct {
 
 	refusing atomic.Bool // the database did not take the last update, which has been logged
 
-	closing  sync.Mutex // guards what follows, and keeps learning from growing once closed is set
-	closed   bool
-	unfollow func()         // ends the listening to changes of the store; nil before it began
-	learning sync.WaitGroup // goroutines of followStore
+	closing    sync.Mutex // guards what follows, and keeps background from growing once closed is set
+	closed     bool
+	unfollow   func()         // ends the listening to changes of the store; nil before it began
+	background sync.WaitGroup // goroutines of followStore and follow
 }
 
 var (
@@ -79,7 +80,7 @@ func (s *updateSink) Init(ctx context.Context, data []core.Collection) error {
 	if err != nil {
 		return err
 	}
-	return s.reportFollowing(ctx, wait(ctx))
+	return s.follow(ctx, wait)
 }
 
 // beginInit is the part of Init that has its turn.
@@ -130,8 +131,10 @@ func (s *updateSink) Upsert(ctx context.Context, kind core.DataKind, key string,
 	if err != nil || wait == nil {
 		return err
 	}
-	_, err = wait(ctx)
-	return s.reportFollowing(ctx, err)
+	return s.follow(ctx, func(ctx context.Context) error {
+		_, err := wait(ctx)
+		return err
+	})
 }
 
 // beginUpsert is the part of Upsert that has its turn.
@@ -204,6 +207,27 @@ func (s *updateSink) announce(graph *dataGraph, changed []dataorder.Ref) {
 	}
 }
 
+// databasePatience is for how long an update waits for the database. The data source's next update is hidden meanwhile.
+const databasePatience = 50 * time.Millisecond
+
+// follow waits until the database has what memory has. If that takes long, the data source goes on, and what comes of it is
+// reported later.
+func (s *updateSink) follow(ctx context.Context, wait func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, databasePatience)
+	defer cancel()
+	err := wait(limited)
+	if limited.Err() == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+		return s.reportFollowing(ctx, err)
+	}
+	s.closing.Lock()
+	defer s.closing.Unlock()
+	if !s.closed {
+		detached := context.WithoutCancel(ctx) // the store bounds the wait
+		s.background.Go(func() { _ = s.reportFollowing(detached, wait(detached)) })
+	}
+	return nil
+}
+
 // reportFollowing tells of an error because of which the database does not follow memory. It returns only one that says that
 // the client is closed or the caller has left.
 func (s *updateSink) reportFollowing(ctx context.Context, err error) error {
@@ -245,7 +269,7 @@ func (s *updateSink) close() {
 		s.unfollow()
 	}
 	s.closing.Unlock()
-	s.learning.Wait()
+	s.background.Wait()
 	s.status.close()
 	s.changes.Close()
 }

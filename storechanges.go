@@ -21,7 +21,7 @@ func (s *updateSink) followStore(ctx context.Context) {
 	if s.unfollow == nil {
 		s.unfollow = provider.AddChangeListener(func(change core.Change) { s.noticeStoreChange(ctx, change) })
 	}
-	s.learning.Go(func() {
+	s.background.Go(func() {
 		if s.takeTurn(ctx) == nil {
 			defer s.passTurn()
 			s.learn(ctx)

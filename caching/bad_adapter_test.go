@@ -16,7 +16,7 @@ import (
 	"github.com/cleatdev/cleat/memorystore"
 )
 
-// badAdapter is a memorystore with a bug that shows when the item "bad" is read, or all items of the kind "bad".
+// badAdapter is a memorystore with a bug that shows when the item "bad" is read or written, or all items of the kind "bad" are read.
 type badAdapter struct {
 	*memorystore.Store
 	bug   func(ctx context.Context) error
@@ -41,6 +41,17 @@ func (b *badAdapter) GetAll(ctx context.Context, kind core.DataKind) ([]core.Key
 		}
 	}
 	return b.Store.GetAll(ctx, kind)
+}
+
+func (b *badAdapter) Upsert(
+	ctx context.Context, kind core.DataKind, key string, item core.SerializedItem,
+) (core.UpsertResult, error) {
+	if key == "bad" {
+		if err := b.hitBug(ctx); err != nil {
+			return core.UpsertResult{}, err
+		}
+	}
+	return b.Store.Upsert(ctx, kind, key, item)
 }
 
 func (b *badAdapter) hitBug(ctx context.Context) error {
@@ -169,6 +180,40 @@ func TestCachingStoreWrapper_BadAdapter_Panics(t *testing.T) {
 		r := requireOnlyItselfHurt(t, mode, func(context.Context) error { panic("a bug of the adapter") })
 		require.Zero(t, elapsed(func() { require.NoError(t, r.wrapper.Close()) }))
 	})
+}
+
+// An item that cannot be written keeps nothing else from the database.
+func TestCachingStoreWrapper_BadAdapter_CannotWriteOneItem(t *testing.T) {
+	for name, bug := range map[string]func(context.Context) error{
+		"panics": func(context.Context) error { panic("a bug of the adapter") },
+		"hangs":  func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+	} {
+		for _, mode := range []caching.Mode{caching.TTL(time.Second), caching.Forever()} {
+			t.Run(name+" "+mode.String(), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var mended atomic.Bool
+					r := newBadRig(t, mode, &badAdapter{bug: func(ctx context.Context) error {
+						if mended.Load() {
+							return nil
+						}
+						return bug(ctx)
+					}})
+					_, _ = r.wrapper.Upsert(t.Context(), core.Flags, "bad", flag("bad", 1)) // an error only if it has failed by then
+					for version := 2; version < 20; version++ {
+						_, _ = r.wrapper.Upsert(t.Context(), core.Flags, "good", flag("good", version)) // may say that it is not tried yet
+						require.Equal(t, version, r.version("good"))
+						time.Sleep(time.Minute + caching.DefaultWriteTimeout)
+						require.Equal(t, version, r.inDatabase("good"))
+					}
+					require.Equal(t, 1, r.version("bad"))
+					mended.Store(true)
+					time.Sleep(2 * time.Minute)
+					require.Equal(t, 1, r.inDatabase("bad"))
+					r.requireStatus(true, false)
+				})
+			})
+		}
+	}
 }
 
 func TestCachingStoreWrapper_BadAdapter_IgnoresItsContext(t *testing.T) {

@@ -327,7 +327,7 @@ func (x *world) look(before *look) *look {
 		absent += count(version == math.MinInt)
 	}
 	l.finding = x.finding(known, absent, len(l.gone)-absent)
-	if x.looks > 1 && (before == nil || !before.same(l)) {
+	if x.looks > 1 && (before == nil || !l.confirms(before)) {
 		return l
 	}
 	x.k.doubtful.Store(false)

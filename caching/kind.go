@@ -112,9 +112,8 @@ func (k *kind) merge(key string, loaded *value, begin uint64, believe bool, room
 		k.put(key, loaded, room)
 		return loaded
 	case answerLoaded:
-		if !loaded.isUnknown() { // a caller has seen it, so that the slots do not hold everything any more
-			k.steps++
-			k.forget(loaded)
+		if k.wholeUntil.Load() != 0 && !loaded.isUnknown() { // what a caller has seen is part of the whole; its next reader asks again
+			k.put(key, loaded.lasting(0, 0), room)
 		}
 		return loaded
 	case doubtLoaded:
@@ -141,7 +140,7 @@ func (k *kind) put(key string, v *value, room func() bool) {
 	k.replace(key, v)
 }
 
-// forget notes that the slots lack something that a caller has seen. The caller holds mu.
+// forget notes that the slots lack something that is known. The caller holds mu.
 func (k *kind) forget(v *value) {
 	k.forgotten = k.steps
 	k.memo.Store(nil)

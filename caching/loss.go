@@ -17,6 +17,8 @@ const (
 	lateLook = 30 * time.Second
 	// maxWitnesses is how many known items are looked for in a database that lost its data and has its mark again.
 	maxWitnesses = 8
+	// regularWitnesses is how many are looked for now and then: enough to notice an eviction although updates followed it.
+	regularWitnesses = 3
 )
 
 // finding is what a look at a kind with a doubtful item found.
@@ -46,13 +48,16 @@ func judgeLook(known, absent, older int) finding {
 	}
 }
 
-// hasWitnesses reports whether the database has, of each kind, one of some live items that are known. Kinds of which it has none
+// hasWitnesses reports whether the database has, of each kind, one of some live items that are known. Kinds of which it lacks one
 // become doubtful.
 func (w *CachingStoreWrapper) hasWitnesses(most int) bool {
-	all := true
+	each := true
 	for _, k := range w.gen.Load().kinds() {
 		asked, found := 0, false
 		for key, s := range k.slots.All() {
+			if asked == most {
+				break
+			}
 			if v := s.value.Load(); !v.isLive() || v.held() {
 				continue
 			}
@@ -61,32 +66,32 @@ func (w *CachingStoreWrapper) hasWitnesses(most int) bool {
 				return false
 			}
 			asked++
-			if found = !loaded.isUnknown(); found || asked == most {
-				break
+			if loaded.isUnknown() {
+				k.doubtful.Store(true)
+			} else {
+				found = true
 			}
 		}
-		if asked > 0 && !found {
-			k.doubtful.Store(true)
-			all = false
-		}
+		each = each && (found || asked == 0)
 	}
-	return all
+	return each
 }
 
 // look is what was found by looking at a kind of which a load found less than is known. It belongs to the monitor.
 type look struct {
 	finding finding
 	gone    map[string]int // the versions that the database has of items that are gone or older than known; MinInt for none
-	since   time.Time      // of the first of the looks in a row that found the same
+	since   time.Time      // of the first of the looks in a row that confirm each other
 }
 
-// same reports whether two looks found the same.
-func (l *look) same(other *look) bool {
-	if l.finding != other.finding || len(l.gone) != len(other.gone) {
+// confirms reports whether a look found what an earlier one had: as much is gone, and nothing that was not gone then. Updates
+// may have brought something back meanwhile.
+func (l *look) confirms(earlier *look) bool {
+	if l.finding != earlier.finding {
 		return false
 	}
 	for key, version := range l.gone {
-		if v, found := other.gone[key]; !found || v != version {
+		if v, found := earlier.gone[key]; !found || v != version {
 			return false
 		}
 	}
@@ -126,11 +131,12 @@ func (w *CachingStoreWrapper) lookAtDoubts(looks map[*kind]*look) (again bool) {
 			continue
 		}
 		is := k.compare(loaded)
-		if was := looks[k]; was == nil || !was.same(is) {
-			is.since = time.Now()
-			looks[k] = is
+		is.since = time.Now()
+		if was := looks[k]; was != nil && is.confirms(was) {
+			is.since = was.since
 		}
-		if time.Since(looks[k].since) < is.patience(k.own) {
+		looks[k] = is
+		if time.Since(is.since) < is.patience(k.own) {
 			again = true
 			continue
 		}

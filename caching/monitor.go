@@ -97,7 +97,7 @@ func (w *CachingStoreWrapper) judgeData(unsure, initialized, wasMarked, regular 
 			w.reportAll()
 		}
 	case regular && !w.opts.AcceptWipe:
-		w.hasWitnesses(1)
+		w.hasWitnesses(regularWitnesses)
 	}
 }
 

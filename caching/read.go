@@ -194,6 +194,7 @@ func wait[T any](
 			return result, core.ErrClosed
 		case <-s.left:
 		case <-enough:
+			w.slow.Store(true) // other items of the same evaluation are not waited for too
 			return result, errWaited
 		}
 	}

@@ -67,7 +67,7 @@ const (
 	storeLoaded  verdict = iota // the loaded value takes the known one's place
 	keepKnown                   // the known value stays and is the answer
 	doubtLoaded                 // as keepKnown, and the monitor has to find out whether the database lost data
-	answerLoaded                // the loaded value is the answer and is not kept
+	answerLoaded                // the loaded value is the answer; it may be old already
 )
 
 // judgeLoad decides between what is known of a key, nil if nothing is, and what a load found that began with step begin.

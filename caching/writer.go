@@ -192,21 +192,25 @@ type task struct {
 	v  *value
 }
 
-// writeAll writes until nothing waits, and reports false if something could not be written. A write that fails is repeated
-// once at once.
+// writeAll writes until nothing waits, and reports false if two writes in a row fail, or one while writes are refused. An item
+// that cannot be written is put off: the fault may be its own.
 func (q *writer) writeAll() bool {
+	failedBefore := false
 	for {
 		t := q.next()
 		if t.do == nil {
 			return true
 		}
 		err := t.do(q, t)
-		if err != nil && q.refusal() == nil && q.w.db.now().answering() && !q.w.run.Closed() {
-			err = t.do(q, t)
-		}
-		if err != nil {
+		othersWait := err != nil && t.k != nil && q.putOff(t.of)
+		switch {
+		case err == nil:
+			failedBefore = false
+		case failedBefore, q.refusal() != nil && !othersWait, !q.w.db.now().answering(), q.w.run.Closed():
 			q.fail(err)
 			return false
+		default:
+			failedBefore = true
 		}
 	}
 }
@@ -290,6 +294,18 @@ func (q *writer) writeItem(t task) error {
 	q.refused = nil
 	k.settle(of.Key, v, winner, err, q.w)
 	return nil
+}
+
+// putOff has everything else that waits written before an item, and reports whether anything else does.
+func (q *writer) putOff(of core.Change) (othersWait bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	waiting := q.queue[q.taken:]
+	if len(waiting) > 1 && waiting[0] == of {
+		copy(waiting, waiting[1:])
+		waiting[len(waiting)-1] = of
+	}
+	return len(waiting) > 1
 }
 
 func (q *writer) putItem(ctx context.Context, of core.Change, item *core.Item) (core.UpsertResult, error) {

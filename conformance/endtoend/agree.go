@@ -52,12 +52,10 @@ func (f *fixture) wantBoth(c *client, w world) {
 	f.wantValues(c, w)
 }
 
-// wantStored holds the database to holding the world, byte by byte.
+// wantStored holds the database to holding the world soon, byte by byte.
 func (f *fixture) wantStored(w world) {
 	f.Helper()
-	if problem := f.storedDiffers(w, exactly); problem != "" {
-		f.Fatalf("the database: %s", problem)
-	}
+	f.eventually("what was delivered", func() string { return f.storedDiffers(w, exactly) })
 }
 
 // wantValues holds the client to what flags evaluate to in the world.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -58,7 +59,7 @@ func newDynamoTables(t *testing.T) *dynamoTables {
 
 func (d *dynamoTables) create(t testing.TB, table string) {
 	t.Helper()
-	options := &dynamostore.TableOptions{Stream: table == d.withAStream}
+	options := &dynamostore.TableOptions{Stream: table == d.withAStream, Timeout: 2 * time.Minute}
 	require.NoError(t, dynamostore.CreateTable(context.Background(), d.client, table, options))
 }
 

@@ -132,11 +132,13 @@ func (c *client) close() {
 	}
 }
 
-// startWith makes a client whose data source has delivered the updates.
+// startWith makes a client whose data source has delivered the updates, which the database has.
 func (f *fixture) startWith(updates ...update) *client {
 	f.Helper()
 	c := f.start(how{})
-	c.deliver(newWorld(updates...))
+	w := newWorld(updates...)
+	c.deliver(w)
+	f.wantStored(w)
 	return c
 }
 

@@ -206,9 +206,12 @@ func (f *fixture) wantUsable(left, w, all world, marked bool) {
 	next.deliver(all)
 	f.wantStored(w)
 	f.wantLeft(next, w)
-	if !f.isMarked() {
-		f.Fatalf("the Init was completed, but the store says that it was not")
-	}
+	f.eventually("the Init", func() string {
+		if !f.isMarked() {
+			return "everything is there, but the store says that no Init has completed"
+		}
+		return ""
+	})
 }
 
 func testInterruptedReplacing(f *fixture) {
