@@ -335,7 +335,7 @@ func (x *world) look(before *look) *look {
 	case togetherGone:
 		x.lose()
 	case aloneGone, mostGone, someGone:
-		if l.finding != someGone && x.own {
+		if x.own {
 			x.outage = true // the database is compared with memory
 			return l
 		}

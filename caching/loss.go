@@ -53,28 +53,38 @@ func judgeLook(known, absent, older int) finding {
 func (w *CachingStoreWrapper) hasWitnesses(most int) bool {
 	each := true
 	for _, k := range w.gen.Load().kinds() {
-		asked, found := 0, false
-		for key, s := range k.slots.All() {
-			if asked == most {
-				break
-			}
-			if v := s.value.Load(); !v.isLive() || v.held() {
-				continue
-			}
-			loaded, err := w.lookForItem(k.name, key)
-			if err != nil {
+		keys, found := k.sample(most, w.opts.Random), false
+		for _, key := range keys {
+			switch loaded, err := w.lookForItem(k.name, key); {
+			case err != nil:
 				return false
-			}
-			asked++
-			if loaded.isUnknown() {
+			case loaded.isUnknown():
 				k.doubtful.Store(true)
-			} else {
+			default:
 				found = true
 			}
 		}
-		each = each && (found || asked == 0)
+		each = each && (found || len(keys) == 0)
 	}
 	return each
+}
+
+// sample returns some keys of live items that the database should have, chosen at random.
+func (k *kind) sample(most int, random func() float64) []string {
+	var keys []string
+	seen := 0
+	for key, s := range k.slots.All() {
+		if v := s.value.Load(); !v.isLive() || v.held() {
+			continue
+		}
+		seen++
+		if len(keys) < most {
+			keys = append(keys, key)
+		} else if i := int(random() * float64(seen)); i < most {
+			keys[i] = key
+		}
+	}
+	return keys
 }
 
 // look is what was found by looking at a kind of which a load found less than is known. It belongs to the monitor.
@@ -172,27 +182,17 @@ func (k *kind) compare(loaded map[string]*value) *look {
 
 // believe acts on what looks at a kind have found.
 func (w *CachingStoreWrapper) believe(k *kind, l *look, loaded map[string]*value, begin uint64) {
-	switch l.finding {
-	case nothingGone:
-	case aloneGone:
-		if k.own {
-			w.writer.restore()
-			return
-		}
-		w.opts.Logger.Warn("caching: the only known item of its kind is missing from the data store; it is kept", "kind", k.name)
-	case togetherGone:
-		if k.name == core.Flags || w.refersToAny(l.gone) {
-			w.lose(errGoneTogether)
-			return
-		}
+	switch {
+	case l.finding == nothingGone:
+	case l.finding == togetherGone && (k.name == core.Flags || w.refersToAny(l.gone)):
+		w.lose(errGoneTogether)
+	case l.finding == togetherGone:
 		w.replaceGone(k, l, loaded, begin) // an Init of another process has left none, and nothing refers to any
-	case mostGone:
-		if k.own {
-			w.writer.restore() // what was evicted, but for updates since; what another process deleted, the data source deletes too
-			return
-		}
-		w.replaceGone(k, l, loaded, begin)
-	case someGone:
+	case k.own:
+		w.writer.restore() // what was evicted, but for updates since; what another process deleted, the data source deletes too
+	case l.finding == aloneGone:
+		w.opts.Logger.Warn("caching: the only known item of its kind is missing from the data store; it is kept", "kind", k.name)
+	default:
 		w.replaceGone(k, l, loaded, begin)
 	}
 }

@@ -244,3 +244,45 @@ func TestPromise9_ChangesMadeElsewhereArrive_WithinABudget(t *testing.T) {
 		})
 	}
 }
+
+// An eviction that updates by others follow, all at once or one a second, is not taken for deletions by a process that has
+// everything: its values stay, and it fills the database again.
+func TestPromise7_EvictedFlags_UpdatesFollow(t *testing.T) {
+	for _, mode := range []caching.Mode{caching.TTL(time.Second), caching.TTL(0), caching.Forever()} {
+		for _, updated := range []int{5, 30, 45} {
+			for _, pause := range []time.Duration{0, time.Second} {
+				t.Run(fmt.Sprint(mode, " ", updated, " updated every ", pause), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						var keys []string
+						for i := range 50 {
+							keys = append(keys, fmt.Sprint("flag ", i))
+						}
+						r := newRig(t, caching.Options{Mode: mode})
+						r.init(1, keys...)
+						for _, key := range keys {
+							r.db.DeleteRaw("", core.Flags, key)
+						}
+						go func() {
+							for _, key := range keys[:updated] {
+								r.write(key, 2)
+								time.Sleep(pause)
+							}
+						}()
+						for range 200 {
+							time.Sleep(100 * time.Millisecond)
+							require.Len(t, r.all(), 50)
+							require.NotZero(t, r.version(keys[49]))
+						}
+						if updated < 25 {
+							require.Equal(t, 1, r.inDatabase(keys[49]), "within 20 s")
+						}
+						time.Sleep(10 * time.Minute) // the fewer are gone, the longer it may take until one is asked for
+						require.Equal(t, 2, r.inDatabase(keys[0]))
+						require.Equal(t, 1, r.inDatabase(keys[49]))
+						r.requireStatus(true, false)
+					})
+				})
+			}
+		}
+	}
+}
