@@ -85,9 +85,9 @@ func (q *flights) remove(f *flight) {
 	delete(q.byKey, f.key)
 }
 
-// dispatch gives free turns to who came last: whoever has waited for long may leave before there is an answer, and if that
-// went on, nobody would get one. What begins once the manager is closed never lands; its callers leave then. The caller
-// holds mu.
+// dispatch gives free turns to the callers who came last: a caller who has waited for long may leave before there is an answer,
+// and if that went on, no caller would get one. What begins once the manager is closed never lands; its callers leave then. The
+// caller holds mu.
 func (q *flights) dispatch() {
 	for q.flying < maxQueries && q.waiting.Len() > 0 {
 		f := q.waiting.Remove(q.waiting.Front()).(*flight)
