@@ -26,7 +26,7 @@ import (
 type mutant struct {
 	judge          func(known, loaded *value, begin, forgotten uint64, believe bool) verdict
 	next           func(dbState, event) dbState
-	finding        func(known, absent, older int) finding
+	finding        func(known, absent, older, stored int) finding
 	looks          int  // how many looks have to agree
 	keepsLoser     bool // an Upsert that the database refused as old counts
 	restoresBlind  bool // a database that comes back is rewritten without a look at what it has
@@ -326,7 +326,7 @@ func (x *world) look(before *look) *look {
 	for _, version := range l.gone {
 		absent += count(version == math.MinInt)
 	}
-	l.finding = x.finding(known, absent, len(l.gone)-absent)
+	l.finding = x.finding(known, absent, len(l.gone)-absent, len(loaded))
 	if x.looks > 1 && (before == nil || !l.confirms(before)) {
 		return l
 	}
@@ -560,8 +560,8 @@ func TestExplorer_Mutants_AreFound(t *testing.T) {
 		"a load that began before a key was dropped is kept": {judge: func(known, loaded *value, begin, _ uint64, believe bool) verdict {
 			return judgeLoad(known, loaded, begin, 0, believe)
 		}},
-		"W4: an evicted kind looks like a deletion": {finding: func(int, int, int) finding { return someGone }},
-		"a deletion is never believed":              {finding: func(int, int, int) finding { return nothingGone }},
+		"W4: an evicted kind looks like a deletion": {finding: func(int, int, int, int) finding { return someGone }},
+		"a deletion is never believed":              {finding: func(int, int, int, int) finding { return nothingGone }},
 		"a wiped database is not noticed": {next: func(s dbState, e event) dbState {
 			if e == lostData {
 				return s

@@ -213,6 +213,15 @@ func flags(version int, keys ...string) []core.Collection {
 	return []core.Collection{{Kind: core.Flags, Items: items}}
 }
 
+// serialized is flags as another process writes them.
+func serialized(version int, keys ...string) []core.SerializedCollection {
+	items := make([]core.KeyedSerializedItem, len(keys))
+	for i, key := range keys {
+		items[i] = core.KeyedSerializedItem{Key: key, Item: flag(key, version).Serialized(core.Flags, key)}
+	}
+	return []core.SerializedCollection{{Kind: core.Flags, Items: items}}
+}
+
 func (r *rig) init(version int, keys ...string) {
 	r.t.Helper()
 	require.NoError(r.t, r.wrapper.Init(r.t.Context(), flags(version, keys...)))

@@ -52,7 +52,7 @@ type kind struct {
 	doubtful                   atomic.Bool                  // a load found less than is known
 	loads                      singleflight.Group           // one load for many callers, by key
 	allLoads                   singleflight.Group           // likewise for the whole kind
-	reported                   *xsync.Map[string, struct{}] // keys whose undecodable items were logged
+	reported                   *xsync.Map[string, struct{}] // keys of which it was logged that their items are damaged or missing
 
 	// following holds a token while items are read again because of reports, so that each change is announced once. It is a
 	// channel because the database is waited for meanwhile, which tests on virtual time do not see through a mutex.
@@ -88,6 +88,15 @@ func (k *kind) lookup(key string) *value {
 	return nil
 }
 
+// reportOnce reports whether it is yet to be logged that the item of a key is damaged or missing.
+func (k *kind) reportOnce(key string) bool {
+	if k.reported.Size() >= maxUnknownKeys {
+		return false
+	}
+	_, before := k.reported.LoadOrStore(key, struct{}{})
+	return !before
+}
+
 // begin returns the step with which a load begins.
 func (k *kind) begin() uint64 {
 	k.mu.Lock()
@@ -112,7 +121,7 @@ func (k *kind) merge(key string, loaded *value, begin uint64, believe bool, room
 		k.put(key, loaded, room)
 		return loaded
 	case answerLoaded:
-		if k.wholeUntil.Load() != 0 && !loaded.isUnknown() { // what a caller has seen is part of the whole; its next reader asks again
+		if (known != nil || k.wholeUntil.Load() != 0) && !loaded.isUnknown() { // its next reader asks again
 			k.put(key, loaded.lasting(0, 0), room)
 		}
 		return loaded

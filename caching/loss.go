@@ -26,20 +26,21 @@ type finding int
 
 const (
 	nothingGone  finding = iota // the database has what is known
-	aloneGone                   // the only known item of the kind is gone
-	togetherGone                // all known items of the kind are gone
+	aloneGone                   // the only known item of the kind is gone, and the database has none of it
+	togetherGone                // all known items of the kind are gone, and the database has fewer than that
 	mostGone                    // half of them or more are gone
 	someGone                    // fewer are gone, or some are older
 )
 
-// judgeLook says what a look found: of so many known live items, how many are absent, and how many older than known.
-func judgeLook(known, absent, older int) finding {
+// judgeLook says what a look found: of so many known live items, how many are absent, and how many older than known, and
+// how many items the database has of the kind.
+func judgeLook(known, absent, older, stored int) finding {
 	switch {
 	case absent+older == 0:
 		return nothingGone
-	case absent == known && known == 1:
+	case absent == known && known == 1 && stored == 0:
 		return aloneGone
-	case absent > 0 && absent == known:
+	case absent > 0 && absent == known && stored < known: // what is left may have been written after an eviction
 		return togetherGone
 	case absent > 0 && 2*absent >= known:
 		return mostGone
@@ -176,7 +177,7 @@ func (k *kind) compare(loaded map[string]*value) *look {
 			l.gone[key] = is.version()
 		}
 	}
-	l.finding = judgeLook(known, absent, older)
+	l.finding = judgeLook(known, absent, older, len(loaded))
 	return l
 }
 
@@ -191,7 +192,12 @@ func (w *CachingStoreWrapper) believe(k *kind, l *look, loaded map[string]*value
 	case k.own:
 		w.writer.restore() // what was evicted, but for updates since; what another process deleted, the data source deletes too
 	case l.finding == aloneGone:
-		w.opts.Logger.Warn("caching: the only known item of its kind is missing from the data store; it is kept", "kind", k.name)
+		for key := range l.gone {
+			if k.reportOnce(key) {
+				w.opts.Logger.Warn("caching: the only known item of its kind is missing from the data store; it is kept",
+					"kind", k.name, "key", key)
+			}
+		}
 	default:
 		w.replaceGone(k, l, loaded, begin)
 	}

@@ -247,12 +247,10 @@ func (w *CachingStoreWrapper) afterLoad(g *generation, k *kind) error {
 // is noticed.
 func (w *CachingStoreWrapper) noteLoaded(k *kind, key string, loaded *value) {
 	switch {
-	case loaded.err == nil:
+	case loaded.item != nil:
 		k.reported.Delete(key)
-	case k.reported.Size() < maxUnknownKeys:
-		if _, before := k.reported.LoadOrStore(key, struct{}{}); !before {
-			w.opts.Logger.Error("caching: an item in the data store cannot be decoded; it is treated as missing", "error", loaded.err)
-		}
+	case loaded.err != nil && k.reportOnce(key):
+		w.opts.Logger.Error("caching: an item in the data store cannot be decoded; it is treated as missing", "error", loaded.err)
 	}
 	if loaded.isLive() && w.askedMark.CompareAndSwap(false, true) {
 		w.wakeMonitor()

@@ -11,7 +11,7 @@ const (
 	// refreshers is how many items of a kind are read at once in the background.
 	refreshers = 8
 	// manyDue is from how many items on, if they are a considerable part of a kind (one in wholeShare), the kind is read as a
-	// whole instead.
+	// whole instead. Of a kind that never was, nobody knows how large it is.
 	manyDue    = 64
 	wholeShare = 8
 )
@@ -43,7 +43,8 @@ func (w *CachingStoreWrapper) sweep(now int64) {
 		for _, key := range gone {
 			k.drop(key)
 		}
-		whole := k.wholeDue(now) || len(due) >= max(manyDue, k.slots.Size()/wholeShare)
+		size := k.slots.Size() // of the kind, if it was read as a whole
+		whole := k.wholeDue(now) || k.wholeUntil.Load() != 0 && len(due) >= max(manyDue, size/wholeShare)
 		if !whole && len(due) == 0 || w.notAsked(g, k) != nil || !k.refreshing.CompareAndSwap(false, true) {
 			continue
 		}

@@ -33,13 +33,10 @@ func (t *troubled) takes(others, getAll time.Duration) {
 // filledByAnother makes n keys known that another process wrote.
 func (r *rig) filledByAnother(n int) (keys []string) {
 	r.t.Helper()
-	items := make([]core.KeyedSerializedItem, n)
-	for i := range items {
-		key := fmt.Sprint("flag-", i)
-		keys = append(keys, key)
-		items[i] = core.KeyedSerializedItem{Key: key, Item: flag(key, 1).Serialized(core.Flags, key)}
+	for i := range n {
+		keys = append(keys, fmt.Sprint("flag-", i))
 	}
-	require.NoError(r.t, r.other.Init(r.t.Context(), []core.SerializedCollection{{Kind: core.Flags, Items: items}}))
+	r.otherInit(1, keys...)
 	for _, key := range keys {
 		require.Equal(r.t, 1, r.version(key))
 	}

@@ -79,7 +79,7 @@ const (
 // gone and a version that has shrunk are not believed at first sight, because a database that was wiped looks the same.
 func judgeLoad(known, loaded *value, begin, forgotten uint64, believe bool) verdict {
 	switch {
-	case known == nil && begin < forgotten:
+	case known == nil && begin < forgotten, known.isUnknown() && known.stored > begin && !loaded.isUnknown():
 		return answerLoaded
 	case known == nil || loaded.version() > known.version():
 		return storeLoaded

@@ -54,11 +54,7 @@ func newWatchingRig(t *testing.T, mode caching.Mode) (*rig, *announced) {
 // otherInit is an Init by another process.
 func (r *rig) otherInit(version int, keys ...string) {
 	r.t.Helper()
-	var items []core.KeyedSerializedItem
-	for _, it := range flags(version, keys...)[0].Items {
-		items = append(items, core.KeyedSerializedItem{Key: it.Key, Item: it.Item.Serialized(core.Flags, it.Key)})
-	}
-	require.NoError(r.t, r.other.Init(r.t.Context(), []core.SerializedCollection{{Kind: core.Flags, Items: items}}))
+	require.NoError(r.t, r.other.Init(r.t.Context(), serialized(version, keys...)))
 }
 
 // Promise 9, in a process that has no data source of its own.
