@@ -52,11 +52,12 @@ func TestOpenBigSegments_MakesTheStoreOfTheScheme(t *testing.T) {
 		"consul://127.0.0.1:1":          &consulstore.BigSegments{},
 		"dynamodb://flags?region=local": &dynamostore.BigSegments{},
 	} {
-		store, err := backends.OpenBigSegments(t.Context(), url)
+		backend, err := backends.OpenBigSegments(t.Context(), url)
 		require.NoError(t, err)
-		require.IsType(t, want, store)
-		require.Implements(t, (*core.BigSegmentWriter)(nil), store)
-		require.NoError(t, store.Close())
+		require.IsType(t, want, backend.Store)
+		require.Implements(t, (*core.BigSegmentWriter)(nil), backend.Store)
+		require.Zero(t, backend.QueryTimeout)
+		require.NoError(t, backend.Store.Close())
 	}
 }
 
@@ -205,6 +206,15 @@ func TestRegistry_Register_OwnScheme(t *testing.T) {
 	require.ErrorContains(t, err, "no store for big segments")
 	_, err = backends.Open(t.Context(), "sharded://x")
 	require.ErrorIs(t, err, core.ErrInvalid, "a registry is not global")
+}
+
+func TestOpenBigSegments_ReadTimeout(t *testing.T) {
+	backend, err := backends.OpenBigSegments(t.Context(), "memory://?read_timeout=3s")
+	require.NoError(t, err)
+	require.Equal(t, 3*time.Second, backend.QueryTimeout)
+	require.NoError(t, backend.Store.Close())
+	_, err = backends.OpenBigSegments(t.Context(), "memory://?read_timeout=soon")
+	require.ErrorIs(t, err, core.ErrInvalid)
 }
 
 // A server that never answers shows which time-out the adapter was given.

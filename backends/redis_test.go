@@ -28,7 +28,7 @@ func TestOpen_Redis_EveryTopology(t *testing.T) {
 		require.IsType(t, want, open(t, url).Store, url)
 		segments, err := backends.OpenBigSegments(t.Context(), url)
 		require.NoError(t, err, url)
-		require.NoError(t, segments.Close())
+		require.NoError(t, segments.Store.Close())
 	}
 }
 

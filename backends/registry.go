@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
@@ -62,6 +63,14 @@ type Backend struct {
 	Cache caching.Options
 }
 
+// BigSegments is an open big segment store and how long its queries may take.
+type BigSegments struct {
+	// Store is the store, which whoever asked for it closes.
+	Store core.BigSegmentStore
+	// QueryTimeout is the parameter read_timeout; 0 if there is none. Pass it to bigsegments.NewManager or cleat.Config.
+	QueryTimeout time.Duration
+}
+
 // Open opens the feature store that the URL names.
 func (r *Registry) Open(ctx context.Context, rawURL string) (Backend, error) {
 	u, scheme, err := r.parse(ctx, rawURL)
@@ -79,21 +88,25 @@ func (r *Registry) Open(ctx context.Context, rawURL string) (Backend, error) {
 	return Backend{Store: store, Cache: cache}, nil
 }
 
-// OpenBigSegments opens the big segment store that the URL names. Parameters about the cache are allowed and have no
-// effect.
-func (r *Registry) OpenBigSegments(ctx context.Context, rawURL string) (core.BigSegmentStore, error) {
+// OpenBigSegments opens the big segment store that the URL names. Parameters about the cache, and the time-outs of everything
+// but reads, are allowed and have no effect.
+func (r *Registry) OpenBigSegments(ctx context.Context, rawURL string) (BigSegments, error) {
 	u, scheme, err := r.parse(ctx, rawURL)
 	if err != nil {
-		return nil, err
+		return BigSegments{}, err
 	}
 	if scheme.OpenBigSegments == nil {
-		return nil, fmt.Errorf("backends: %s: %w: the scheme has no store for big segments", u, core.ErrInvalid)
+		return BigSegments{}, fmt.Errorf("backends: %s: %w: the scheme has no store for big segments", u, core.ErrInvalid)
+	}
+	timeout := u.Duration(paramReadTimeout)
+	if err := u.err(); err != nil {
+		return BigSegments{}, err
 	}
 	store, err := scheme.OpenBigSegments(ctx, u)
 	if err != nil {
-		return nil, fmt.Errorf("backends: opening %s: %w", u, err)
+		return BigSegments{}, fmt.Errorf("backends: opening %s: %w", u, err)
 	}
-	return store, nil
+	return BigSegments{Store: store, QueryTimeout: timeout}, nil
 }
 
 func (r *Registry) parse(ctx context.Context, rawURL string) (*URL, Scheme, error) {
@@ -119,6 +132,6 @@ func (r *Registry) parse(ctx context.Context, rawURL string) (*URL, Scheme, erro
 func Open(ctx context.Context, rawURL string) (Backend, error) { return New().Open(ctx, rawURL) }
 
 // OpenBigSegments opens the big segment store that the URL names, with the registry that [New] returns.
-func OpenBigSegments(ctx context.Context, rawURL string) (core.BigSegmentStore, error) {
+func OpenBigSegments(ctx context.Context, rawURL string) (BigSegments, error) {
 	return New().OpenBigSegments(ctx, rawURL)
 }

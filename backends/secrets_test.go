@@ -69,9 +69,9 @@ func tryURL(ctx context.Context, t require.TestingT, text string) (shown []strin
 	segments, err := backends.OpenBigSegments(ctx, text)
 	shown = append(shown, secrettest.Chain(err)...)
 	if err == nil {
-		_, err = segments.Metadata(ctx)
+		_, err = segments.Store.Metadata(ctx)
 		shown = append(shown, secrettest.Chain(err)...)
-		require.NoError(t, segments.Close())
+		require.NoError(t, segments.Store.Close())
 	}
 	return shown, opened
 }

@@ -19,8 +19,8 @@ import (
 const (
 	// closeLimit is how long Close may take, by its documentation.
 	closeLimit = 10 * time.Second
-	// storeClosedAfter is when the store is closed although queries have not ended.
-	storeClosedAfter = 5 * time.Second
+	// storeClosedWithin is when the store is closed at the latest although queries have not ended.
+	storeClosedWithin = time.Second
 )
 
 // stuck is a store of which methods do not end before they are released, whatever happens to their context.
@@ -83,7 +83,7 @@ func TestManager_Close_StuckPoll(t *testing.T) {
 		}
 		m, log := openStuck(t, s, bigsegments.Options{})
 		require.Equal(t, closeLimit, elapsed(func() { require.ErrorIs(t, m.Close(), errCable) }))
-		require.Equal(t, storeClosedAfter, storeClosed.Sub(begun))
+		require.Less(t, storeClosed.Sub(begun), storeClosedWithin)
 		require.Contains(t, log.text(), `store=*bigsegments_test.stuck calls=[Metadata]`)
 		close(s.metadata)
 		synctest.Wait()
@@ -127,7 +127,7 @@ func TestManager_Close_EndsStuckQuery(t *testing.T) {
 			return nil
 		}
 		m, log := openStuck(t, s, bigsegments.Options{})
-		require.Equal(t, storeClosedAfter, elapsed(func() { require.NoError(t, m.Close()) }))
+		require.Less(t, elapsed(func() { require.NoError(t, m.Close()) }), 10*storeClosedWithin)
 		require.Empty(t, log.text())
 	})
 }

@@ -162,20 +162,24 @@ func TestManager_Membership_AskedAgainWhenTheStoreIsBack(t *testing.T) {
 	})
 }
 
-func TestManager_Membership_DeafQueryIsNotWaitedForAgain(t *testing.T) {
+// A store that breaks the contract by not heeding its context is left behind, and asked again like one whose query has failed.
+func TestManager_Membership_DeafQuery_IsAskedAgainAfterAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, bigsegments.Options{QueryTimeout: time.Second})
+		const timeout, grace = time.Second, 10 * time.Millisecond
+		r := newRig(t, bigsegments.Options{QueryTimeout: timeout})
 		goOn := make(chan struct{})
 		defer close(goOn)
 		r.requireMember("a", false, healthy)
 		r.store.trouble(func(context.Context) error { <-goOn; return nil }, nil)
-		require.Equal(t, time.Second, elapsed(func() { r.requireMember("b", false, storeError) }))
-		for range 100 {
-			require.Zero(t, elapsed(func() { r.requireMember("b", false, storeError) }))
+		begun, waited := time.Now(), time.Duration(0)
+		for time.Since(begun) < time.Minute {
+			took := elapsed(func() { r.requireMember("b", false, storeError) })
+			require.LessOrEqual(t, took, timeout+grace)
+			waited += took
 			time.Sleep(100 * time.Millisecond)
 		}
+		require.Less(t, waited, 20*time.Second)
 		require.Equal(t, isHealthy, r.Status())
-		r.requireQueries(2)
 	})
 }
 

@@ -14,19 +14,14 @@ import (
 // Manager looks up memberships and knows the status of the store that they come from. It is safe for concurrent use. Make
 // one with [NewManager].
 type Manager struct {
-	store    core.BigSegmentStore
+	store    *lifecycle.BigSegments // and the goroutines of the manager
 	options  Options
 	cache    *cache
 	health   *health
-	run      *lifecycle.Group
 	flights  flights
 	row      row
 	failures failureLog
 	wake     chan struct{} // holds a token if a query has failed since the last poll
-
-	// Of the monitor alone.
-	metadata inquiry[core.BigSegmentMetadata]
-	probes   inquiry[struct{}]
 }
 
 var _ core.BigSegmentStoreStatusProvider = (*Manager)(nil)
@@ -37,7 +32,7 @@ func NewManager(store core.BigSegmentStore, opts *Options) (*Manager, error) {
 	if store == nil {
 		return nil, fmt.Errorf("bigsegments: %w: no store", core.ErrInvalid)
 	}
-	m := &Manager{store: store, run: lifecycle.New("bigsegments"), wake: make(chan struct{}, 1)}
+	m := &Manager{wake: make(chan struct{}, 1)}
 	if opts != nil {
 		m.options = *opts
 	}
@@ -50,8 +45,10 @@ func NewManager(store core.BigSegmentStore, opts *Options) (*Manager, error) {
 		return nil, fmt.Errorf("bigsegments: %w: making the cache: %w", core.ErrInvalid, err)
 	}
 	m.health = newHealth(m.options.Logger)
-	m.flights = flights{run: m.run, fly: m.fly, limit: m.options.QueryTimeout, byKey: make(map[string]*flight)}
-	m.run.Go(m.monitor)
+	m.store = lifecycle.BoundBigSegments(lifecycle.New("bigsegments", m.options.Logger), store,
+		lifecycle.Limits{Read: m.options.QueryTimeout})
+	m.flights = flights{run: m.store.Group, fly: m.fly, limit: m.options.QueryTimeout, byKey: make(map[string]*flight)}
+	m.store.Go(m.monitor)
 	return m, nil
 }
 
@@ -97,7 +94,7 @@ func (m *Manager) answer(e *entry, settled bool) (core.BigSegmentMembership, ldr
 // that, at most for [Options].QueryTimeout; a store that does not answer is not available. After Close it is not available
 // either.
 func (m *Manager) Status() core.BigSegmentStoreStatus {
-	return m.health.await(m.run.Context(), nil).status()
+	return m.health.await(m.store.Context(), nil).status()
 }
 
 // AddListener implements [core.BigSegmentStoreStatusProvider]. The first status is announced unless it is that of a store

@@ -1,12 +1,10 @@
 package bigsegments
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
-	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 const (
@@ -23,7 +21,7 @@ const (
 func (m *Manager) monitor() {
 	for retries := 0; ; {
 		found := m.poll()
-		if m.run.Closed() {
+		if m.store.Closed() {
 			return
 		}
 		m.health.set(found.state, found.cause, m.cache.renew)
@@ -50,10 +48,10 @@ func (m *Manager) pause(delay time.Duration, retries int) (woken, ok bool) {
 	due := time.Now().Add(delay)
 	for wake := m.wake; ; {
 		select {
-		case <-m.run.Context().Done():
+		case <-m.store.Context().Done():
 			return woken, false
 		case <-timer.C:
-			return woken, !m.run.Closed()
+			return woken, !m.store.Closed()
 		case <-wake:
 			woken, wake = true, nil
 			timer.Reset(min(time.Until(due), m.wakeDelay(retries)))
@@ -84,7 +82,7 @@ type finding struct {
 
 // poll asks the store for its metadata and, if there is reason to doubt it, whether it knows memberships.
 func (m *Manager) poll() finding {
-	metadata, err := ask(m, &m.metadata, "Metadata", m.store.Metadata)
+	metadata, err := m.store.Metadata(m.store.Context())
 	if err != nil {
 		err = fmt.Errorf("bigsegments: reading the store's metadata: %w", err)
 	}
@@ -107,57 +105,4 @@ func (m *Manager) judge(metadata core.BigSegmentMetadata) finding {
 		return finding{state: stateStale, staleIn: longest}
 	}
 	return finding{state: stateHealthy, staleIn: m.options.StaleAfter - max(age, 0) + time.Millisecond}
-}
-
-// inquiry is one of the monitor's own queries. If the store does not end it in time, nor when its context ends, it is left
-// to itself, and not repeated before it has ended.
-type inquiry[T any] struct{ ended chan answered[T] }
-
-type answered[T any] struct {
-	result T
-	err    error
-}
-
-var errStillUnderWay = fmt.Errorf("%w: the query before has still not ended", core.ErrUnavailable)
-
-// ask makes an inquiry of the store, of its method with the given name.
-func ask[T any](
-	m *Manager, q *inquiry[T], name string, query func(context.Context) (T, error),
-) (none T, err error) {
-	if q.ended != nil && len(q.ended) == 0 {
-		return none, errStillUnderWay
-	}
-	ended := make(chan answered[T], 1)
-	q.ended = ended
-	m.run.Go(func() {
-		result, err := limited(context.Background(), m, name, query)
-		ended <- answered[T]{result, err}
-	})
-	late := time.NewTimer(m.options.QueryTimeout)
-	defer late.Stop()
-	select {
-	case a := <-ended:
-		q.ended = nil
-		return a.result, a.err
-	case <-late.C:
-		return none, m.errNoAnswer()
-	case <-m.run.Context().Done():
-		return none, core.ErrClosed
-	}
-}
-
-func (m *Manager) errNoAnswer() error {
-	return fmt.Errorf("%w: no answer within %v", core.ErrUnavailable, m.options.QueryTimeout)
-}
-
-// limited runs one query of the store, the method with the given name, with a deadline. The context has the values of parent
-// but not its end: what one caller began, others may be waiting for.
-func limited[T any](parent context.Context, m *Manager, name string, query func(context.Context) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(parent), m.options.QueryTimeout)
-	defer cancel()
-	result, err := lifecycle.Run(ctx, m.run, name, query)
-	if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("%w: %w", m.errNoAnswer(), err)
-	}
-	return result, err
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 
 	"github.com/cleatdev/cleat/core"
-	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 // maxProbes is how many contexts are tried before it is said that the queries of all fail. On a Redis Cluster that lost one of
@@ -19,33 +18,28 @@ func (m *Manager) probe() bool {
 	if m.health.state() == stateUnavailable {
 		probes = 1
 	}
-	_, err := ask(m, &m.probes, "Membership", func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, m.anyAnswer(ctx, probes)
-	})
-	if err == nil {
+	answered := m.anyAnswer(probes)
+	if answered {
 		m.row.end()
 	}
-	return err == nil
+	return answered
 }
 
 // anyAnswer asks for several contexts at once, and returns with the first answer, or when all have failed.
-func (m *Manager) anyAnswer(ctx context.Context, probes int) error {
-	ctx, cancel := context.WithCancel(ctx)
+func (m *Manager) anyAnswer(probes int) bool {
+	ctx, cancel := context.WithCancel(m.store.Context())
 	defer cancel()
 	errs := make(chan error, probes)
 	for range probes {
 		go func() {
-			_, err := lifecycle.Run(ctx, m.run, "Membership", func(ctx context.Context) (core.BigSegmentMembership, error) {
-				return m.store.Membership(ctx, core.BigSegmentContextHash(rand.Text()))
-			})
+			_, err := m.store.Membership(ctx, core.BigSegmentContextHash(rand.Text()))
 			errs <- err
 		}()
 	}
-	var err error
 	for range probes {
-		if err = <-errs; isAnswer(err) {
-			return nil
+		if isAnswer(<-errs) {
+			return true
 		}
 	}
-	return err
+	return false
 }

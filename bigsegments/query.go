@@ -2,8 +2,8 @@ package bigsegments
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
@@ -33,26 +33,20 @@ func (m *Manager) lookUp(ctx context.Context, contextKey string, limit time.Dura
 		return flight.entry, flight.ok
 	case <-patience.C:
 	case <-ctx.Done():
-	case <-m.run.Context().Done():
+	case <-m.store.Context().Done():
 	}
 	return entry{}, false
 }
 
-// fly reads a membership and keeps it. A store that does not end the query when its context ends has failed all the same.
+// fly reads a membership and keeps it.
 func (m *Manager) fly(f *flight) (entry, bool) {
 	if !m.health.state().answers() {
 		return entry{}, false // an outage has begun since
 	}
 	hash, era := core.BigSegmentContextHash(f.key), m.cache.era.Load()
-	giveUp := sync.OnceValue(func() entry { return m.fail(f.key, hash, era, m.errNoAnswer()) })
-	deadline := time.AfterFunc(m.options.QueryTimeout, func() { giveUp() })
 	membership, err := m.read(f, hash)
-	inTime := deadline.Stop()
-	switch {
-	case isAnswer(err):
+	if isAnswer(err) {
 		m.row.end()
-	case !inTime:
-		return giveUp(), true
 	}
 	if err != nil {
 		return m.fail(f.key, hash, era, err), true
@@ -60,19 +54,22 @@ func (m *Manager) fly(f *flight) (entry, bool) {
 	return m.cache.put(f.key, membership, era), true
 }
 
-// read makes one query for a membership. If that is empty and was not before, it asks whether the store has been wiped.
+// read makes one query for a membership. If that is empty and was not before, it asks whether the store has been wiped. The
+// query has the values of its first caller's context but not its end: others may wait for it.
 func (m *Manager) read(f *flight, hash string) (core.BigSegmentMembership, error) {
-	return limited(f.ctx, m, "Membership", func(ctx context.Context) (core.BigSegmentMembership, error) {
-		membership, err := m.store.Membership(ctx, hash)
-		if err != nil || membership.Len() > 0 || !m.cache.knowsSegmentsOf(f.key) {
-			return membership, err
-		}
-		metadata, err := m.store.Metadata(ctx)
-		if err == nil && metadata.LastUpToDate == 0 {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.ctx), m.options.QueryTimeout)
+	defer cancel()
+	membership, err := m.store.Membership(ctx, hash)
+	if err == nil && membership.Len() == 0 && m.cache.knowsSegmentsOf(f.key) {
+		var metadata core.BigSegmentMetadata
+		if metadata, err = m.store.Metadata(ctx); err == nil && metadata.LastUpToDate == 0 {
 			err = errWiped
 		}
-		return membership, err
-	})
+	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = fmt.Errorf("%w: no answer within %v: %w", core.ErrUnavailable, m.options.QueryTimeout, err)
+	}
+	return membership, err
 }
 
 // maxFailurePause is the longest time that the store is not asked for a context again because the last query failed.
@@ -80,7 +77,7 @@ const maxFailurePause = 5 * time.Second
 
 // fail notes that the query for a context failed, which is not repeated at once, and makes the monitor look.
 func (m *Manager) fail(contextKey, hash string, era int64, err error) entry {
-	if m.run.Closed() {
+	if m.store.Closed() {
 		return entry{}
 	}
 	pause := func(failures int) time.Duration { return min(m.retryDelay(failures), maxFailurePause) }

@@ -14,39 +14,47 @@ import (
 // suspicionShare is the part of ReadTimeout (one in …) after which a call that has not been answered makes the monitor look.
 const suspicionShare = 4
 
-// errClosedElsewhere is the cause of the state closed.
-var errClosedElsewhere = fmt.Errorf("caching: %w: the data store was closed by another owner", core.ErrUnavailable)
-
 // check returns an error if nothing can be done with ctx or the wrapper.
 func (w *CachingStoreWrapper) check(ctx context.Context) error {
 	switch {
 	case ctx == nil:
 		return fmt.Errorf("caching: %w: nil context", core.ErrInvalid)
-	case w.run.Closed():
+	case w.store.Closed():
 		return core.ErrClosed
 	default:
 		return ctx.Err()
 	}
 }
 
-// call makes one call of the core, of the method with the given name. A failure, or no answer for a while, makes the monitor
-// look at the database.
-func call[T any](
-	parent context.Context, w *CachingStoreWrapper, name string, limit time.Duration, op func(context.Context) (T, error),
-) (T, error) {
-	defer w.suspicions.stop(w.suspicions.start(w.opts.ReadTimeout / suspicionShare))
-	result, err := ask(parent, w, name, limit, op)
+// suspect notes that a call of the store begins. If it is not answered for a while, the monitor looks at the database, and if it
+// fails too, which answered notes.
+func (w *CachingStoreWrapper) suspect() *time.Timer {
+	return w.suspicions.start(w.opts.ReadTimeout / suspicionShare)
+}
+
+// answered notes the end of the call of which the beginning was noted.
+func (w *CachingStoreWrapper) answered(ctx context.Context, suspicion *time.Timer, err error) {
+	w.suspicions.stop(suspicion)
 	switch {
 	case err == nil:
 		w.slow.Store(false)
-	case failsAll(err) && parent.Err() == nil:
+	case w.noteClosed(err):
+	case failsAll(err) && ctx.Err() == nil:
 		w.wakeMonitor()
 	}
-	return result, err
 }
 
-// suspect makes the monitor look at the database because of a call that has not been answered for a while.
-func (w *CachingStoreWrapper) suspect() {
+// noteClosed notes if another owner has closed the store, and reports whether an error says so.
+func (w *CachingStoreWrapper) noteClosed(err error) bool {
+	closed := errors.Is(err, lifecycle.ErrClosedElsewhere)
+	if closed {
+		w.db.note(isClosed, err)
+	}
+	return closed
+}
+
+// noAnswer makes the monitor look at the database because of a call that has not been answered for a while.
+func (w *CachingStoreWrapper) noAnswer() {
 	w.slow.Store(true)
 	w.wakeMonitor()
 }
@@ -67,18 +75,6 @@ func (t *timers) start(d time.Duration) *time.Timer {
 func (t *timers) stop(timer *time.Timer) {
 	timer.Stop()
 	t.pool.Put(timer)
-}
-
-// ask makes one call of the core.
-func ask[T any](
-	parent context.Context, w *CachingStoreWrapper, name string, limit time.Duration, op func(context.Context) (T, error),
-) (T, error) {
-	result, err := lifecycle.Call(parent, w.run, name, limit, op)
-	if errors.Is(err, core.ErrClosed) && !w.run.Closed() {
-		err = errClosedElsewhere
-		w.db.note(isClosed, err)
-	}
-	return result, err
 }
 
 // failsAll reports whether an error of the core may mean that the database is not well: whether it concerns more than

@@ -136,7 +136,7 @@ func (w *CachingStoreWrapper) lookAtDoubts(looks map[*kind]*look) (again bool) {
 			continue
 		}
 		begin := k.begin()
-		loaded, err := w.readAll(w.run.Context(), k.name)
+		loaded, err := w.readAll(w.store.Context(), k.name)
 		if err != nil {
 			again = true
 			continue
@@ -220,7 +220,7 @@ func (w *CachingStoreWrapper) replaceGone(k *kind, l *look, loaded map[string]*v
 // refersToAny reports whether a flag in the database refers to one of some keys, none of which are those of flags. A database
 // that cannot be read counts as one that does.
 func (w *CachingStoreWrapper) refersToAny(keys map[string]int) bool {
-	flags, err := w.readAll(w.run.Context(), core.Flags)
+	flags, err := w.readAll(w.store.Context(), core.Flags)
 	if err != nil {
 		return true
 	}

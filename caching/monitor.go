@@ -32,7 +32,7 @@ func (w *CachingStoreWrapper) monitor() {
 	defer timer.Stop()
 	for regular := false; w.db.now().state != closed; regular = false {
 		select {
-		case <-w.run.Context().Done():
+		case <-w.store.Context().Done():
 			return
 		case <-timer.C:
 			regular = true
@@ -60,14 +60,15 @@ func (w *CachingStoreWrapper) monitor() {
 func (w *CachingStoreWrapper) checkDatabase(regular bool) {
 	wasDown, wasMarked := w.db.now().state == down, w.marked.Load()
 	probed := make(chan error, 1)
-	w.run.Go(func() { probed <- w.probe() })
-	initialized, err := w.noteMark(ask(w.run.Context(), w, "Initialized", w.opts.ReadTimeout, w.core.Initialized))
+	w.store.Go(func() { probed <- w.store.CheckAvailability(w.store.Context()) })
+	initialized, err := w.noteMark(w.store.Initialized(w.store.Context()))
 	var probeErr error
 	select {
 	case probeErr = <-probed:
-	case <-w.run.Context().Done():
+	case <-w.store.Context().Done():
 		return
 	}
+	w.noteClosed(errors.Join(err, probeErr))
 	if failed := errors.Join(err, probeErr); failed != nil && (wasDown || err != nil && probeErr != nil) {
 		w.db.note(silent, failed)
 		return
@@ -131,18 +132,6 @@ func (w *CachingStoreWrapper) reportAll() {
 	}
 }
 
-// probe makes the smallest possible check.
-func (w *CachingStoreWrapper) probe() error {
-	check := func(ctx context.Context) error { _, err := w.core.Initialized(ctx); return err }
-	if checker, found := w.core.(core.AvailabilityChecker); found {
-		check = checker.CheckAvailability
-	}
-	_, err := ask(w.run.Context(), w, "CheckAvailability", w.opts.ReadTimeout, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, check(ctx)
-	})
-	return err
-}
-
 // jittered returns d less up to a quarter, so that processes that began at once do not stay in step.
 func (w *CachingStoreWrapper) jittered(d time.Duration) time.Duration {
 	return d - time.Duration(w.opts.Random()*float64(d)/4)
@@ -153,7 +142,7 @@ func (w *CachingStoreWrapper) rest(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-w.run.Context().Done():
+	case <-w.store.Context().Done():
 		return false
 	case <-timer.C:
 		return true

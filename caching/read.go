@@ -69,7 +69,7 @@ func (w *CachingStoreWrapper) getSlowly(ctx context.Context, name core.DataKind,
 			}
 			return v.live()
 		case errors.Is(err, errReplaced):
-		case w.run.Closed() || err == ctx.Err(): //nolint:errorlint // context errors are never wrapped
+		case w.store.Closed() || err == ctx.Err(): //nolint:errorlint // context errors are never wrapped
 			return nil, false, err
 		default:
 			return w.getKnown(g, k, key, isKnown, err)
@@ -143,7 +143,7 @@ func (w *CachingStoreWrapper) All(ctx context.Context, kind core.DataKind) (map[
 		}
 		switch {
 		case errors.Is(err, errReplaced):
-		case w.run.Closed() || err == ctx.Err(): //nolint:errorlint // context errors are never wrapped
+		case w.store.Closed() || err == ctx.Err(): //nolint:errorlint // context errors are never wrapped
 			return nil, err
 		case known:
 			return k.useAll()
@@ -190,7 +190,7 @@ func wait[T any](
 			return r.Val.(T), nil
 		case <-ctx.Done():
 			return result, ctx.Err()
-		case <-w.run.Context().Done():
+		case <-w.store.Context().Done():
 			return result, core.ErrClosed
 		case <-s.left:
 		case <-enough:
@@ -257,32 +257,24 @@ func (w *CachingStoreWrapper) noteLoaded(k *kind, key string, loaded *value) {
 	}
 }
 
-// stored is what the database has of a key.
-type stored struct {
-	item  core.SerializedItem
-	found bool
-}
-
-func (w *CachingStoreWrapper) get(name core.DataKind, key string) func(context.Context) (stored, error) {
-	return func(ctx context.Context) (stored, error) {
-		item, found, err := w.core.Get(ctx, name, key)
-		return stored{item, found}, err
-	}
-}
-
 // readItem asks the database for one item.
 func (w *CachingStoreWrapper) readItem(ctx context.Context, name core.DataKind, key string) (*value, error) {
-	s, err := call(ctx, w, "Get", w.opts.ReadTimeout, w.get(name, key))
-	return w.gotItem(name, key, s, err)
+	suspicion := w.suspect()
+	item, found, err := w.store.Get(ctx, name, key)
+	w.answered(ctx, suspicion, err)
+	return w.gotItem(name, key, item, found, err)
 }
 
 // lookForItem is readItem for the monitor, which it does not wake.
 func (w *CachingStoreWrapper) lookForItem(name core.DataKind, key string) (*value, error) {
-	s, err := ask(w.run.Context(), w, "Get", w.opts.ReadTimeout, w.get(name, key))
-	return w.gotItem(name, key, s, err)
+	item, found, err := w.store.Get(w.store.Context(), name, key)
+	w.noteClosed(err)
+	return w.gotItem(name, key, item, found, err)
 }
 
-func (w *CachingStoreWrapper) gotItem(name core.DataKind, key string, s stored, err error) (*value, error) {
+func (w *CachingStoreWrapper) gotItem(
+	name core.DataKind, key string, item core.SerializedItem, found bool, err error,
+) (*value, error) {
 	if items, only := core.ItemErrors(err); only {
 		return w.undecodable(items[0]), nil
 	}
@@ -290,18 +282,18 @@ func (w *CachingStoreWrapper) gotItem(name core.DataKind, key string, s stored, 
 	switch {
 	case err != nil:
 		return nil, err
-	case !s.found:
+	case !found:
 		return w.newValue(nil), nil
 	default:
-		return w.parse(name, key, s.item), nil
+		return w.parse(name, key, item), nil
 	}
 }
 
 // readAll asks the database for all items of a kind.
 func (w *CachingStoreWrapper) readAll(ctx context.Context, name core.DataKind) (map[string]*value, error) {
-	items, err := call(ctx, w, "GetAll", w.opts.ReadAllTimeout, func(ctx context.Context) ([]core.KeyedSerializedItem, error) {
-		return w.core.GetAll(ctx, name)
-	})
+	suspicion := w.suspect()
+	items, err := w.store.GetAll(ctx, name)
+	w.answered(ctx, suspicion, err)
 	if err != nil {
 		return nil, err
 	}
@@ -335,7 +327,7 @@ func (w *CachingStoreWrapper) undecodable(err error) *value {
 // Initialized implements [core.ReadOnlyStore]. Once true it stays true, also when the database is wiped: what this
 // process knows stays usable. A "no" is kept like an item: in Forever mode it is the monitor that asks again.
 func (w *CachingStoreWrapper) Initialized(ctx context.Context) (bool, error) {
-	if ctx != nil && w.initialized.Load() && w.caches() && !w.run.Closed() {
+	if ctx != nil && w.initialized.Load() && w.caches() && !w.store.Closed() {
 		return true, nil
 	}
 	if err := w.check(ctx); err != nil {
@@ -348,8 +340,16 @@ func (w *CachingStoreWrapper) Initialized(ctx context.Context) (bool, error) {
 		return false, s.err()
 	}
 	return wait(ctx, w, &w.asking, "", false, func(ctx context.Context) (bool, error) {
-		return w.noteMark(call(ctx, w, "Initialized", w.opts.ReadTimeout, w.core.Initialized))
+		return w.noteMark(w.readMark(ctx))
 	})
+}
+
+// readMark asks the database for its mark.
+func (w *CachingStoreWrapper) readMark(ctx context.Context) (bool, error) {
+	suspicion := w.suspect()
+	initialized, err := w.store.Initialized(ctx)
+	w.answered(ctx, suspicion, err)
+	return initialized, err
 }
 
 // noteMark remembers whether the database is initialised.

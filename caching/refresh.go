@@ -23,7 +23,7 @@ func (w *CachingStoreWrapper) refresh() {
 	defer ticker.Stop()
 	for {
 		select {
-		case <-w.run.Context().Done():
+		case <-w.store.Context().Done():
 			return
 		case <-w.reports.signal:
 			w.takeReports()
@@ -48,7 +48,7 @@ func (w *CachingStoreWrapper) sweep(now int64) {
 		if !whole && len(due) == 0 || w.notAsked(g, k) != nil || !k.refreshing.CompareAndSwap(false, true) {
 			continue
 		}
-		w.run.Go(func() {
+		w.store.Go(func() {
 			defer k.refreshing.Store(false)
 			if whole {
 				_, _ = w.reloadAll(g, k) // a failure has been noted, and what is known stays
@@ -64,7 +64,7 @@ func (w *CachingStoreWrapper) sweep(now int64) {
 
 // reload reads items again, as long as that succeeds.
 func (w *CachingStoreWrapper) reload(keys []string, read func(key string) error) {
-	group, ctx := errgroup.WithContext(w.run.Context())
+	group, ctx := errgroup.WithContext(w.store.Context())
 	group.SetLimit(refreshers)
 	for _, key := range keys {
 		if ctx.Err() != nil {
@@ -76,13 +76,13 @@ func (w *CachingStoreWrapper) reload(keys []string, read func(key string) error)
 }
 
 func (w *CachingStoreWrapper) reloadItem(g *generation, k *kind, key string) (*value, error) {
-	return wait(w.run.Context(), w, &k.loads, key, false, func(ctx context.Context) (*value, error) {
+	return wait(w.store.Context(), w, &k.loads, key, false, func(ctx context.Context) (*value, error) {
 		return w.load(ctx, g, k, key, w.opts.AcceptWipe)
 	})
 }
 
 func (w *CachingStoreWrapper) reloadAll(g *generation, k *kind) (*allOf, error) {
-	return wait(w.run.Context(), w, &k.allLoads, wholeKind, false, func(ctx context.Context) (*allOf, error) {
+	return wait(w.store.Context(), w, &k.allLoads, wholeKind, false, func(ctx context.Context) (*allOf, error) {
 		return w.loadAll(ctx, g, k, w.opts.AcceptWipe)
 	})
 }

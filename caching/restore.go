@@ -37,7 +37,7 @@ func (q *writer) untilCompare() time.Duration {
 // the whole unless it is there.
 func (q *writer) restoreInit(t task) error {
 	g := t.g
-	same, err := q.w.noteMark(call(q.w.run.Context(), q.w, "Initialized", q.w.opts.ReadTimeout, q.w.core.Initialized))
+	same, err := q.w.noteMark(q.w.readMark(q.w.store.Context()))
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (q *writer) restoreInit(t task) error {
 			continue
 		}
 		begin := k.begin()
-		stored, err := q.w.readAll(q.w.run.Context(), k.name)
+		stored, err := q.w.readAll(q.w.store.Context(), k.name)
 		if err != nil && !errors.Is(err, core.ErrCorrupt) { // what is damaged is about to be replaced
 			return err
 		}

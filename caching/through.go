@@ -13,7 +13,7 @@ func (q *writer) through(ctx context.Context, op func(context.Context) error) er
 		defer func() { <-q.turn }()
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-q.w.run.Context().Done():
+	case <-q.w.store.Context().Done():
 		return core.ErrClosed
 	}
 	q.mu.Lock()
@@ -30,7 +30,7 @@ func (q *writer) through(ctx context.Context, op func(context.Context) error) er
 	defer cancel()
 	defer context.AfterFunc(s.writing, cancel)()
 	err := op(limited)
-	if err == nil || !failsAll(err) || ctx.Err() != nil || q.w.run.Closed() {
+	if err == nil || !failsAll(err) || ctx.Err() != nil || q.w.store.Closed() {
 		return err
 	}
 	q.mu.Lock()

@@ -1,12 +1,10 @@
 package caching
 
 import (
-	"context"
 	"errors"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
-	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 // AddChangeListener implements [core.ChangeProvider]. It tells of what others wrote, if the store can be watched. While there
@@ -17,8 +15,7 @@ func (w *CachingStoreWrapper) AddChangeListener(listener func(core.Change)) (rem
 
 // watched reports whether the store is asked to tell of changes.
 func (w *CachingStoreWrapper) watched() bool {
-	_, able := w.core.(core.Watcher)
-	return able && !w.opts.DisableWatch
+	return w.store.Watches() && !w.opts.DisableWatch
 }
 
 // startWatching keeps what is cached in step with what others write, if the store tells of it.
@@ -26,11 +23,9 @@ func (w *CachingStoreWrapper) startWatching() {
 	if !w.watched() {
 		return
 	}
-	w.run.Go(func() {
-		err := lifecycle.Watch(w.run, "Watch", func(ctx context.Context) error {
-			return w.core.(core.Watcher).Watch(ctx, w.takeUp)
-		})
-		if !w.run.Closed() && !errors.Is(err, core.ErrClosed) {
+	w.store.Go(func() {
+		err := w.store.Watch(w.store.Context(), w.takeUp)
+		if !w.store.Closed() && !errors.Is(err, core.ErrClosed) {
 			w.opts.Logger.Info("caching: the data store is not watched; changes by others show when cached items expire",
 				"reason", err)
 		}
@@ -91,7 +86,7 @@ func (w *CachingStoreWrapper) takeReports() {
 		}
 	}
 	if len(items) > 0 {
-		w.run.Go(func() { w.followItems(g, items) })
+		w.store.Go(func() { w.followItems(g, items) })
 	}
 	w.reports.begun = true
 }
@@ -138,7 +133,7 @@ func (w *CachingStoreWrapper) followDue() {
 		s.spend(w.bytesToFollow(k), w.period())
 		s.due = time.Time{}
 		quiet := s.quiet
-		w.run.Go(func() { w.followKind(g, k, quiet) })
+		w.store.Go(func() { w.followKind(g, k, quiet) })
 	}
 }
 
@@ -171,7 +166,7 @@ func (w *CachingStoreWrapper) followItem(g *generation, k *kind, key string) {
 
 // followLater takes up a report again of which the reading has failed.
 func (w *CachingStoreWrapper) followLater(change core.Change) {
-	w.run.Go(func() {
+	w.store.Go(func() {
 		if w.rest(w.opts.MinRetryDelay) {
 			w.reports.add(change)
 		}

@@ -23,11 +23,10 @@ var (
 //
 //nolint:revive // the field's name for it, which users look for
 type CachingStoreWrapper struct {
-	core  core.FeatureStoreCore
+	store *lifecycle.Store // and the goroutines of the wrapper
 	opts  Options
 	life  lifetimes
 	clock *coarseClock
-	run   *lifecycle.Group
 
 	gen    atomic.Pointer[generation] // changed with the writer's mu held
 	db     *database
@@ -37,7 +36,7 @@ type CachingStoreWrapper struct {
 	slow   atomic.Bool // a call has not been answered for a while, and none was since
 
 	timers     *timers // of callers who wait
-	suspicions *timers // call suspect
+	suspicions *timers // call noAnswer
 
 	// initialized is true once the store is known to have been initialised, in the database or in memory, and marked if the
 	// database had its mark when it was last looked at, so that the loss of it means something.
@@ -64,23 +63,24 @@ func NewCachingStoreWrapper(store core.FeatureStoreCore, opts *Options) (*Cachin
 	}
 	o.setDefaults()
 	w := &CachingStoreWrapper{
-		core:    store,
 		opts:    o,
 		life:    newLifetimes(o.Mode, o.Random),
 		clock:   newCoarseClock(o.Now),
-		run:     lifecycle.New("caching"),
 		kick:    make(chan struct{}, 1),
 		reports: newReports(),
 		changes: broadcast.New[core.Change](o.Logger),
 	}
+	w.store = lifecycle.Bound(lifecycle.New("caching", o.Logger), store, lifecycle.Limits{
+		Read: o.ReadTimeout, ReadAll: o.ReadAllTimeout, Write: o.WriteTimeout, Init: o.InitTimeout,
+	})
 	w.timers = newTimers(func() *time.Timer { return time.NewTimer(longest) })
-	w.suspicions = newTimers(func() *time.Timer { return time.AfterFunc(longest, w.suspect) })
+	w.suspicions = newTimers(func() *time.Timer { return time.AfterFunc(longest, w.noAnswer) })
 	w.gen.Store(newGeneration())
-	w.db = newDatabase(w.run.Context(), o.Logger)
+	w.db = newDatabase(w.store.Context(), o.Logger)
 	w.writer = newWriter(w)
-	w.run.Go(w.monitor)
-	w.run.Go(w.writer.run)
-	w.run.Go(w.refresh)
+	w.store.Go(w.monitor)
+	w.store.Go(w.writer.run)
+	w.store.Go(w.refresh)
 	w.startWatching()
 	return w, nil
 }
@@ -104,9 +104,6 @@ func (w *CachingStoreWrapper) AddListener(listener func(core.DataStoreStatus)) (
 	return w.db.listeners.Add(listener)
 }
 
-// closeLimit is how long Close takes at most, the first half of which is for an Init that waits to be written.
-const closeLimit = 10 * time.Second
-
 // Close gives a healthy database up to 5 s to take an Init that waits to be written, closes the store below, ends what is in
 // flight with [core.ErrClosed], and waits until nothing of the wrapper runs any more. It returns what the store's Close
 // returned; a second Close returns nil.
@@ -115,15 +112,8 @@ const closeLimit = 10 * time.Second
 // the store's Close, the error wraps [core.ErrUnavailable].
 func (w *CachingStoreWrapper) Close() error {
 	began := time.Now()
-	w.writer.flush(closeLimit / 2)
-	if !w.run.BeginClose() {
-		return nil
-	}
-	left, err := w.run.Close(closeLimit-time.Since(began), w.core.Close)
-	if len(left) > 0 {
-		w.opts.Logger.Error("caching: calls of the data store have not ended; they are left behind",
-			"store", fmt.Sprintf("%T", w.core), "calls", left, "limit", closeLimit)
-	}
+	w.writer.flush(lifecycle.CloseLimit / 2)
+	err := w.store.CloseWithin(lifecycle.CloseLimit - time.Since(began))
 	w.gen.Store(newGeneration())
 	w.db.listeners.Close()
 	w.changes.Close()

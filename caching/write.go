@@ -116,7 +116,7 @@ func (w *CachingStoreWrapper) await(ctx context.Context, t *write) (updated bool
 			return t.updated, t.err
 		case <-ctx.Done():
 			return false, ctx.Err()
-		case <-w.run.Context().Done():
+		case <-w.store.Context().Done():
 			return false, core.ErrClosed
 		case <-s.left:
 		case <-timer.C:

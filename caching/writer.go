@@ -158,7 +158,7 @@ func (q *writer) run() {
 	defer timer.Stop()
 	for {
 		select {
-		case <-q.w.run.Context().Done():
+		case <-q.w.store.Context().Done():
 			q.fail(core.ErrClosed)
 			return
 		case <-q.signal:
@@ -206,7 +206,7 @@ func (q *writer) writeAll() bool {
 		switch {
 		case err == nil:
 			failedBefore = false
-		case failedBefore, q.refusal() != nil && !othersWait, !q.w.db.now().answering(), q.w.run.Closed():
+		case failedBefore, q.refusal() != nil && !othersWait, !q.w.db.now().answering(), q.w.store.Closed():
 			q.fail(err)
 			return false
 		default:
@@ -221,7 +221,7 @@ func (q *writer) next() task {
 	defer q.mu.Unlock()
 	s, g := q.w.db.now(), q.w.gen.Load()
 	switch due := g.due.Load(); {
-	case !s.answering() || q.w.run.Closed():
+	case !s.answering() || q.w.store.Closed():
 		return task{}
 	case due == initPending:
 		return task{do: (*writer).writeInit, g: g}
@@ -251,7 +251,7 @@ func (q *writer) fail(err error) {
 	defer q.mu.Unlock()
 	g := q.w.gen.Load()
 	switch s := q.w.db.now(); {
-	case q.w.run.Closed():
+	case q.w.store.Closed():
 		err = core.ErrClosed
 	case !s.answering():
 		err = s.err()
@@ -309,9 +309,10 @@ func (q *writer) putOff(of core.Change) (othersWait bool) {
 }
 
 func (q *writer) putItem(ctx context.Context, of core.Change, item *core.Item) (core.UpsertResult, error) {
-	return call(ctx, q.w, "Upsert", q.w.opts.WriteTimeout, func(ctx context.Context) (core.UpsertResult, error) {
-		return q.w.core.Upsert(ctx, of.Kind, of.Key, item.Serialized(of.Kind, of.Key))
-	})
+	suspicion := q.w.suspect()
+	result, err := q.w.store.Upsert(ctx, of.Kind, of.Key, item.Serialized(of.Kind, of.Key))
+	q.w.answered(ctx, suspicion, err)
+	return result, err
 }
 
 // writeInit writes a generation.
@@ -351,9 +352,9 @@ func (q *writer) writeInit(t task) error {
 }
 
 func (q *writer) putInit(ctx context.Context, contents []core.Collection) error {
-	_, err := call(ctx, q.w, "Init", q.w.opts.InitTimeout, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, q.w.core.Init(ctx, serialize(contents))
-	})
+	suspicion := q.w.suspect()
+	err := q.w.store.Init(ctx, serialize(contents))
+	q.w.answered(ctx, suspicion, err)
 	if err == nil || !failsAll(err) {
 		q.w.marked.Store(!q.w.opts.AcceptWipe)
 	}

@@ -142,7 +142,8 @@ func (s *Settings) openStores(ctx context.Context, config *cleat.Config, opts Op
 		if err != nil {
 			failed(nameBigSegmentsStore, err)
 		}
-		config.BigSegmentStore = bigSegments
+		config.BigSegmentStore = bigSegments.Store
+		config.BigSegments.QueryTimeout = cmp.Or(config.BigSegments.QueryTimeout, bigSegments.QueryTimeout)
 	}
 	if len(errs) == 0 {
 		return nil

@@ -35,6 +35,14 @@ type Watcher interface {
 	Watch(ctx context.Context, changed func(Change)) error
 }
 
+// ItemsGetter is an optional ability of a [FeatureStoreCore]: it reads several items in one request, or few. Without it, they
+// are read one by one.
+type ItemsGetter interface {
+	// GetItems returns what Get returns for each of the keys, of which none occurs twice: the items that are there, in any
+	// order, and nothing for a key that is not there. They need not be of one moment.
+	GetItems(ctx context.Context, kind DataKind, keys []string) ([]KeyedSerializedItem, error)
+}
+
 // ChangeProvider is an optional ability of a [FeatureStore]: it tells of changes that others made in the database below
 // it. Without it, only what goes through the [DataSourceUpdateSink] is known to change.
 type ChangeProvider interface {

@@ -134,8 +134,7 @@ type BigSegmentWriter interface {
 	// Steps only put hashes into sets and take them out. A patch that was interrupted, by an error or by the end of the
 	// process, can be applied again, and several writers may apply the same patch at once: the result is the same.
 	//
-	// The store bounds each step by its own time-out, and not the whole, so that a long patch ends as long as steps
-	// succeed. It ends when ctx does, between steps and within them.
+	// It ends when ctx does, between steps and within them.
 	//
 	// If the database cannot hold what the patch makes of some contexts' rows, ApplyPatch returns a
 	// [*BigSegmentTooLargeError] that names them. Such a call does not move the cursor; it may have applied the patch for

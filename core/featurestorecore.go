@@ -7,8 +7,19 @@ import "context"
 // [FeatureStore] of it.
 //
 // Every method is safe for concurrent use with every other, in this process and in any number of others that use the
-// same database. Every method that takes a context returns soon after that context ends, with the context's error as it
-// is, and an adapter gives every operation a deadline of its own besides. A nil context is refused with [ErrInvalid].
+// same database.
+//
+// # Time
+//
+// Everything in cleat that calls an adapter bounds the call: it gives it a context with a deadline, returns to its caller when
+// the deadline has passed, the caller leaves or the store is closed, also if the adapter does not, and turns a panic into an
+// error. So an adapter has no time-outs of its own and no goroutine per call. It passes its context on to its driver and
+// returns soon after the context's deadline, and after its cancellation as far as its driver watches that. If its context has
+// ended, its error is the context's as it is. A nil context is refused with [ErrInvalid].
+//
+// An adapter tries a request again that failed for half a second at most in all, except one that the database has asked to
+// be repeated, such as a throttled one: a database that is away is the business of package caching, which writes back what was
+// missed, but only if it learns of the outage.
 //
 // An adapter is proven with package conformance.
 type FeatureStoreCore interface {
@@ -50,8 +61,8 @@ type FeatureStoreCore interface {
 	// prefix. It looks at the database each time. An error is an error and never means false.
 	Initialized(ctx context.Context) (bool, error)
 
-	// Close stops what is in flight, which then returns [ErrClosed], releases what the adapter made itself, and leaves a
-	// driver's client that the caller passed in open. It waits until no goroutine of the adapter is left. A second Close
-	// does nothing and returns nil; every other method returns ErrClosed from then on.
+	// Close releases what the adapter made itself, and leaves a driver's client that the caller passed in open. It waits until
+	// no goroutine of the adapter is left. A second Close does nothing and returns nil; every other method returns [ErrClosed]
+	// from then on. The contexts of calls in flight have ended before; a write among them may still take effect.
 	Close() error
 }

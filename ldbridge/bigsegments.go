@@ -8,6 +8,7 @@ import (
 	"github.com/launchdarkly/go-server-sdk/v7/subsystems/ldstoreimpl"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 // BigSegmentStore configures a store for ldcomponents.BigSegments of LaunchDarkly's SDK, in the way of [DataStore].
@@ -15,7 +16,7 @@ func BigSegmentStore[S core.BigSegmentStore](
 	open func(context.Context) (S, error), opts *Options,
 ) subsystems.ComponentConfigurer[subsystems.BigSegmentStore] {
 	return bigSegmentsConfigurer{func(ctx context.Context) (core.BigSegmentStore, Options, error) {
-		options, err := withDefaults(opts)
+		options, err := newOptions(opts)
 		if err != nil {
 			return nil, Options{}, err
 		}
@@ -24,20 +25,22 @@ func BigSegmentStore[S core.BigSegmentStore](
 	}}
 }
 
-// bigSegmentsConfigurer opens a big segment store, with its options complete.
+// bigSegmentsConfigurer opens a big segment store.
 type bigSegmentsConfigurer struct {
 	open func(context.Context) (core.BigSegmentStore, Options, error)
 }
 
 // Build implements [subsystems.ComponentConfigurer].
 func (c bigSegmentsConfigurer) Build(subsystems.ClientContext) (subsystems.BigSegmentStore, error) {
-	return call("opening the big segment store", openTimeout, func(ctx context.Context) (subsystems.BigSegmentStore, error) {
-		store, options, err := c.open(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return &bigSegmentStore{store, options}, nil
-	})
+	g := newGroup()
+	return lifecycle.Call(context.Background(), g, "opening the big segment store", openTimeout,
+		func(ctx context.Context) (subsystems.BigSegmentStore, error) {
+			store, options, err := c.open(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return &bigSegmentStore{lifecycle.BoundBigSegments(g, store, options.limits())}, nil
+		})
 }
 
 // DescribeConfiguration implements [subsystems.DiagnosticDescription].
@@ -46,24 +49,19 @@ func (c bigSegmentsConfigurer) DescribeConfiguration(subsystems.ClientContext) l
 }
 
 // bigSegmentStore is a big segment store of cleat's as the SDK wants it.
-type bigSegmentStore struct {
-	core    core.BigSegmentStore
-	options Options
-}
+type bigSegmentStore struct{ core *lifecycle.BigSegments }
 
 var _ subsystems.BigSegmentStore = (*bigSegmentStore)(nil)
 
 // GetMetadata implements [subsystems.BigSegmentStore].
 func (s *bigSegmentStore) GetMetadata() (subsystems.BigSegmentStoreMetadata, error) {
-	metadata, err := call("GetMetadata", s.options.ReadTimeout, s.core.Metadata)
+	metadata, err := s.core.Metadata(context.Background())
 	return subsystems.BigSegmentStoreMetadata{LastUpToDate: metadata.LastUpToDate}, err
 }
 
 // GetMembership implements [subsystems.BigSegmentStore]. The membership is of the SDK's own type.
 func (s *bigSegmentStore) GetMembership(contextHash string) (subsystems.BigSegmentMembership, error) {
-	membership, err := call("GetMembership", s.options.ReadTimeout, func(ctx context.Context) (core.BigSegmentMembership, error) {
-		return s.core.Membership(ctx, contextHash)
-	})
+	membership, err := s.core.Membership(context.Background(), contextHash)
 	if err != nil {
 		return nil, err
 	}
@@ -79,4 +77,4 @@ func (s *bigSegmentStore) GetMembership(contextHash string) (subsystems.BigSegme
 }
 
 // Close implements [subsystems.BigSegmentStore].
-func (s *bigSegmentStore) Close() error { return closing(s.core) }
+func (s *bigSegmentStore) Close() error { return s.core.Close() }

@@ -105,7 +105,8 @@ func atURL(base func(parameters url.Values) string, unreachable string, wipe fun
 			return backend.Store, err
 		},
 		openBigSegments: func(ctx context.Context, prefix string) (core.BigSegmentStore, error) {
-			return backends.OpenBigSegments(ctx, at(prefix))
+			backend, err := backends.OpenBigSegments(ctx, at(prefix))
+			return backend.Store, err
 		},
 		wipe: wipe,
 		failingDataStore: func() subsystems.ComponentConfigurer[subsystems.PersistentDataStore] {

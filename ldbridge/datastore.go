@@ -10,6 +10,7 @@ import (
 	"github.com/launchdarkly/go-server-sdk/v7/subsystems/ldstoretypes"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 // DataStore configures a store for ldcomponents.PersistentDataStore of LaunchDarkly's SDK. When a client is made, open is
@@ -22,7 +23,7 @@ func DataStore[S core.FeatureStoreCore](
 	open func(context.Context) (S, error), opts *Options,
 ) subsystems.ComponentConfigurer[subsystems.PersistentDataStore] {
 	return dataStoreConfigurer{func(ctx context.Context) (core.FeatureStoreCore, Options, error) {
-		options, err := withDefaults(opts)
+		options, err := newOptions(opts)
 		if err != nil {
 			return nil, Options{}, err
 		}
@@ -31,20 +32,22 @@ func DataStore[S core.FeatureStoreCore](
 	}}
 }
 
-// dataStoreConfigurer opens a data store, with its options complete.
+// dataStoreConfigurer opens a data store.
 type dataStoreConfigurer struct {
 	open func(context.Context) (core.FeatureStoreCore, Options, error)
 }
 
 // Build implements [subsystems.ComponentConfigurer].
 func (c dataStoreConfigurer) Build(client subsystems.ClientContext) (subsystems.PersistentDataStore, error) {
-	return call("opening the data store", openTimeout, func(ctx context.Context) (subsystems.PersistentDataStore, error) {
-		store, options, err := c.open(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return &dataStore{core: store, options: options, loggers: client.GetLogging().Loggers}, nil
-	})
+	g := newGroup()
+	return lifecycle.Call(context.Background(), g, "opening the data store", openTimeout,
+		func(ctx context.Context) (subsystems.PersistentDataStore, error) {
+			store, options, err := c.open(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return &dataStore{core: lifecycle.Bound(g, store, options.limits()), loggers: client.GetLogging().Loggers}, nil
+		})
 }
 
 // DescribeConfiguration implements [subsystems.DiagnosticDescription].
@@ -57,8 +60,7 @@ const diagnosticName = "cleat"
 
 // dataStore is a store of cleat's as the SDK wants it.
 type dataStore struct {
-	core        core.FeatureStoreCore
-	options     Options
+	core        *lifecycle.Store
 	loggers     ldlog.Loggers
 	initialized atomic.Bool // once seen, for good
 	silent      atomic.Bool // that IsInitialized failed has been logged, and it has not succeeded since
@@ -72,10 +74,7 @@ func (s *dataStore) Init(data []ldstoretypes.SerializedCollection) error {
 	if err != nil {
 		return err
 	}
-	_, err = call("Init", s.options.InitTimeout, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, s.core.Init(ctx, collections)
-	})
-	if err = s.withoutItems(err); err == nil {
+	if err = s.withoutItems(s.core.Init(context.Background(), collections)); err == nil {
 		s.initialized.Store(true)
 	}
 	return err
@@ -96,31 +95,22 @@ func (s *dataStore) withoutItems(err error) error {
 
 // Get implements [subsystems.PersistentDataStore].
 func (s *dataStore) Get(kind ldstoretypes.DataKind, key string) (ldstoretypes.SerializedItemDescriptor, error) {
-	type answer struct {
-		item  core.SerializedItem
-		found bool
-	}
 	none := ldstoretypes.SerializedItemDescriptor{}.NotFound()
 	if key == "" { // an application may ask for it, and no store can hold it
 		return none, nil
 	}
 	name := core.DataKind(kind.GetName())
-	got, err := call("Get", s.options.ReadTimeout, func(ctx context.Context) (answer, error) {
-		item, found, err := s.core.Get(ctx, name, key)
-		return answer{item, found}, err
-	})
-	if err != nil || !got.found {
+	item, found, err := s.core.Get(context.Background(), name, key)
+	if err != nil || !found {
 		return none, err
 	}
-	return decode(name, key, got.item), nil
+	return decode(name, key, item), nil
 }
 
 // GetAll implements [subsystems.PersistentDataStore].
 func (s *dataStore) GetAll(kind ldstoretypes.DataKind) ([]ldstoretypes.KeyedSerializedItemDescriptor, error) {
 	name := core.DataKind(kind.GetName())
-	items, err := call("GetAll", s.options.ReadAllTimeout, func(ctx context.Context) ([]core.KeyedSerializedItem, error) {
-		return s.core.GetAll(ctx, name)
-	})
+	items, err := s.core.GetAll(context.Background(), name)
 	if err != nil {
 		return nil, err
 	}
@@ -137,9 +127,7 @@ func (s *dataStore) Upsert(kind ldstoretypes.DataKind, key string, d ldstoretype
 	if err != nil {
 		return false, err
 	}
-	result, err := call("Upsert", s.options.WriteTimeout, func(ctx context.Context) (core.UpsertResult, error) {
-		return s.core.Upsert(ctx, core.DataKind(kind.GetName()), key, stored(item))
-	})
+	result, err := s.core.Upsert(context.Background(), core.DataKind(kind.GetName()), key, stored(item))
 	return err == nil && result.Written, s.withoutItems(err)
 }
 
@@ -148,7 +136,7 @@ func (s *dataStore) IsInitialized() bool {
 	if s.initialized.Load() {
 		return true
 	}
-	initialized, err := call("IsInitialized", s.options.ReadTimeout, s.core.Initialized)
+	initialized, err := s.core.Initialized(context.Background())
 	if err != nil { // the interface has no error, and the SDK is going to serve default values
 		if !s.silent.Swap(true) {
 			s.loggers.Warnf("ldbridge: whether the store is initialised cannot be read, so it counts as not: %s", err)
@@ -164,15 +152,8 @@ func (s *dataStore) IsInitialized() bool {
 
 // IsStoreAvailable implements [subsystems.PersistentDataStore].
 func (s *dataStore) IsStoreAvailable() bool {
-	_, err := call("IsStoreAvailable", s.options.ReadTimeout, func(ctx context.Context) (struct{}, error) {
-		if checker, ok := s.core.(core.AvailabilityChecker); ok {
-			return struct{}{}, checker.CheckAvailability(ctx)
-		}
-		_, err := s.core.Initialized(ctx)
-		return struct{}{}, err
-	})
-	return err == nil
+	return s.core.CheckAvailability(context.Background()) == nil
 }
 
 // Close implements [subsystems.PersistentDataStore].
-func (s *dataStore) Close() error { return closing(s.core) }
+func (s *dataStore) Close() error { return s.core.Close() }

@@ -1,28 +1,28 @@
 package ldbridge
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 // Defaults of [Options].
 const (
-	DefaultReadTimeout    = 2 * time.Second
-	DefaultReadAllTimeout = 10 * time.Second
-	DefaultWriteTimeout   = 5 * time.Second
-	DefaultInitTimeout    = 60 * time.Second
+	DefaultReadTimeout    = lifecycle.DefaultRead
+	DefaultReadAllTimeout = lifecycle.DefaultReadAll
+	DefaultWriteTimeout   = lifecycle.DefaultWrite
+	DefaultInitTimeout    = lifecycle.DefaultInit
 )
 
 // openTimeout bounds the opening of a store, which cannot be configured by what the opening may yet find out.
 const openTimeout = 60 * time.Second
 
 // Options says how long the SDK may wait for the store, because the SDK's interfaces carry no context. The zero value of
-// each field means its default. A call that takes longer fails with [core.ErrUnavailable]. The time limits of the store
-// itself stay in force: the shorter one counts.
+// each field means its default. A call that takes longer fails with [core.ErrUnavailable].
 type Options struct {
 	// ReadTimeout ends every read of one item, of a big segment membership or of metadata, and every check whether the
 	// store is initialised or available; 0 means 2 s.
@@ -35,21 +35,16 @@ type Options struct {
 	InitTimeout time.Duration
 }
 
-// withDefaults returns what nil or not nil options mean, or an error that names every field that is out of range.
-func withDefaults(opts *Options) (Options, error) {
+// newOptions returns what nil or not nil options mean, or an error that names every field that is out of range.
+func newOptions(opts *Options) (Options, error) {
 	if opts == nil {
 		opts = new(Options)
 	}
-	return opts.withDefaults(), opts.validate()
+	return *opts, opts.validate()
 }
 
-func (o Options) withDefaults() Options {
-	return Options{
-		ReadTimeout:    cmp.Or(o.ReadTimeout, DefaultReadTimeout),
-		ReadAllTimeout: cmp.Or(o.ReadAllTimeout, DefaultReadAllTimeout),
-		WriteTimeout:   cmp.Or(o.WriteTimeout, DefaultWriteTimeout),
-		InitTimeout:    cmp.Or(o.InitTimeout, DefaultInitTimeout),
-	}
+func (o Options) limits() lifecycle.Limits {
+	return lifecycle.Limits{Read: o.ReadTimeout, ReadAll: o.ReadAllTimeout, Write: o.WriteTimeout, Init: o.InitTimeout}
 }
 
 func (o Options) validate() error {
@@ -69,3 +64,6 @@ func (o Options) validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// newGroup returns the group of the calls of one store.
+func newGroup() *lifecycle.Group { return lifecycle.New("ldbridge", slog.Default()) }

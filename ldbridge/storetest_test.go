@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 // The public suite for persistent data stores of LaunchDarkly's SDK passes over every store.
@@ -33,7 +34,7 @@ func (db database) clear(string) error { return db.wipe(context.Background()) }
 // TestDataStore_Upsert_BetweenReadAndWriteOfConsul.
 func callBeforeUpsert(store subsystems.PersistentDataStore, hook func()) {
 	bridge := store.(*dataStore)
-	bridge.core = beforeUpsert{bridge.core, hook}
+	bridge.core = lifecycle.Bound(newGroup(), beforeUpsert{bridge.core, hook}, lifecycle.Limits{})
 }
 
 type beforeUpsert struct {

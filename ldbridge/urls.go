@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"time"
 
 	"github.com/launchdarkly/go-server-sdk/v7/subsystems"
 
 	"github.com/cleatdev/cleat/backends"
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
-	"github.com/cleatdev/cleat/internal/storeurl"
 )
 
 // DataStoreURL configures the store that a URL of package [backends] names, such as redis://host:6379?prefix=app, in the way
@@ -34,7 +31,7 @@ func DataStoreURL(storeURL string) subsystems.ComponentConfigurer[subsystems.Per
 		options := Options{
 			ReadTimeout: backend.Cache.ReadTimeout, ReadAllTimeout: backend.Cache.ReadAllTimeout,
 			WriteTimeout: backend.Cache.WriteTimeout, InitTimeout: backend.Cache.InitTimeout,
-		}.withDefaults()
+		}
 		return backend.Store, options, nil
 	}}
 }
@@ -47,27 +44,7 @@ func configuresCache(o caching.Options) bool {
 // [BigSegmentStore]. The parameter read_timeout counts in place of [Options].
 func BigSegmentStoreURL(storeURL string) subsystems.ComponentConfigurer[subsystems.BigSegmentStore] {
 	return bigSegmentsConfigurer{func(ctx context.Context) (core.BigSegmentStore, Options, error) {
-		store, err := backends.OpenBigSegments(ctx, storeURL)
-		if err != nil {
-			return nil, Options{}, err
-		}
-		return store, Options{ReadTimeout: readTimeout(storeURL)}.withDefaults(), nil
+		backend, err := backends.OpenBigSegments(ctx, storeURL)
+		return backend.Store, Options{ReadTimeout: backend.QueryTimeout}, err
 	}}
-}
-
-// readTimeout returns the parameter read_timeout of a URL that has been accepted; 0 if there is none.
-func readTimeout(storeURL string) time.Duration {
-	parsed, err := storeurl.Parse(storeURL)
-	if err != nil {
-		return 0
-	}
-	parameters, err := url.ParseQuery(parsed.RawQuery)
-	if err != nil {
-		return 0
-	}
-	timeout, err := time.ParseDuration(parameters.Get("read_timeout"))
-	if err != nil {
-		return 0
-	}
-	return timeout
 }

@@ -11,14 +11,16 @@ import (
 )
 
 func TestDataStoreURL_TimeLimitsOfTheURLCount(t *testing.T) {
-	store := build(t, DataStoreURL("memory://?read_timeout=1s&read_all_timeout=2s&write_timeout=3s&init_timeout=4s"))
+	store, options, err := DataStoreURL("memory://?read_timeout=1s&read_all_timeout=2s&write_timeout=3s&init_timeout=4s").(dataStoreConfigurer).open(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, store.Close())
 	require.Equal(t, Options{
 		ReadTimeout: time.Second, ReadAllTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second, InitTimeout: 4 * time.Second,
-	}, store.(*dataStore).options)
-	segments := build(t, BigSegmentStoreURL("redis+cluster://127.0.0.1:1,127.0.0.1:2?read_timeout=7s"))
-	require.Equal(t, 7*time.Second, segments.(*bigSegmentStore).options.ReadTimeout)
+	}, options)
+	segments, options, err := BigSegmentStoreURL("redis+cluster://127.0.0.1:1,127.0.0.1:2?read_timeout=7s").(bigSegmentsConfigurer).open(t.Context())
+	require.NoError(t, err)
 	require.NoError(t, segments.Close())
-	require.Equal(t, Options{}.withDefaults(), build(t, DataStoreURL("memory://")).(*dataStore).options)
+	require.Equal(t, Options{ReadTimeout: 7 * time.Second}, options)
 }
 
 // What would have no effect is refused, with the place where it is configured.

@@ -56,15 +56,19 @@ func (z hazards) contradicts() bool { return z.eventSize == 4 && !z.foreign }
 // slow has a store's calls begin late.
 func slow(random *rand.Rand, most time.Duration) func(context.Context, string) error {
 	var mu sync.Mutex
-	return func(context.Context, string) error {
+	return func(ctx context.Context, _ string) error {
 		mu.Lock()
 		delay := time.Duration(0)
 		if random.IntN(3) > 0 {
 			delay = rand.N(most) //nolint:gosec // it need not be the same again on real databases
 		}
 		mu.Unlock()
-		time.Sleep(delay)
-		return nil
+		select {
+		case <-time.After(delay):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 

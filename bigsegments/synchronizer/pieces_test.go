@@ -118,7 +118,7 @@ func TestSynchronizer_Pieces_AdaptToASlowStore(t *testing.T) {
 		r.run()
 		time.Sleep(time.Minute)
 		require.Equal(t, core.DataSourceErrorStore, r.Status().LastError.Kind)
-		require.Contains(t, r.Status().LastError.Message, "30s, which is Options.StoreTimeout")
+		require.Contains(t, r.Status().LastError.Message, "longer than Options.StoreTimeout: synchronizer: no answer from the database within 30s")
 		time.Sleep(2 * time.Hour)
 		r.requireState(core.DataSourceValid)
 		r.requireCursor("rev-1")

@@ -19,35 +19,28 @@ type storeError struct {
 
 func (e *storeError) Unwrap() error { return e.error }
 
-// callStore makes one call of the store with a deadline.
-func callStore[T any](
-	ctx context.Context, limit time.Duration, what string, op func(context.Context) (T, error),
-) (T, error) {
-	bounded, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	result, err := op(bounded)
-	switch {
+// storeFailed returns what is made of the error of a call of the store.
+func storeFailed(ctx context.Context, what string, err error) error {
+	switch timedOut := errors.Is(err, context.DeadlineExceeded); {
 	case err == nil:
+		return nil
 	case ctx.Err() != nil:
-		err = context.Cause(ctx)
-	case bounded.Err() != nil:
-		err = &storeError{fmt.Errorf("%s the big segment store took longer than %v, which is Options.StoreTimeout: %w",
-			what, limit, err), true}
+		return context.Cause(ctx)
+	case timedOut:
+		return &storeError{fmt.Errorf("%s the big segment store took longer than Options.StoreTimeout: %w", what, err), timedOut}
 	default:
-		err = &storeError{fmt.Errorf("%s the big segment store: %w", what, err), false}
+		return &storeError{fmt.Errorf("%s the big segment store: %w", what, err), timedOut}
 	}
-	return result, err
 }
 
 func (s *Synchronizer) readCursor(ctx context.Context) (string, error) {
-	return callStore(ctx, s.options.StoreTimeout, "reading the cursor of", s.writer.Cursor)
+	cursor, err := s.writer.Cursor(ctx)
+	return cursor, storeFailed(ctx, "reading the cursor of", err)
 }
 
 func (s *Synchronizer) markUpToDate(ctx context.Context, asOf time.Time) error {
-	_, err := callStore(ctx, s.options.StoreTimeout, "marking as up to date", func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, s.writer.SetLastUpToDate(ctx, ldtime.UnixMillisecondTime(max(asOf.UnixMilli(), 0)))
-	})
-	return err
+	return storeFailed(ctx, "marking as up to date",
+		s.writer.SetLastUpToDate(ctx, ldtime.UnixMillisecondTime(max(asOf.UnixMilli(), 0))))
 }
 
 // Sizes of pieces: how many changes one call of the store has at most. A piece that takes longer than half of the store's
@@ -88,8 +81,8 @@ func (s *Synchronizer) write(ctx context.Context, u *unit, move bool) (applied b
 func (s *Synchronizer) writePiece(ctx context.Context, piece core.BigSegmentPatch) (applied bool, err error) {
 	for {
 		began := time.Now()
-		applied, err = callStore(ctx, s.options.StoreTimeout, "applying a patch to",
-			func(ctx context.Context) (bool, error) { return s.writer.ApplyPatch(ctx, piece) })
+		applied, err = s.writer.ApplyPatch(ctx, piece)
+		err = storeFailed(ctx, "applying a patch to", err)
 		tooLarge, ok := errors.AsType[*core.BigSegmentTooLargeError](err)
 		if !ok {
 			s.resize(piece, err, time.Since(began))

@@ -9,6 +9,7 @@ import (
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/flagservice"
 	"github.com/cleatdev/cleat/internal/httptransport"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 // Synchronizer fills a store of big segments from the flag service. Make one with [New]. Its methods are safe for
@@ -46,7 +47,7 @@ func New(settings core.ClientSettings, writer core.BigSegmentWriter, opts *Optio
 		return nil, fmt.Errorf("synchronizer: %w: no SDK key", core.ErrInvalid)
 	}
 	s := &Synchronizer{
-		operation: flagservice.NewOperation(), writer: writer, progress: newProgress(), pieceSize: firstPiece,
+		operation: flagservice.NewOperation(), progress: newProgress(), pieceSize: firstPiece,
 		leftOut: leftOut{segments: make(map[string]map[string]struct{}), logged: make(map[string]struct{})},
 	}
 	if settings.HTTPClient == nil {
@@ -62,6 +63,8 @@ func New(settings core.ClientSettings, writer core.BigSegmentWriter, opts *Optio
 	}
 	s.options.setDefaults(s.settings)
 	s.backoff = flagservice.Backoff{Initial: s.options.MinRetryDelay, Max: s.options.MaxRetryDelay}
+	s.writer = lifecycle.BoundWriter(lifecycle.New("synchronizer", s.settings.Logger), writer,
+		lifecycle.Limits{Read: s.options.StoreTimeout, Write: s.options.StoreTimeout})
 	s.reporter = newReporter(s.settings.Logger, s.options.Now)
 	if _, err := s.pollEndpoint(""); err != nil {
 		return nil, fmt.Errorf("synchronizer: PollingURI: %w", err)

@@ -40,10 +40,11 @@ func main() {
 }
 
 func run(ctx context.Context, out *log.Logger, o options) (err error) {
-	store, err := backends.OpenBigSegments(ctx, o.store)
+	backend, err := backends.OpenBigSegments(ctx, o.store)
 	if err != nil {
 		return err
 	}
+	store := backend.Store
 	endpoints := core.ServiceEndpoints{Streaming: o.service, Polling: o.service, Events: o.service}
 	stop, err := synchronize(ctx, store, core.ClientSettings{SDKKey: o.sdkKey, Endpoints: endpoints})
 	if err != nil {

@@ -49,7 +49,7 @@ func run(ctx context.Context, out *log.Logger, table, flagFile string) (err erro
 		DataSource:      filedata.Source(filedata.Options{Paths: []string{flagFile}}),
 		Store:           backend.Store,
 		Cache:           backend.Cache,
-		BigSegmentStore: bigSegments, // filled by Relay Proxy, or as in examples/bigsegments
+		BigSegmentStore: bigSegments.Store, // filled by Relay Proxy, or as in examples/bigsegments
 	})
 	if err != nil {
 		return err

@@ -1,11 +1,13 @@
 // Package lifecycle bounds what a component over a store runs and asks: its goroutines end and are awaited when it is closed,
-// and each call of the store ends at its deadline, also if the store ignores its context or panics.
+// and each call of the store ends at its deadline, also if the store ignores its context or panics. [Bound] and
+// [BoundBigSegments] do so for every call of a store, so that adapters need not.
 package lifecycle
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"runtime/debug"
 	"slices"
@@ -16,8 +18,15 @@ import (
 )
 
 const (
-	// maxAbandoned is how many calls may be left behind that have not returned although their time was up.
+	// maxAbandoned is how many calls may be left behind that have not returned although their time was up. One more of each of
+	// the methods that tell how a store is may be, so that it can be asked how it is.
 	maxAbandoned = 64
+	checkName    = "CheckAvailability"
+	metadataName = "Metadata"
+	// CloseLimit is how long Close of a [Store] or [BigSegments] takes at most.
+	CloseLimit = 10 * time.Second
+	// closeGrace is how long calls whose context has ended may take to return before the store is closed all the same.
+	closeGrace = 250 * time.Millisecond
 	// answerGrace is how long a call whose time is up may take to say so itself.
 	answerGrace = 10 * time.Millisecond
 )
@@ -25,34 +34,34 @@ const (
 // Group knows the goroutines of one component and its calls of a store. Make one with [New].
 type Group struct {
 	name   string
-	ctx    context.Context //nolint:containedctx // ends when BeginClose is called
+	logger *slog.Logger
+	ctx    context.Context //nolint:containedctx // ends when Close begins
 	cancel context.CancelFunc
 
 	mu        sync.Mutex // guards what follows
 	closed    bool
 	pending   int            // goroutines and calls; once closed is set, only those that run already add to it
 	calls     map[string]int // that are under way, by name
-	abandoned int            // calls that have not returned although their time was up
+	abandoned map[string]int // calls that have not returned although their time was up, by name
 	idle      chan struct{}  // closed once closed is set and nothing is pending
 }
 
 // New returns the group of a component, with whose name errors begin.
-func New(name string) *Group {
-	g := &Group{name: name, calls: make(map[string]int), idle: make(chan struct{})}
+func New(name string, logger *slog.Logger) *Group {
+	g := &Group{
+		name: name, logger: logger, calls: make(map[string]int), abandoned: make(map[string]int), idle: make(chan struct{}),
+	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	return g
 }
 
-// Context ends when BeginClose is called.
+// Context ends when Close begins.
 func (g *Group) Context() context.Context { return g.ctx }
 
-// Closed reports whether BeginClose has been called.
+// Closed reports whether the store is being closed or is closed.
 func (g *Group) Closed() bool { return g.ctx.Err() != nil }
 
-// Idle is closed once the group is closed and nothing of it runs any more.
-func (g *Group) Idle() <-chan struct{} { return g.idle }
-
-// Go runs f on a goroutine that Idle waits for; f must return when Context ends. It does nothing once closed.
+// Go runs f on a goroutine that Close waits for; f must return when Context ends. It does nothing once closed.
 func (g *Group) Go(f func()) {
 	if g.enter() {
 		go func() {
@@ -62,8 +71,8 @@ func (g *Group) Go(f func()) {
 	}
 }
 
-// BeginClose ends everything; it reports false if that has been done before.
-func (g *Group) BeginClose() bool {
+// beginClose ends everything; it reports false if that has been done before.
+func (g *Group) beginClose() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -75,8 +84,8 @@ func (g *Group) BeginClose() bool {
 	return true
 }
 
-// Unfinished names the calls of the store that are under way.
-func (g *Group) Unfinished() []string {
+// unfinished names the calls of the store that are under way.
+func (g *Group) unfinished() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Sorted(maps.Keys(g.calls))
@@ -112,13 +121,25 @@ func (g *Group) begin(name string) error {
 	switch {
 	case g.closed:
 		return core.ErrClosed
-	case g.abandoned >= maxAbandoned:
-		return fmt.Errorf("%s: %w: %d calls of the store have not returned although their time was up",
+	case g.tooManyAbandoned(name):
+		return fmt.Errorf("%s: %w: calls of the store have not returned although their time was up, and no more are made: %v",
 			g.name, core.ErrUnavailable, g.abandoned)
 	}
 	g.pending++
 	g.calls[name]++
 	return nil
+}
+
+// tooManyAbandoned reports whether a call would be one too many if it did not return. The caller holds mu.
+func (g *Group) tooManyAbandoned(name string) bool {
+	if name == checkName || name == metadataName {
+		return g.abandoned[name] > 0
+	}
+	sum := 0
+	for _, n := range g.abandoned {
+		sum += n
+	}
+	return sum >= maxAbandoned
 }
 
 // end notes that a call has returned.
@@ -129,30 +150,27 @@ func (g *Group) end(name string, wasAbandoned bool) {
 		delete(g.calls, name)
 	}
 	if wasAbandoned {
-		g.abandoned--
+		if g.abandoned[name]--; g.abandoned[name] == 0 {
+			delete(g.abandoned, name)
+		}
 	}
 	g.pending--
 	g.noteIdle()
 }
 
-// Watch runs op in the way of [Run]; it ends only with the group's context.
-func Watch(g *Group, name string, op func(context.Context) error) error {
-	_, err := Run(g.ctx, g, name, func(ctx context.Context) (struct{}, error) { return struct{}{}, op(ctx) })
-	return err
-}
-
-// Run makes one call of the store on the caller's goroutine and returns when op does, however long that takes: for callers
-// who must not ask again before they have an answer. The context ends with parent, and when the group is closed. A call that
-// begins after that fails with [core.ErrClosed]; a panic is an error that wraps [core.ErrUnavailable].
-func Run[T any](parent context.Context, g *Group, name string, op func(context.Context) (T, error)) (none T, err error) {
+// watch makes a call of the store that has no limit, on the caller's goroutine. The context ends with parent, and when the
+// group is closed.
+func (g *Group) watch(parent context.Context, op func(context.Context) error) error {
+	const name = "Watch"
 	if err := g.begin(name); err != nil {
-		return none, err
+		return err
 	}
 	defer g.end(name, false)
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
 	defer context.AfterFunc(g.ctx, cancel)()
-	return guarded(ctx, g, op)
+	_, err := guarded(ctx, g, func(ctx context.Context) (struct{}, error) { return struct{}{}, op(ctx) })
+	return err
 }
 
 // Call makes one call of the store. It returns when parent ends, with its error, after limit, with an error that wraps
@@ -162,6 +180,12 @@ func Call[T any](
 	parent context.Context, g *Group, name string, limit time.Duration, op func(context.Context) (T, error),
 ) (T, error) {
 	var none T
+	if parent == nil {
+		return none, fmt.Errorf("%s: %w: nil context", g.name, core.ErrInvalid)
+	}
+	if err := parent.Err(); err != nil {
+		return none, err
+	}
 	if err := g.begin(name); err != nil {
 		return none, err
 	}
@@ -174,7 +198,7 @@ func Call[T any](
 	case <-g.ctx.Done():
 		cancel()
 	}
-	p.await(ctx, g)
+	p.await(ctx, g, name)
 	switch {
 	case p.err == nil:
 		return p.value, nil
@@ -217,7 +241,7 @@ func (p *pending[T]) run(
 }
 
 // await returns when the call has returned, or leaves it behind if it does not return soon after the end of the context.
-func (p *pending[T]) await(ctx context.Context, g *Group) {
+func (p *pending[T]) await(ctx context.Context, g *Group, name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.returned {
@@ -235,14 +259,14 @@ func (p *pending[T]) await(ctx context.Context, g *Group) {
 	if !p.returned {
 		p.abandoned = true
 		p.err, p.late = ctx.Err(), true
-		g.abandon()
+		g.abandon(name)
 	}
 }
 
-func (g *Group) abandon() {
+func (g *Group) abandon(name string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.abandoned++
+	g.abandoned[name]++
 }
 
 // guarded makes an error of a panic, which would end the process, because no caller's goroutine runs op.
@@ -255,16 +279,25 @@ func guarded[T any](ctx context.Context, g *Group, op func(context.Context) (T, 
 	return op(ctx)
 }
 
-// Close calls op, which closes the store, once BeginClose has been called, and waits until it and everything else has ended,
-// but for limit at most; left then names what has not.
-func (g *Group) Close(limit time.Duration, op func() error) (left []string, err error) {
+// close is Close of a store, which op closes. Calls whose context has ended have a moment to return before that.
+func (g *Group) close(limit time.Duration, store any, op func() error) error {
+	if !g.beginClose() {
+		return nil
+	}
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	grace := time.NewTimer(min(limit, closeGrace))
+	defer grace.Stop()
+	select {
+	case <-g.idle:
+	case <-grace.C:
+	}
 	closed := make(chan error, 1)
 	go func() {
 		_, err := guarded(context.Background(), g, func(context.Context) (struct{}, error) { return struct{}{}, op() })
 		closed <- err
 	}()
-	deadline := time.NewTimer(limit)
-	defer deadline.Stop()
+	var err error
 	for idle := g.idle; idle != nil || closed != nil; {
 		select {
 		case <-idle:
@@ -272,14 +305,15 @@ func (g *Group) Close(limit time.Duration, op func() error) (left []string, err 
 		case err = <-closed:
 			closed = nil
 		case <-deadline.C:
-			left = g.Unfinished()
+			left := g.unfinished()
 			if closed != nil {
 				left = append(left, "Close")
-				err = fmt.Errorf("%s: %w: the store's Close has not ended within %v",
-					g.name, core.ErrUnavailable, limit.Round(time.Millisecond))
+				err = fmt.Errorf("%s: %w: the store's Close has not ended within %v", g.name, core.ErrUnavailable, limit.Round(time.Second))
 			}
-			return left, err
+			g.logger.Error(g.name+": calls of the store have not ended; they are left behind",
+				"store", fmt.Sprintf("%T", store), "calls", left, "limit", limit.Round(time.Second))
+			return err
 		}
 	}
-	return nil, err
+	return err
 }

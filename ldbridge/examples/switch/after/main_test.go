@@ -86,14 +86,14 @@ func fill(t *testing.T, storeURL string) {
 
 	segments, err := backends.OpenBigSegments(t.Context(), storeURL)
 	require.NoError(t, err)
-	writer := segments.(core.BigSegmentWriter)
+	writer := segments.Store.(core.BigSegmentWriter)
 	applied, err := writer.ApplyPatch(t.Context(), core.BigSegmentPatch{
 		SegmentRef: "crowd.g1", Included: core.BigSegmentChanges{Add: []string{core.BigSegmentContextHash("bob")}},
 	})
 	require.NoError(t, err)
 	require.True(t, applied)
 	require.NoError(t, writer.SetLastUpToDate(t.Context(), ldtime.UnixMillisFromTime(time.Now())))
-	require.NoError(t, segments.Close())
+	require.NoError(t, segments.Store.Close())
 }
 
 func fillFlags(t *testing.T, storeURL string, flag *ldmodel.FeatureFlag, segment *ldmodel.Segment) {
