@@ -106,7 +106,9 @@ func requireBabbleIsBounded(t *testing.T, report func(i int) core.Change) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	const periods = int64(time.Minute/DefaultTTL) + 1
-	require.LessOrEqual(t, store.reads.Load()-own, 2*periods*smallRead/leastRead+100, "reads because of reports, and a few others")
+	const itemReads = (int64(time.Minute/itemsPeriod) + 2) * itemsAtOnce / leastRead
+	require.LessOrEqual(t, store.reads.Load()-own, 2*periods*smallRead/leastRead+itemReads+100,
+		"reads because of reports, and a few others")
 	require.LessOrEqual(t, log.lines.Load(), int64(1))
 	require.Equal(t, healthy, w.db.now().state)
 

@@ -19,6 +19,8 @@ type generation struct {
 	others          *xsync.Map[core.DataKind, *kind]
 	// own is true if an Init of this process made the generation, so that it is whole and fit to be written.
 	own bool
+	// given is what the Init brought, in its order, until the database has it; belongs to the writer's goroutine.
+	given []core.Collection
 	// due is what of an Init is still to be done. Until it is done, memory alone counts.
 	due atomic.Int32
 }
@@ -29,6 +31,9 @@ const (
 	initUnsure         // to write the generation, unless the database turns out to hold the same
 	initPending        // to write the generation
 )
+
+// firstStep is the step in which a kind gets what an Init brought.
+const firstStep = 1
 
 func newGeneration() *generation {
 	return &generation{
@@ -92,7 +97,7 @@ func (g *generation) successor(data []core.Collection) (*generation, error) {
 		items[collection.Kind] = append(slices.Clip(items[collection.Kind]), collection.Items...)
 	}
 	next := newGeneration()
-	next.own = true
+	next.own, next.given = true, data
 	next.due.Store(initPending)
 	for name, k := range g.others.All() {
 		next.others.Store(name, k)
@@ -121,7 +126,7 @@ func newOwnKind(name core.DataKind, items []core.KeyedItem) (*kind, error) {
 		return nil, err
 	}
 	k := newKind(name, len(items))
-	k.steps, k.own = 1, true
+	k.steps, k.own = firstStep, true
 	slots, values := make([]slot, len(items)), make([]value, len(items))
 	for i, it := range items {
 		values[i].item, values[i].stored = it.Item, k.steps
@@ -140,9 +145,34 @@ func newOwnKind(name core.DataKind, items []core.KeyedItem) (*kind, error) {
 	return k, nil
 }
 
-// contents returns everything that an Init of the generation writes, tombstones included, in an order in which nothing comes
-// before what it refers to, and the values that wait to be written and are part of it.
+// unchanged reports whether the generation has what the Init brought and nothing else, each kind once.
+func (g *generation) unchanged() bool {
+	if g.given == nil {
+		return false
+	}
+	named := map[core.DataKind]bool{}
+	for _, collection := range g.given {
+		if named[collection.Kind] {
+			return false
+		}
+		named[collection.Kind] = true
+	}
+	for _, k := range g.kinds() {
+		isNamed := named[k.name] || slices.Contains(core.BuiltInKinds(), k.name)
+		if k.own && (!isNamed || k.begin() != firstStep) {
+			return false
+		}
+	}
+	return true
+}
+
+// contents returns everything that an Init of the generation writes, tombstones included, in the order in which it was given or,
+// if something has changed since, in one in which nothing comes before what it refers to; and the values that wait to be
+// written and are part of it.
 func (g *generation) contents() (collections []core.Collection, waiting map[core.Change]*value) {
+	if g.unchanged() {
+		return g.given, nil
+	}
 	waiting = map[core.Change]*value{}
 	for _, k := range g.kinds() {
 		if !k.own {

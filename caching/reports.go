@@ -13,7 +13,8 @@ type reports struct {
 	begun  bool          // the first report, which only says that the watch has begun, was read; belongs to refresh
 	// kinds is when kinds are read again because of reports; belongs to refresh.
 	kinds   map[core.DataKind]*schedule
-	refused sync.Once // logs that something was reported that can be no change
+	period  time.Duration // within which everything in use may be read once because of reports
+	refused sync.Once     // logs that something was reported that can be no change
 
 	mu    sync.Mutex // guards what follows
 	fresh map[core.Change]struct{}
@@ -23,22 +24,25 @@ type reports struct {
 type schedule struct {
 	due   time.Time // zero if there is no report
 	quiet bool      // the report only says that the watch has begun
-	budget
+	whole budget    // of reads of everything in use
+	items budget    // of reads of items that were reported by name
 }
 
 // of returns the schedule of a kind.
 func (r *reports) of(k *kind) *schedule {
 	s := r.kinds[k.name]
 	if s == nil {
-		s = &schedule{}
+		s = &schedule{
+			whole: budget{most: smallRead, period: r.period}, items: budget{most: itemsAtOnce, period: itemsPeriod},
+		}
 		r.kinds[k.name] = s
 	}
 	return s
 }
 
-func newReports() *reports {
+func newReports(period time.Duration) *reports {
 	return &reports{
-		signal: make(chan struct{}, 1), kinds: make(map[core.DataKind]*schedule), fresh: make(map[core.Change]struct{}),
+		period: period, signal: make(chan struct{}, 1), kinds: make(map[core.DataKind]*schedule), fresh: make(map[core.Change]struct{}),
 	}
 }
 
@@ -83,8 +87,12 @@ func (r *reports) take() []core.Change {
 const (
 	// smallRead is how many bytes may be read at once, whatever other processes do.
 	smallRead = 64 << 10
+	// itemsAtOnce is how many bytes of items that were reported by name may be read at once, and itemsPeriod is how long it takes
+	// to regain that: 64 KB a second. Such a report costs each process one item.
+	itemsAtOnce = 512 << 10
+	itemsPeriod = 8 * time.Second
 	// leastRead is as how many bytes each read counts at least, also of what is not there: a request has a price of its own.
-	leastRead = 512
+	leastRead = 2 << 10
 	// What is larger is read after a random time, so that the processes together read no more than so many bytes a second each:
 	// changeRate after a change, and reconnectRate after a loss of connection or a restart, which all processes notice at once.
 	changeRate    = 400 << 10
@@ -93,38 +101,38 @@ const (
 	restoreRate = 1 << 20
 )
 
-// budget bounds what is read because of reports to one read of everything in use a period, or of smallRead bytes if that is
-// more. It belongs to the goroutine of refresh.
+// budget bounds what is read because of reports: to so many bytes a period, or one read a period of what is larger. It belongs to
+// the goroutine of refresh.
 type budget struct {
-	spent time.Time // when it will be full again
+	most   int // bytes
+	period time.Duration
+	spent  time.Time // when it will be full again
 }
 
-// share returns the part of a period that a read of so many bytes costs.
-func share(bytes int, period time.Duration) time.Duration {
-	return time.Duration(float64(period) * min(1, float64(max(bytes, leastRead))/smallRead))
+// share returns the part of the period that a read of so many bytes costs.
+func (b *budget) share(bytes int) time.Duration {
+	return time.Duration(float64(b.period) * min(1, float64(max(bytes, leastRead))/float64(b.most)))
 }
 
 // free returns when so many bytes may be read.
-func (b *budget) free(bytes int, period time.Duration) time.Time {
-	return b.spent.Add(share(bytes, period) - period)
-}
+func (b *budget) free(bytes int) time.Time { return b.spent.Add(b.share(bytes) - b.period) }
 
-func (b *budget) spend(bytes int, period time.Duration) {
+func (b *budget) spend(bytes int) {
 	if now := time.Now(); b.spent.Before(now) {
 		b.spent = now
 	}
-	b.spent = b.spent.Add(share(bytes, period))
+	b.spent = b.spent.Add(b.share(bytes))
 }
 
 // affordsItem reports whether a changed item may be read at once, and counts it if so.
-func (s *schedule) affordsItem(k *kind, key string, period time.Duration) bool {
+func (s *schedule) affordsItem(k *kind, key string) bool {
 	bytes := 0
 	if v := k.lookup(key); v != nil && v.item != nil {
 		bytes = len(v.item.JSON())
 	}
-	if s.free(bytes, period).After(time.Now()) {
+	if s.items.free(bytes).After(time.Now()) {
 		return false
 	}
-	s.spend(bytes, period)
+	s.items.spend(bytes)
 	return true
 }

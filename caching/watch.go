@@ -46,21 +46,13 @@ func (w *CachingStoreWrapper) takeUp(change core.Change) {
 	w.reports.add(change)
 }
 
-// period is within which time everything in use may be read once because of reports.
-func (w *CachingStoreWrapper) period() time.Duration {
-	if w.opts.Mode.kind == modeTTL {
-		return min(w.life.ttl, DefaultTTL)
-	}
-	return DefaultTTL
-}
-
 // spread returns a random time after which so many bytes are to be read, at the given rate per second on average.
 func (w *CachingStoreWrapper) spread(bytes, rate int) time.Duration {
 	if bytes < smallRead {
 		return 0
 	}
 	most := time.Duration(bytes) * time.Second / time.Duration(rate)
-	return time.Duration(w.opts.Random() * float64(min(most, w.period())))
+	return time.Duration(w.opts.Random() * float64(min(most, w.reports.period)))
 }
 
 // takeReports begins to read again what was reported of single items, and schedules the reading of kinds. While the database
@@ -75,7 +67,7 @@ func (w *CachingStoreWrapper) takeReports() {
 			w.wakeMonitor() // another process may have filled a database that was emptied
 		case change.Kind != "" && k == nil:
 			w.changes.Publish(change) // nothing is known of the kind, so that there is nothing to read again
-		case change.Key != "" && w.reports.of(k).affordsItem(k, change.Key, w.period()):
+		case change.Key != "" && w.reports.of(k).affordsItem(k, change.Key):
 			items = append(items, change)
 		default:
 			for _, k := range g.kinds() {
@@ -102,7 +94,7 @@ func (w *CachingStoreWrapper) schedule(k *kind, everything bool) {
 		rate = reconnectRate
 	}
 	bytes := w.bytesToFollow(k)
-	s.due, s.quiet = s.free(bytes, w.period()), !w.reports.begun
+	s.due, s.quiet = s.whole.free(bytes), !w.reports.begun
 	if now := time.Now(); s.due.Before(now) {
 		s.due = now
 	}
@@ -130,7 +122,7 @@ func (w *CachingStoreWrapper) followDue() {
 		if s.due.IsZero() || s.due.After(time.Now()) || k == nil || w.notAsked(g, k) != nil {
 			continue
 		}
-		s.spend(w.bytesToFollow(k), w.period())
+		s.whole.spend(w.bytesToFollow(k))
 		s.due = time.Time{}
 		quiet := s.quiet
 		w.store.Go(func() { w.followKind(g, k, quiet) })

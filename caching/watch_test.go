@@ -300,3 +300,19 @@ func TestPromise9_ChangesMadeElsewhereArrive_SameContentInAnotherOrderIsNone(t *
 		})
 	}
 }
+
+// Changes that are reported by name arrive at once, also when there are many of them for a while.
+func TestPromise9_ChangesByName_ArriveAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRigWatching(t, caching.Options{}, true)
+		keys := r.filledByAnother(100)
+		for i := range 250 {
+			key, version := keys[i%len(keys)], 2+i
+			r.write(key, version)
+			time.Sleep(16 * time.Millisecond)
+			require.Equal(t, version, r.version(key))
+		}
+		require.LessOrEqual(t, r.store.gets.Load(), int64(2*len(keys)+250), "each costs one item, and the beginning of the watch all")
+		require.Zero(t, r.store.getAlls.Load())
+	})
+}

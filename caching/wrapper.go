@@ -67,7 +67,7 @@ func NewCachingStoreWrapper(store core.FeatureStoreCore, opts *Options) (*Cachin
 		life:    newLifetimes(o.Mode, o.Random),
 		clock:   newCoarseClock(o.Now),
 		kick:    make(chan struct{}, 1),
-		reports: newReports(),
+		reports: newReports(min(o.Mode.timeToLive(), DefaultTTL)),
 		changes: broadcast.New[core.Change](o.Logger),
 	}
 	w.store = lifecycle.Bound(lifecycle.New("caching", o.Logger), store, lifecycle.Limits{

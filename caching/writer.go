@@ -369,6 +369,7 @@ func (q *writer) done(g *generation) {
 		}
 	}
 	g.due.Store(initDone)
+	g.given = nil
 	q.refused = nil
 	q.w.db.note(tookInit, nil)
 }
