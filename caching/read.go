@@ -294,14 +294,24 @@ func (w *CachingStoreWrapper) readAll(ctx context.Context, name core.DataKind) (
 	suspicion := w.suspect()
 	items, err := w.store.GetAll(ctx, name)
 	w.answered(ctx, suspicion, err)
-	if err != nil {
-		return nil, err
-	}
+	return w.parseAll(name, items), err
+}
+
+// readItems asks the database for several items.
+func (w *CachingStoreWrapper) readItems(ctx context.Context, name core.DataKind, keys []string) (map[string]*value, error) {
+	suspicion := w.suspect()
+	items, err := w.store.GetItems(ctx, name, keys)
+	w.answered(ctx, suspicion, err)
+	w.reads.note(name, err)
+	return w.parseAll(name, items), err
+}
+
+func (w *CachingStoreWrapper) parseAll(name core.DataKind, items []core.KeyedSerializedItem) map[string]*value {
 	values := make(map[string]*value, len(items))
 	for _, it := range items {
 		values[it.Key] = w.parse(name, it.Key, it.Item)
 	}
-	return values, nil
+	return values
 }
 
 func (w *CachingStoreWrapper) parse(name core.DataKind, key string, serialized core.SerializedItem) *value {

@@ -2,14 +2,18 @@ package caching
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
 const (
-	// refreshers is how many items of a kind are read at once in the background.
-	refreshers = 8
+	// refreshers is how many requests for items of a kind are under way at once in the background, and itemsPerRequest how many
+	// items each is for, if the store can read several.
+	refreshers      = 8
+	itemsPerRequest = 50
 	// manyDue is from how many items on, if they are a considerable part of a kind (one in wholeShare), the kind is read as a
 	// whole instead. Of a kind that never was, nobody knows how large it is.
 	manyDue    = 64
@@ -54,25 +58,67 @@ func (w *CachingStoreWrapper) sweep(now int64) {
 				_, _ = w.reloadAll(g, k) // a failure has been noted, and what is known stays
 				return
 			}
-			w.reload(due, func(key string) error {
-				_, err := w.reloadItem(g, k, key)
-				return err
-			})
+			_ = w.reload(g, k, due, func(string, *value, *value) {}) // what was not read stays due
 		})
 	}
 }
 
-// reload reads items again, as long as that succeeds.
-func (w *CachingStoreWrapper) reload(keys []string, read func(key string) error) {
+// reload reads items again, as long as that succeeds, tells what each was and is, and returns those that were not read.
+func (w *CachingStoreWrapper) reload(
+	g *generation, k *kind, keys []string, tell func(key string, was, is *value),
+) (unread []string) {
+	var mu sync.Mutex // guards unread
 	group, ctx := errgroup.WithContext(w.store.Context())
 	group.SetLimit(refreshers)
-	for _, key := range keys {
-		if ctx.Err() != nil {
-			break
-		}
-		group.Go(func() error { return read(key) })
+	size := 1
+	if w.store.GetsItems() {
+		size = itemsPerRequest
+	}
+	for some := range slices.Chunk(keys, size) {
+		group.Go(func() error {
+			err := ctx.Err()
+			if err == nil {
+				err = w.reloadItems(g, k, some, tell)
+			}
+			if err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				unread = append(unread, some...)
+			}
+			return err
+		})
 	}
 	_ = group.Wait() // the first failure has ended the rest
+	return unread
+}
+
+// reloadItems reads items again in one request.
+func (w *CachingStoreWrapper) reloadItems(g *generation, k *kind, keys []string, tell func(key string, was, is *value)) error {
+	was := make([]*value, len(keys))
+	for i, key := range keys {
+		was[i] = k.lookup(key)
+	}
+	if len(keys) == 1 {
+		is, err := w.reloadItem(g, k, keys[0])
+		if err == nil {
+			tell(keys[0], was[0], is)
+		}
+		return err
+	}
+	begin := k.begin()
+	loaded, err := w.readItems(w.store.Context(), k.name, keys)
+	if err != nil {
+		return err
+	}
+	for i, key := range keys {
+		v := loaded[key]
+		if v == nil {
+			v = w.newValue(nil)
+		}
+		w.noteLoaded(k, key, v)
+		tell(key, was[i], k.load(key, v, begin, w.opts.AcceptWipe, w.room))
+	}
+	return w.afterLoad(g, k)
 }
 
 func (w *CachingStoreWrapper) reloadItem(g *generation, k *kind, key string) (*value, error) {

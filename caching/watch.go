@@ -59,7 +59,7 @@ func (w *CachingStoreWrapper) spread(bytes, rate int) time.Duration {
 // is not read nothing is; the end of an outage counts as a change of everything.
 func (w *CachingStoreWrapper) takeReports() {
 	g := w.gen.Load()
-	var items []core.Change
+	items := map[*kind][]string{}
 	for _, change := range w.reports.take() {
 		k := g.kind(change.Kind)
 		switch {
@@ -68,7 +68,7 @@ func (w *CachingStoreWrapper) takeReports() {
 		case change.Kind != "" && k == nil:
 			w.changes.Publish(change) // nothing is known of the kind, so that there is nothing to read again
 		case change.Key != "" && w.reports.of(k).affordsItem(k, change.Key):
-			items = append(items, change)
+			items[k] = append(items[k], change.Key)
 		default:
 			for _, k := range g.kinds() {
 				if change.Kind == "" || change.Kind == k.name {
@@ -77,8 +77,10 @@ func (w *CachingStoreWrapper) takeReports() {
 			}
 		}
 	}
-	if len(items) > 0 {
-		w.store.Go(func() { w.followItems(g, items) })
+	for k, keys := range items {
+		if w.notAsked(g, k) == nil {
+			w.store.Go(func() { w.followItems(g, k, keys) })
+		}
 	}
 	w.reports.begun = true
 }
@@ -129,30 +131,39 @@ func (w *CachingStoreWrapper) followDue() {
 	}
 }
 
-// followItems reads items again and tells of those that are not what they were.
-func (w *CachingStoreWrapper) followItems(g *generation, items []core.Change) {
-	for _, of := range items {
-		if k := g.kind(of.Kind); w.notAsked(g, k) == nil {
-			k.following <- struct{}{}
-			w.followItem(g, k, of.Key)
-			<-k.following
+// followItems reads items of a kind again and tells of those that are not what they were.
+func (w *CachingStoreWrapper) followItems(g *generation, k *kind, keys []string) {
+	k.following <- struct{}{}
+	defer func() { <-k.following }()
+	var known []string
+	for _, key := range keys {
+		if k.lookup(key) == nil && k.wholeUntil.Load() == 0 {
+			k.noteChange(key)
+			w.changes.Publish(core.Change{Kind: k.name, Key: key}) // nothing is known of it, so that there is nothing to read again
+		} else {
+			known = append(known, key)
 		}
 	}
+	w.reloadChanged(g, k, known)
 }
 
-// followItem reads an item again and tells if it is not what it was. Loads that began before the change do not count any more.
-func (w *CachingStoreWrapper) followItem(g *generation, k *kind, key string) {
-	known := k.lookup(key)
-	k.noteChange(key)
-	if known == nil && k.wholeUntil.Load() == 0 {
-		w.changes.Publish(core.Change{Kind: k.name, Key: key})
-		return
+// reloadChanged reads items again and tells of those that are not what they were. Loads that began before the change do not count
+// any more. What cannot be read is reported again.
+func (w *CachingStoreWrapper) reloadChanged(g *generation, k *kind, keys []string) {
+	for _, key := range keys {
+		k.noteChange(key)
 	}
-	switch is, err := w.reloadItem(g, k, key); {
-	case err != nil:
-		w.followLater(core.Change{Kind: k.name, Key: key})
-	case !is.sameAs(known):
-		w.changes.Publish(core.Change{Kind: k.name, Key: key})
+	unread := w.reload(g, k, keys, func(key string, was, is *value) {
+		if !is.sameAs(was) {
+			w.changes.Publish(core.Change{Kind: k.name, Key: key})
+		}
+	})
+	switch len(unread) {
+	case 0:
+	case 1:
+		w.followLater(core.Change{Kind: k.name, Key: unread[0]})
+	default:
+		w.followLater(core.Change{Kind: k.name})
 	}
 }
 
@@ -172,10 +183,7 @@ func (w *CachingStoreWrapper) followKind(g *generation, k *kind, quiet bool) {
 	defer func() { <-k.following }()
 	k.noteChange("")
 	if !w.usesAll(k) {
-		w.reload(k.expire(w.clock.exactNow()), func(key string) error {
-			w.followItem(g, k, key)
-			return nil
-		})
+		w.reloadChanged(g, k, k.expire(w.clock.exactNow()))
 		if !quiet || k.asked.Load() && !w.caches() {
 			w.changes.Publish(core.Change{Kind: k.name})
 		}

@@ -316,3 +316,33 @@ func TestPromise9_ChangesByName_ArriveAtOnce(t *testing.T) {
 		require.Zero(t, r.store.getAlls.Load())
 	})
 }
+
+// A read that was under way when a change was reported does not stand in for the one that the report calls for.
+func TestPromise9_ReadUnderWay_DoesNotHideAChange(t *testing.T) {
+	for _, byKind := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRigWatching(t, caching.Options{Mode: caching.TTL(10 * time.Second), CheckInterval: time.Hour}, true)
+			r.store.byKind.Store(byKind)
+			r.otherInit(1, "a")
+			require.Equal(t, 1, r.version("a"))
+			time.Sleep(5 * time.Second)
+			require.Equal(t, 1, r.version("a")) // in use, so that it is read again
+			goOn := make(chan struct{})
+			var first atomic.Bool
+			r.store.setAfter(func(operation string) {
+				if operation == "Get" && first.CompareAndSwap(false, true) {
+					<-goOn
+				}
+			})
+			for !first.Load() {
+				time.Sleep(100 * time.Millisecond)
+			}
+			r.write("a", 2)
+			time.Sleep(time.Second)
+			require.Equal(t, 2, r.version("a"))
+			close(goOn)
+			synctest.Wait()
+			require.Equal(t, 2, r.version("a"))
+		})
+	}
+}

@@ -165,6 +165,12 @@ func (s *Store) GetItems(ctx context.Context, kind core.DataKind, keys []string)
 	return items, nil
 }
 
+// GetsItems reports whether the store reads several items in one request.
+func (s *Store) GetsItems() bool {
+	_, able := s.core.(core.ItemsGetter)
+	return able
+}
+
 // Watches reports whether the store can be watched.
 func (s *Store) Watches() bool {
 	_, able := s.core.(core.Watcher)
