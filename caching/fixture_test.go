@@ -99,6 +99,17 @@ func (t *troubled) Get(ctx context.Context, kind core.DataKind, key string) (cor
 	return t.Store.Get(ctx, kind, key)
 }
 
+// GetItems counts as a get of each item.
+func (t *troubled) GetItems(ctx context.Context, kind core.DataKind, keys []string) ([]core.KeyedSerializedItem, error) {
+	t.gets.Add(int64(len(keys)))
+	end, err := t.begin(ctx, "GetItems")
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	return t.Store.GetItems(ctx, kind, keys)
+}
+
 func (t *troubled) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
 	t.getAlls.Add(1)
 	end, err := t.begin(ctx, "GetAll")

@@ -21,8 +21,8 @@ type Options struct {
 }
 
 // Store keeps flags, segments and items of other kinds in a [Database]. It implements [core.FeatureStoreCore],
-// [core.AvailabilityChecker], [core.Watcher], [core.ChangeSetApplier] and [core.DiagnosticDescription], and is safe for
-// concurrent use.
+// [core.AvailabilityChecker], [core.Watcher], [core.ChangeSetApplier], [core.ItemsGetter] and [core.DiagnosticDescription], and
+// is safe for concurrent use.
 type Store struct {
 	lifecycle
 	db      *Database
@@ -34,6 +34,7 @@ var (
 	_ core.AvailabilityChecker   = (*Store)(nil)
 	_ core.Watcher               = (*Store)(nil)
 	_ core.ChangeSetApplier      = (*Store)(nil)
+	_ core.ItemsGetter           = (*Store)(nil)
 	_ core.DiagnosticDescription = (*Store)(nil)
 )
 
@@ -124,6 +125,28 @@ func (s *Store) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSer
 		all = append(all, core.KeyedSerializedItem{Key: key, Item: item})
 	}
 	return all, nil
+}
+
+// GetItems implements [core.ItemsGetter].
+func (s *Store) GetItems(ctx context.Context, kind core.DataKind, keys []string) ([]core.KeyedSerializedItem, error) {
+	if err := s.admit(ctx); err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
+		if err := core.ValidateKey(kind, key); err != nil {
+			return nil, fmt.Errorf("memorystore: %w", err)
+		}
+	}
+	s.db.mu.RLock()
+	defer s.db.mu.RUnlock()
+	stored := s.db.read(s.options.Prefix).items[kind]
+	items := make([]core.KeyedSerializedItem, 0, len(keys))
+	for _, key := range keys {
+		if item, found := stored[key]; found {
+			items = append(items, core.KeyedSerializedItem{Key: key, Item: item})
+		}
+	}
+	return items, nil
 }
 
 // Upsert implements [core.FeatureStoreCore].
