@@ -31,7 +31,8 @@
 //
 //  9. Changes made elsewhere arrive: if the store is a [core.Watcher], what another process writes is read and announced soon,
 //     small changes at once and large ones after a random time. All that is read because of reports is at most everything in
-//     use once in [DefaultTTL], or in the time to live if that is less. The watch is a hint: lifetimes stay in force.
+//     use once in [DefaultTTL], or in the time to live if that is less, and 64 KB a second of items that a report names. The
+//     watch is a hint: lifetimes stay in force.
 //
 //  10. The status tells the truth once: it changes when the state does and not with every call that fails.
 //
