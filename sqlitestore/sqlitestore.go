@@ -34,7 +34,7 @@ var (
 // [core.ErrInvalid]; package memorystore has a store without a file.
 func New(ctx context.Context, path string, opts *Options) (*Store, error) {
 	db, err := open(ctx, path, opts,
-		[]string{selectItem, selectItems, selectMetadata},
+		[]string{selectItem, selectItems, selectMetadata, selectStamps},
 		[]string{selectItem, selectItems, upsertItem, replaceItem, deleteItem, addMetadata, selectDataVersion})
 	if err != nil {
 		return nil, err

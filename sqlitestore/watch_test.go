@@ -2,6 +2,7 @@ package sqlitestore_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -23,15 +24,15 @@ func watchStore(t *testing.T, store *sqlitestore.Store) <-chan core.Change {
 		cancel()
 		require.Equal(t, context.Canceled, <-ended)
 	})
-	requireChange(t, changes) // the watch has begun
+	requireChange(t, changes, core.Change{}) // the watch has begun
 	return changes
 }
 
-func requireChange(t *testing.T, changes <-chan core.Change) {
+func requireChange(t *testing.T, changes <-chan core.Change, want core.Change) {
 	t.Helper()
 	select {
 	case change := <-changes:
-		require.Equal(t, core.Change{}, change)
+		require.Equal(t, want, change)
 	case <-time.After(10 * time.Second):
 		require.Fail(t, "no change was reported")
 	}
@@ -45,7 +46,7 @@ func TestStore_Watch_ReportsOthersAndNotItself(t *testing.T) {
 		upsert(t, store, "a", n+1)
 	}
 	upsert(t, other, "a", 100)
-	requireChange(t, changes)
+	requireChange(t, changes, core.Change{Kind: core.Flags, Key: "a"})
 	const several = 5 * sqlitestore.DefaultWatchInterval
 	select {
 	case <-changes:
@@ -61,10 +62,35 @@ func TestStore_Watch_ReadOnly(t *testing.T) {
 	store := openStore(t, path, &sqlitestore.Options{ReadOnly: true})
 	changes := watchStore(t, store)
 	upsert(t, other, "a", 2)
-	requireChange(t, changes)
+	requireChange(t, changes, core.Change{Kind: core.Flags, Key: "a"})
 	item, _, err := store.Get(t.Context(), core.Flags, "a")
 	require.NoError(t, err)
 	require.Equal(t, 2, item.Version)
+}
+
+// What an Init changes is named too, unless it is much.
+func TestStore_Watch_Init(t *testing.T) {
+	path := tempPath(t)
+	store, other := openStore(t, path, nil), openStore(t, path, nil)
+	fill := func(version int, keys ...string) {
+		items := make([]core.KeyedSerializedItem, len(keys))
+		for i, key := range keys {
+			data := fmt.Appendf(nil, `{"key":%q,"version":%d}`, key, version)
+			items[i] = core.KeyedSerializedItem{Key: key, Item: core.SerializedItem{Version: version, Data: data}}
+		}
+		require.NoError(t, other.Init(t.Context(), []core.SerializedCollection{{Kind: core.Flags, Items: items}}))
+	}
+	changes := watchStore(t, store)
+	fill(1, "a", "b")
+	requireChange(t, changes, core.Change{}) // it is initialised now
+	fill(1, "a")
+	requireChange(t, changes, core.Change{Kind: core.Flags, Key: "b"})
+	many := make([]string, 200)
+	for i := range many {
+		many[i] = fmt.Sprint("flag-", i)
+	}
+	fill(2, many...)
+	requireChange(t, changes, core.Change{})
 }
 
 func TestStore_Watch_InvalidAndClosed(t *testing.T) {
