@@ -63,8 +63,15 @@ func (u *URL) GoString() string { return u.String() }
 // Scheme returns the scheme in lower case.
 func (u *URL) Scheme() string { return strings.ToLower(u.parsed.Scheme) }
 
-// Host returns host and port, or several of them, separated by commas.
-func (u *URL) Host() string { return u.parsed.Host }
+// Host returns host and port, or several of them, separated by commas, as the URL has them: the zone of an IPv6 address is
+// escaped, as in [fe80::1%25eth0]:80.
+func (u *URL) Host() string { return storeurl.EscapedHost(u.parsed) }
+
+// Addresses returns each host in the form of [net.Dial], with the given port if it has none, as in [fe80::1%eth0]:80; nil if the
+// URL has no host.
+func (u *URL) Addresses(defaultPort string) []string {
+	return storeurl.Addresses(u.parsed, defaultPort)
+}
 
 // Path returns the path with its leading slash.
 func (u *URL) Path() string { return u.parsed.Path }

@@ -37,7 +37,7 @@ func redactURL(text string) string {
 	if u.User != nil {
 		shown += redacted + "@"
 	}
-	shown += u.Host + redactPath(u)
+	shown += storeurl.EscapedHost(u) + redactPath(u)
 	if u.RawQuery != "" {
 		shown += "?" + redactParameters(u.RawQuery)
 	}

@@ -80,3 +80,46 @@ func TestShow_HasNeitherUserNorPathNorParameters(t *testing.T) {
 		require.Equal(t, want, storeurl.Show(u))
 	}
 }
+
+// An IPv6 address may have a zone, whose % a URL escapes and a dialler does not.
+func TestAddresses_EveryScheme_IPv6Zones(t *testing.T) {
+	for _, scheme := range []string{
+		"redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "REDISS+CLUSTER", "consul", "consuls", "http", "https", "socks5",
+	} {
+		for hosts, want := range map[string][]string{
+			"[::1%25lo]:21001":                             {"[::1%lo]:21001"},
+			"[fe80::1%25eth0]":                             {"[fe80::1%eth0]:99"},
+			"u:p%40ss@[::1%25lo]:1":                        {"[::1%lo]:1"},
+			"[::1%25lo]:1,[fe80::1%25en-0.7]:2":            {"[::1%lo]:1", "[fe80::1%en-0.7]:2"},
+			"u:p%2Cq@h:1,[fe80::1%25eth0],127.0.0.1,[::1]": {"h:1", "[fe80::1%eth0]:99", "127.0.0.1:99", "[::1]:99"},
+		} {
+			for _, rest := range []string{"", "/", "/0?prefix=a,b", "?x=1"} {
+				text := scheme + "://" + hosts + rest
+				u, err := storeurl.Parse(text)
+				require.NoError(t, err, text)
+				require.Equal(t, want, storeurl.Addresses(u, "99"), text)
+				again, err := storeurl.Parse(storeurl.Show(u))
+				require.NoError(t, err, storeurl.Show(u))
+				require.Equal(t, u.Host, again.Host, "what is shown can be opened")
+			}
+		}
+	}
+}
+
+func TestAddresses_WithoutHost_None(t *testing.T) {
+	for _, text := range []string{"redis://", "redis://:6379", "memory://?prefix=p", "sqlite:///x.db"} {
+		u, err := storeurl.Parse(text)
+		require.NoError(t, err, text)
+		require.Nil(t, storeurl.Addresses(u, "1"), text)
+	}
+}
+
+func TestParse_BadZones_AreRefused(t *testing.T) {
+	for _, text := range []string{
+		"redis://[::1%lo]:1", "redis://[::1%25a%2Cb]:1", "redis://[::1%25a,b]:1", "redis+cluster://h,[::1%lo]:1",
+		"redis+cluster://h,[::1%25a%2Fb]:1", "redis://[::1%25]:1", "redis://h%25lo:1",
+	} {
+		_, err := storeurl.Parse(text)
+		require.ErrorContains(t, err, "%25", text)
+	}
+}
