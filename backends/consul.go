@@ -31,6 +31,7 @@ func consulOptions(u *URL) (*consulstore.Options, error) {
 		WriteTimeout:   u.Duration(paramWriteTimeout),
 		InitTimeout:    u.Duration(paramInitTimeout),
 	}
+	opts.Logger = u.Logger()
 	secure := u.Scheme() == "consuls"
 	if opts.TLS != nil && !secure {
 		u.fail("ca_file", "TLS needs a consuls:// URL")

@@ -51,6 +51,18 @@
 // Where a password with unescaped characters may have torn the URL apart, they show nothing of it; an @ behind the host is
 // therefore written as %40.
 //
+// # Files that are replaced
+//
+// What a URL names as a file (password_file, sentinel_password_file, token_file, ca_file, cert_file, key_file) is read when the
+// store is opened, which fails if that is not possible, and again when a new connection needs it and the file has changed: written
+// over, replaced, or reached through a symbolic link that leads to another file now, as in a secret that Kubernetes mounts. A
+// connection that exists stays. A file that cannot be read or used for a moment leaves what it held before in use, and is logged
+// once. Environment variables are read once.
+//
+// # Log
+//
+// Stores log to slog.Default(), or where [Registry.WithLogger] says; package config makes that the client's logger.
+//
 // # Errors
 //
 // An unknown scheme or parameter, and a value that cannot be read, is [core.ErrInvalid], and nothing has been opened. All

@@ -40,6 +40,7 @@ func dynamoOptions(u *URL) (dynamoTarget, error) {
 		InitTimeout:    u.Duration(paramInitTimeout),
 		WatchInterval:  u.Duration("watch_interval"),
 	}
+	opts.Logger = u.Logger()
 	switch u.Text("consistency") {
 	case "", "strong":
 	case "eventual":

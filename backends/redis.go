@@ -101,6 +101,7 @@ func redisOptions(u *URL) (redisTarget, error) {
 	target := url.URL{
 		Scheme: u.Scheme(), User: u.parsed.User, Host: u.parsed.Host, Path: u.parsed.Path, RawQuery: passedOn.Encode(),
 	}
+	opts.Logger = u.Logger()
 	u.refuseTwoDatabases()
 	if password, found := u.Secret("password"); found {
 		if inURL, _ := u.parsed.User.Password(); inURL != "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ type Scheme struct {
 // Registry knows schemes. Make one with [New]. It is safe for concurrent use once nothing is registered any more.
 type Registry struct {
 	schemes map[string]Scheme
+	logger  *slog.Logger
 }
 
 // New returns a registry that knows the schemes of the package documentation.
@@ -50,6 +52,12 @@ func New() *Registry {
 // Register adds a scheme or replaces one of the same name.
 func (r *Registry) Register(name string, scheme Scheme) {
 	r.schemes[strings.ToLower(name)] = scheme
+}
+
+// WithLogger returns a registry with the same schemes whose stores log to the given logger, which should be that of their client.
+// Nil, as without it, stands for slog.Default().
+func (r *Registry) WithLogger(logger *slog.Logger) *Registry {
+	return &Registry{schemes: maps.Clone(r.schemes), logger: logger}
 }
 
 // Schemes returns the names of all schemes in alphabetical order.
@@ -113,7 +121,7 @@ func (r *Registry) parse(ctx context.Context, rawURL string) (*URL, Scheme, erro
 	if ctx == nil {
 		return nil, Scheme{}, fmt.Errorf("backends: %w: the context is nil", core.ErrInvalid)
 	}
-	u, err := parseURL(rawURL)
+	u, err := parseURL(rawURL, r.logger)
 	if err != nil {
 		return nil, Scheme{}, err
 	}
@@ -128,7 +136,8 @@ func (r *Registry) parse(ctx context.Context, rawURL string) (*URL, Scheme, erro
 	return u, scheme, nil
 }
 
-// Open opens the feature store that the URL names, with the registry that [New] returns.
+// Open opens the feature store that the URL names, with the registry that [New] returns. [Registry.WithLogger] is for stores that
+// do not log to slog.Default().
 func Open(ctx context.Context, rawURL string) (Backend, error) { return New().Open(ctx, rawURL) }
 
 // OpenBigSegments opens the big segment store that the URL names, with the registry that [New] returns.

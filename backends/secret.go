@@ -1,42 +1,67 @@
 package backends
 
 import (
+	"context"
 	"errors"
-	"io/fs"
 	"os"
-	"strings"
+
+	"github.com/cleatdev/cleat/internal/livefile"
 )
 
 // Secret returns a secret that a file or an environment variable holds: name_file or name_env. found is false if there
 // is neither. A trailing end of line in the file does not count. An empty secret makes [URL.Check] fail, since with it
-// there would be no authentication.
+// there would be no authentication. [URL.LiveSecret] is for secrets in files that are replaced.
 func (u *URL) Secret(name string) (secret string, found bool) {
+	current := u.LiveSecret(name)
+	if current == nil {
+		return "", false
+	}
+	return current(), true
+}
+
+// LiveSecret is [URL.Secret] for a store that makes new connections: the function that it returns reads the file again if it
+// has changed, and returns what the file held last if it cannot be read. It is nil if there is no secret. It may be called at
+// any time from any goroutine.
+func (u *URL) LiveSecret(name string) (current func() string) {
 	file, env := u.secretPlace(name)
-	parameter := name + "_file"
 	switch {
 	case file != "":
-		content, err := os.ReadFile(file)
-		if err != nil {
-			u.fail(parameter, "the file cannot be read: %w", withoutPath(err))
-			return "", false
+		secret, err := livefile.Secret(u.logger, u.place(name+"_file"), file)
+		switch {
+		case errors.Is(err, livefile.ErrEmpty):
+			u.failEmpty(name + "_file")
+		case err != nil:
+			u.fail(name+"_file", "the file cannot be read: %w", err)
+		default:
+			return secret.Current
 		}
-		secret = strings.TrimRight(string(content), "\r\n")
 	case env != "":
-		parameter = name + "_env"
-		value, set := os.LookupEnv(env)
-		if !set {
-			u.fail(parameter, "the environment variable that it names is not set")
-			return "", false
+		secret, set := os.LookupEnv(env)
+		switch {
+		case !set:
+			u.fail(name+"_env", "the environment variable that it names is not set")
+		case secret == "":
+			u.failEmpty(name + "_env")
+		default:
+			return func() string { return secret }
 		}
-		secret = value
-	default:
-		return "", false
 	}
-	if secret == "" {
-		u.fail(parameter, "what it names is empty; put the secret there, or remove the parameter")
-		return "", false
+	return nil
+}
+
+func (u *URL) failEmpty(parameter string) {
+	u.fail(parameter, "what it names is empty; put the secret there, or remove the parameter")
+}
+
+// credentials returns what gives user and password of the next connection if a file or variable holds the password, and nil if
+// none does.
+func (u *URL) credentials() func(context.Context) (username, password string, err error) {
+	current := u.LiveSecret("password")
+	if current == nil {
+		return nil
 	}
-	return secret, true
+	username := u.parsed.User.Username()
+	return func(context.Context) (string, string, error) { return username, current(), nil }
 }
 
 // secretPlace returns the file or the variable that holds a secret. At most one of them is not empty.
@@ -52,12 +77,4 @@ func (u *URL) secretPlace(name string) (file, env string) {
 		}
 	}
 	return u.Text(inFile), u.Text(inEnv)
-}
-
-// withoutPath returns the cause of an error about a file: in place of the path, somebody may have put the secret.
-func withoutPath(err error) error {
-	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		return pathError.Err
-	}
-	return err
 }

@@ -31,6 +31,7 @@ func sqliteOptions(u *URL) (sqliteTarget, error) {
 	}
 	return sqliteTarget{u.Path(), &sqlitestore.Options{
 		Prefix:       u.Text(paramPrefix),
+		Logger:       u.Logger(),
 		BusyTimeout:  u.Duration("busy_timeout"),
 		ReadTimeout:  u.Duration(paramReadTimeout),
 		WriteTimeout: u.Duration(paramWriteTimeout),

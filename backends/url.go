@@ -3,6 +3,7 @@ package backends
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"regexp"
 	"slices"
@@ -20,6 +21,7 @@ import (
 type URL struct {
 	parsed     *url.URL
 	parameters url.Values
+	logger     *slog.Logger
 	errs       []error
 }
 
@@ -42,7 +44,7 @@ func commonParameters() []string {
 	}
 }
 
-func parseURL(rawURL string) (*URL, error) {
+func parseURL(rawURL string, logger *slog.Logger) (*URL, error) {
 	parsed, err := storeurl.Parse(rawURL)
 	if err != nil {
 		return nil, fmt.Errorf("backends: %w: %w", core.ErrInvalid, err)
@@ -51,7 +53,7 @@ func parseURL(rawURL string) (*URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("backends: %w: the parameters of the URL are malformed", core.ErrInvalid)
 	}
-	return &URL{parsed: parsed, parameters: parameters}, nil
+	return &URL{parsed: parsed, parameters: parameters, logger: logger}, nil
 }
 
 // String returns scheme and host, or the path of a SQLite file, and neither user, password nor parameters.
@@ -75,6 +77,9 @@ func (u *URL) Addresses(defaultPort string) []string {
 
 // Path returns the path with its leading slash.
 func (u *URL) Path() string { return u.parsed.Path }
+
+// Logger returns where a store of this URL logs to: the logger of [Registry.WithLogger], or nil, which stands for slog.Default().
+func (u *URL) Logger() *slog.Logger { return u.logger }
 
 // Has reports whether the parameter is there.
 func (u *URL) Has(name string) bool { return u.parameters.Has(name) }
@@ -131,6 +136,9 @@ func (u *URL) err() error { return errors.Join(u.errs...) }
 func (u *URL) fail(name, format string, args ...any) {
 	u.errs = append(u.errs, u.refuse(name, format, args...))
 }
+
+// place names a parameter for the log.
+func (u *URL) place(name string) string { return "the parameter " + name + " of " + u.String() }
 
 func (u *URL) refuse(name, format string, args ...any) error {
 	return fmt.Errorf("backends: %s: %w: parameter %s: %w", u, core.ErrInvalid, name, fmt.Errorf(format, args...))

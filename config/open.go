@@ -77,6 +77,9 @@ func (s *Settings) open(ctx context.Context, opts Options, origins map[string]or
 	if s.StoreMode == StoreReadOnly {
 		config.StoreMode = core.DataStoreModeReadOnly
 	}
+	if opts.Logger != nil {
+		opts.Registry = opts.Registry.WithLogger(opts.Logger)
+	}
 	if err := s.openStores(ctx, &config, opts, origins); err != nil {
 		return cleat.Config{}, err
 	}

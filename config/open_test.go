@@ -243,3 +243,34 @@ func TestLoad_PathOfAMissingFile_IsNamed(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.ErrorContains(t, err, path)
 }
+
+// Stores of a configuration log where the client does, and where their registry says if the client says nothing.
+func TestLoad_Logger_IsThatOfTheStores(t *testing.T) {
+	ofClient, ofRegistry := slog.New(slog.DiscardHandler), slog.New(slog.DiscardHandler)
+	var got []*slog.Logger
+	registry := backends.New()
+	registry.Register("own", backends.Scheme{
+		OpenStore: func(_ context.Context, u *backends.URL) (core.FeatureStoreCore, error) {
+			got = append(got, u.Logger())
+			return memorystore.New(nil, nil), nil
+		},
+		OpenBigSegments: func(_ context.Context, u *backends.URL) (core.BigSegmentStore, error) {
+			got = append(got, u.Logger())
+			return memorystore.NewBigSegments(nil, nil), nil
+		},
+	})
+	opts := options("mode: daemon\nstore: own://x\nbig_segments: {store: same}")
+	opts.Registry = registry.WithLogger(ofRegistry)
+	load(t, opts)
+	require.Len(t, got, 2)
+	require.Same(t, ofRegistry, got[0])
+	require.Same(t, ofRegistry, got[1])
+	opts.Logger = ofClient
+	load(t, opts)
+	require.Len(t, got, 4)
+	require.Same(t, ofClient, got[2])
+	require.Same(t, ofClient, got[3])
+	opts.Logger, opts.Registry = nil, registry
+	load(t, opts)
+	require.Nil(t, got[4])
+}

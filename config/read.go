@@ -24,7 +24,7 @@ type Options struct {
 	ReadFile func(name string) ([]byte, error)
 	// Registry opens the stores; nil means [backends.New].
 	Registry *backends.Registry
-	// Logger becomes that of the [cleat.Config]; nil means slog.Default().
+	// Logger becomes that of the [cleat.Config] and of the stores; nil means slog.Default().
 	Logger *slog.Logger
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // ErrNoCertificate is returned for a file of authorities that holds none.
-var ErrNoCertificate = errors.New("the file holds no certificate in PEM form")
+var ErrNoCertificate = errors.New("it holds no certificate in PEM form")
 
 // Authorities returns the certificates in a PEM file, besides those of the system if withSystem is true.
 func Authorities(logger *slog.Logger, thing, path string, withSystem bool) (*Value[*x509.CertPool], error) {

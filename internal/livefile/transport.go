@@ -10,17 +10,17 @@ import (
 // connection to a server that is not trusted any more. It is safe for concurrent use.
 type Transport struct {
 	config func() *tls.Config
-	make   func(*tls.Config) *http.Transport
+	build  func(*tls.Config) *http.Transport
 
 	mu      sync.Mutex
-	made    *tls.Config // what current was made of
+	built   *tls.Config // what current was built of
 	current *http.Transport
 }
 
-// NewTransport returns a transport that uses what the second function makes of the first one's configurations. The
-// function must copy the configuration if it or [http.Transport] changes it.
-func NewTransport(config func() *tls.Config, make func(*tls.Config) *http.Transport) *Transport {
-	return &Transport{config: config, make: make}
+// NewTransport returns a transport that uses what build makes of the configurations that config returns. build must
+// copy what it or [http.Transport] changes.
+func NewTransport(config func() *tls.Config, build func(*tls.Config) *http.Transport) *Transport {
+	return &Transport{config: config, build: build}
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -36,11 +36,11 @@ func (t *Transport) transport() *http.Transport {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	config := t.config()
-	if t.current == nil || config != t.made {
+	if t.current == nil || config != t.built {
 		if t.current != nil {
 			t.current.CloseIdleConnections()
 		}
-		t.made, t.current = config, t.make(config)
+		t.built, t.current = config, t.build(config)
 	}
 	return t.current
 }
