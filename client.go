@@ -25,7 +25,7 @@ import (
 // Client evaluates feature flags. Make one with [New], use it from any number of goroutines for as long as the process
 // runs, and Close it at the end.
 type Client struct {
-	sdkKey      string
+	sdkKey      func() string
 	offline     bool
 	daemon      bool
 	logger      *slog.Logger
@@ -61,6 +61,7 @@ type Client struct {
 //
 // A client that is offline or in daemon mode waits for nothing.
 func New(ctx context.Context, config Config) (*Client, error) {
+	config.readSDKKey()
 	if err := config.validate(ctx); err != nil {
 		return nil, errors.Join(err, config.closeStores())
 	}
@@ -70,7 +71,7 @@ func New(ctx context.Context, config Config) (*Client, error) {
 		return nil, errors.Join(err, config.closeStores())
 	}
 	c := &Client{
-		sdkKey: config.SDKKey, offline: config.Offline, daemon: config.Daemon && !config.Offline,
+		sdkKey: config.CurrentSDKKey, offline: config.Offline, daemon: config.Daemon && !config.Offline,
 		logger: config.Logger, httpClient: httpClient, hooks: newHooks(config.Hooks, config.Logger),
 		events: clientEvents{logger: config.Logger},
 	}
@@ -103,8 +104,8 @@ func (c *Client) assemble(config *Config) (err error) {
 	c.followBigSegments()
 	c.evaluators = newEvaluators(c.store, c.bigSegments, cmp.Or(config.Cache.ReadTimeout, caching.DefaultReadTimeout), c.logger)
 	settings := core.ClientSettings{
-		SDKKey: config.SDKKey, Logger: config.Logger, Endpoints: config.Endpoints, HTTPClient: c.httpClient,
-		Headers: config.header(), Diagnostics: config.diagnostics(), Started: time.Now(),
+		SDKKey: config.SDKKey, CurrentSDKKey: config.CurrentSDKKey, Logger: config.Logger, Endpoints: config.Endpoints,
+		HTTPClient: c.httpClient, Headers: config.header(), Diagnostics: config.diagnostics(), Started: time.Now(),
 	}.WithDefaults()
 	if c.events.processor, err = config.Events(settings); err != nil {
 		return fmt.Errorf("cleat: making the event processor: %w", err)
@@ -200,9 +201,9 @@ func (c *Client) BigSegmentStoreStatus() core.BigSegmentStoreStatusProvider {
 func (c *Client) FlagTracker() core.FlagTracker { return c.tracker }
 
 // SecureModeHash returns the hash by which the flag service recognises that a front end may ask for flags of the
-// context: the HMAC-SHA256 of the context's fully qualified key under [Config].SDKKey, in hexadecimal.
+// context: the HMAC-SHA256 of the context's fully qualified key under the SDK key, in hexadecimal.
 func (c *Client) SecureModeHash(evalContext ldcontext.Context) string {
-	mac := hmac.New(sha256.New, []byte(c.sdkKey))
+	mac := hmac.New(sha256.New, []byte(c.sdkKey()))
 	mac.Write([]byte(evalContext.FullyQualifiedKey()))
 	return hex.EncodeToString(mac.Sum(nil))
 }

@@ -24,6 +24,12 @@ type Config struct {
 	// mode, or has a DataSource that needs none. It appears in no log and no error.
 	SDKKey string
 
+	// CurrentSDKKey returns the key at the moment, in place of SDKKey, for a key that is replaced while the client runs: it is
+	// called for each request and each hash of [Client.SecureModeHash], and must be safe for concurrent use. A key should
+	// be replaced before the old one expires, because a delivery of events that the service refuses is the last one. Nil means
+	// that the key does not change.
+	CurrentSDKKey func() string
+
 	// Offline is true if the client should use neither its data source nor its store, and deliver no events. Every
 	// evaluation then returns the default value with the reason CLIENT_NOT_READY.
 	Offline bool
@@ -78,6 +84,16 @@ type Config struct {
 
 	// Logger gets what goes wrong; nil means slog.Default().
 	Logger *slog.Logger
+}
+
+// readSDKKey sets the key to the one at the moment, or makes a function of a key that does not change.
+func (c *Config) readSDKKey() {
+	if c.CurrentSDKKey != nil {
+		c.SDKKey = c.CurrentSDKKey()
+		return
+	}
+	key := c.SDKKey
+	c.CurrentSDKKey = func() string { return key }
 }
 
 // validate returns an error that names everything that cannot be used.

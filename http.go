@@ -1,17 +1,18 @@
 package cleat
 
 import (
-	"crypto/x509"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/httptransport"
+	"github.com/cleatdev/cleat/internal/livefile"
 )
 
 // DefaultConnectTimeout is how long a client tries to connect to the flag service by default.
@@ -24,7 +25,8 @@ type HTTPOptions struct {
 	ProxyURL string
 
 	// CAFile is a file of certificates in PEM form; a server whose certificate was issued by one of them is trusted,
-	// besides those that the system trusts.
+	// besides those that the system trusts. It is read again before a request if it has changed; while it cannot be used, what
+	// it held before counts.
 	CAFile string
 
 	// InsecureSkipVerify is true if the server's certificate is not to be checked at all. Then anybody on the way can read
@@ -44,7 +46,7 @@ type HTTPOptions struct {
 }
 
 // newClient makes a client of the options. It has no limit on the time of a whole request, because a stream has none.
-func (o *HTTPOptions) newClient() (*http.Client, error) {
+func (o *HTTPOptions) newClient(logger *slog.Logger) (*http.Client, error) {
 	if o.Transport != nil {
 		if o.ProxyURL != "" || o.CAFile != "" || o.InsecureSkipVerify || o.ConnectTimeout != 0 {
 			return nil, errors.New("has a Transport, beside which ProxyURL, CAFile, InsecureSkipVerify and ConnectTimeout " +
@@ -63,15 +65,23 @@ func (o *HTTPOptions) newClient() (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	roots, err := o.roots()
-	if err != nil {
-		return nil, err
+	build := func(config *tls.Config) *http.Transport {
+		transport := httptransport.New(timeout)
+		transport.Proxy = proxy
+		if config != nil {
+			transport.TLSClientConfig = config.Clone()
+		}
+		transport.TLSClientConfig.InsecureSkipVerify = o.InsecureSkipVerify
+		return transport
 	}
-	transport := httptransport.New(timeout)
-	transport.Proxy = proxy
-	transport.TLSClientConfig.RootCAs = roots
-	transport.TLSClientConfig.InsecureSkipVerify = o.InsecureSkipVerify
-	return &http.Client{Transport: transport}, nil
+	if o.CAFile == "" {
+		return &http.Client{Transport: build(nil)}, nil
+	}
+	roots, err := livefile.Authorities(logger, "Config.HTTP.CAFile", o.CAFile, true)
+	if err != nil {
+		return nil, fmt.Errorf(".CAFile %s cannot be used: %w", o.CAFile, err)
+	}
+	return &http.Client{Transport: livefile.NewTransport(livefile.TLS(roots, nil), build)}, nil
 }
 
 func (o *HTTPOptions) proxy() (func(*http.Request) (*url.URL, error), error) {
@@ -88,25 +98,6 @@ func (o *HTTPOptions) proxy() (func(*http.Request) (*url.URL, error), error) {
 		return http.ProxyURL(proxy), nil
 	}
 	return nil, errors.New(".ProxyURL has an unknown scheme; http, https, socks5 and socks5h are known")
-}
-
-// roots returns the certificates to trust; nil means those of the system.
-func (o *HTTPOptions) roots() (*x509.CertPool, error) {
-	if o.CAFile == "" {
-		return nil, nil
-	}
-	pem, err := os.ReadFile(o.CAFile)
-	if err != nil {
-		return nil, fmt.Errorf(".CAFile cannot be read: %w", err)
-	}
-	roots, err := x509.SystemCertPool()
-	if err != nil {
-		roots = x509.NewCertPool() // a machine without certificates of its own still trusts the file
-	}
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf(".CAFile %s contains no certificate in PEM form", o.CAFile)
-	}
-	return roots, nil
 }
 
 // validateHeader returns an error that names the first header that cannot be sent.
@@ -135,7 +126,7 @@ func isHeaderValue(value string) bool {
 
 // newHTTPClient makes the client's HTTP client, or says what is wrong with the options.
 func (c *Config) newHTTPClient() (*http.Client, error) {
-	client, err := c.HTTP.newClient()
+	client, err := c.HTTP.newClient(c.Logger)
 	if err = errors.Join(err, c.HTTP.validateHeader()); err != nil {
 		return nil, fmt.Errorf("cleat: %w: Config.HTTP%w", core.ErrInvalid, err)
 	}

@@ -1,9 +1,8 @@
 package cleat
 
 import (
+	"crypto/x509"
 	"net/http"
-	"os"
-	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,11 +31,11 @@ func inRemoteService(
 		service := mockservice.New(t)
 		service.SetData(oneFlag)
 		remote := mockhttp.NewRemote(t, service)
-		file := filepath.Join(t.TempDir(), "ca.pem")
-		require.NoError(t, os.WriteFile(file, remote.CertificatePEM(), 0o600))
-		client, err := (&HTTPOptions{CAFile: file}).newClient()
+		client, err := (&HTTPOptions{}).newClient(nil)
 		require.NoError(t, err)
 		transport := client.Transport.(*http.Transport)
+		transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+		require.True(t, transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(remote.CertificatePEM()))
 		transport.DialContext = remote.Dial
 		t.Cleanup(transport.CloseIdleConnections)
 		config := serviceConfig(service)

@@ -2,9 +2,14 @@ package cleat
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -69,6 +74,40 @@ func TestHTTPOptions_CAFile_IsTrusted(t *testing.T) {
 	body, err = fetch(t, HTTPOptions{InsecureSkipVerify: true}, server.URL)
 	require.NoError(t, err)
 	require.Equal(t, "secure", body)
+}
+
+func TestHTTPOptions_CAFile_IsReadAgain(t *testing.T) {
+	server := httptest.NewUnstartedServer(hello("secure"))
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.StartTLS()
+	defer server.Close()
+	_, key, err := ed25519.GenerateKey(nil)
+	require.NoError(t, err)
+	other, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(1)},
+		&x509.Certificate{SerialNumber: big.NewInt(1)}, key.Public(), key)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	trust := func(certificate []byte) {
+		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})
+		require.NoError(t, os.WriteFile(file+".new", text, 0o600))
+		require.NoError(t, os.Rename(file+".new", file))
+	}
+	trust(other)
+	client, err := (&HTTPOptions{CAFile: file}).newClient(nil)
+	require.NoError(t, err)
+	defer client.CloseIdleConnections()
+	get := func() error {
+		response, err := client.Get(server.URL)
+		if err != nil {
+			return err
+		}
+		return response.Body.Close()
+	}
+	require.ErrorAs(t, get(), new(*tls.CertificateVerificationError))
+	trust(server.Certificate().Raw)
+	require.NoError(t, get())
+	trust(other)
+	require.ErrorAs(t, get(), new(*tls.CertificateVerificationError))
 }
 
 // A host that accepts connections and never says a word does not hold up the client for longer than that.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -284,4 +285,43 @@ func TestNew_ContextEndsWhileWaiting_ReturnsTheClient(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, client.Close())
 	})
+}
+
+// A key that is replaced while the client runs authorizes what is sent from then on.
+func TestClient_CurrentSDKKey_AuthorizesEveryRequest(t *testing.T) {
+	inService(t, func(t *testing.T, service *mockservice.Service) {
+		var key atomic.Value
+		key.Store("first")
+		config := serviceConfig(service)
+		config.SDKKey, config.CurrentSDKKey = "", func() string { return key.Load().(string) }
+		config.DataSource = polling.Source(polling.Options{Interval: time.Minute})
+		client := newServiceClient(t, config)
+		authorizations := func(path string) (keys []string) {
+			for _, request := range service.Requests(path) {
+				keys = append(keys, request.Header.Get("Authorization"))
+			}
+			return keys
+		}
+		hash := client.SecureModeHash(user)
+		client.BoolVariation(t.Context(), "a", user, false)
+		client.Flush()
+		synctest.Wait()
+		key.Store("second")
+		require.NotEqual(t, hash, client.SecureModeHash(user))
+		time.Sleep(time.Minute)
+		client.BoolVariation(t.Context(), "a", user, false)
+		client.Flush()
+		synctest.Wait()
+		require.Equal(t, []string{"first", "second"}, authorizations(mockservice.PollPath))
+		sent := authorizations(mockservice.EventsPath)
+		require.Equal(t, "first", sent[0])
+		require.Equal(t, "second", sent[len(sent)-1])
+	})
+}
+
+func TestNew_CurrentSDKKey_IsChecked(t *testing.T) {
+	for _, key := range []string{"", "a\nb"} {
+		_, err := New(t.Context(), Config{CurrentSDKKey: func() string { return key }})
+		require.ErrorIs(t, err, core.ErrInvalid)
+	}
 }

@@ -143,6 +143,15 @@
 // sdk_key_env, or as password_env and the like in the URL of a store), those that Kubernetes sets for services (such as
 // CLEAT_RELAY_SERVICE_HOST and CLEAT_RELAY_PORT), and those that begin with CLEAT_TEST_.
 //
+// # Files that are replaced
+//
+// sdk_key_file, http.ca_file and the files that the URL of a store names (see package backends) are read again when a request or
+// a connection needs them and they have changed: written over, replaced, or reached through a symbolic link that leads to another
+// file now, as in a secret that Kubernetes mounts. A file that cannot be read or used for a moment leaves what it held before in
+// use, and is logged once. The SDK key should be replaced before the old one expires: a service that refuses a delivery of events
+// gets none any more, and one that refuses to send flags is asked again after five minutes. Other settings, the file of the
+// configuration and the environment are read once. file.reload says whether files of flags are.
+//
 // # Errors
 //
 // All that is wrong is reported at once, as an [*Error] each, with the file and its line or the variable, the name of the

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"strings"
 
 	"github.com/cleatdev/cleat"
@@ -15,6 +16,7 @@ import (
 	"github.com/cleatdev/cleat/datasource/polling"
 	"github.com/cleatdev/cleat/datasource/streaming"
 	"github.com/cleatdev/cleat/events"
+	"github.com/cleatdev/cleat/internal/livefile"
 )
 
 // Open checks the settings, finds the SDK key, opens the stores, and returns what [cleat.New] takes, which then owns the
@@ -80,6 +82,11 @@ func (s *Settings) open(ctx context.Context, opts Options, origins map[string]or
 	if opts.Logger != nil {
 		opts.Registry = opts.Registry.WithLogger(opts.Logger)
 	}
+	if s.SDKKeyFile != "" && opts.readsAgain {
+		if config.CurrentSDKKey, err = s.liveKey(opts.Logger, origins); err != nil {
+			return cleat.Config{}, err
+		}
+	}
 	if err := s.openStores(ctx, &config, opts, origins); err != nil {
 		return cleat.Config{}, err
 	}
@@ -103,6 +110,18 @@ func (s *Settings) key(opts Options, origins map[string]origin) (string, error) 
 		return foundKey(newEnvironment(opts.Env)[s.SDKKeyEnv], origins[nameSDKKeyEnv].source, nameSDKKeyEnv)
 	}
 	return s.SDKKey.Reveal(), nil
+}
+
+// liveKey returns what reads the file of the SDK key again when it has changed.
+func (s *Settings) liveKey(logger *slog.Logger, origins map[string]origin) (current func() string, err error) {
+	source := origins[nameSDKKeyFile].source
+	key, err := livefile.New(logger, "the setting "+nameSDKKeyFile, func(contents [][]byte) (string, error) {
+		return foundKey(string(contents[0]), source, nameSDKKeyFile)
+	}, s.SDKKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("config: %sthe file cannot be read: %w", place(source, nameSDKKeyFile), err)
+	}
+	return key.Current, nil
 }
 
 // foundKey returns the key in the text that the setting leads to.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/events"
 	"github.com/cleatdev/cleat/internal/mockservice"
+	"github.com/cleatdev/cleat/internal/secrettest"
 	"github.com/cleatdev/cleat/memorystore"
 )
 
@@ -273,4 +275,31 @@ func TestLoad_Logger_IsThatOfTheStores(t *testing.T) {
 	opts.Logger, opts.Registry = nil, registry
 	load(t, opts)
 	require.Nil(t, got[4])
+}
+
+func TestLoad_SDKKeyFile_IsReadAgain(t *testing.T) {
+	var log secrettest.Log
+	dir := t.TempDir()
+	path, key := filepath.Join(dir, "cleat.yaml"), filepath.Join(dir, "key")
+	replace := func(content string) {
+		require.NoError(t, os.WriteFile(key+".new", []byte(content), 0o600))
+		require.NoError(t, os.Rename(key+".new", key))
+	}
+	replace("first\n")
+	require.NoError(t, os.WriteFile(path, []byte("sdk_key_file: "+key), 0o600))
+	cfg, err := config.Load(t.Context(), path, &config.Options{Env: []string{}, Logger: log.Logger()})
+	require.NoError(t, err)
+	require.Equal(t, "first", cfg.SDKKey)
+	require.Equal(t, "first", cfg.CurrentSDKKey())
+	replace(" second\r\n")
+	require.Equal(t, "second", cfg.CurrentSDKKey())
+	for _, unusable := range []string{"", "a\nb", "a key"} {
+		replace(unusable)
+		require.Equal(t, "second", cfg.CurrentSDKKey(), unusable)
+	}
+	said := log.Take()
+	require.Equal(t, 1, strings.Count(said, "\n"), said)
+	require.Contains(t, said, "sdk_key_file")
+	cfg = load(t, options("sdk_key: k"))
+	require.Nil(t, cfg.CurrentSDKKey)
 }

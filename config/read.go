@@ -21,11 +21,14 @@ type Options struct {
 	Env []string
 	// ReadFile reads the configuration file and the file with the SDK key; nil means os.ReadFile. Its errors should be of
 	// type *fs.PathError, as those of package os are; the path of the key's file is then left out, in case it is the key.
+	// What is read in another way than by os.ReadFile is not read again when it changes.
 	ReadFile func(name string) ([]byte, error)
 	// Registry opens the stores; nil means [backends.New].
 	Registry *backends.Registry
 	// Logger becomes that of the [cleat.Config] and of the stores; nil means slog.Default().
 	Logger *slog.Logger
+
+	readsAgain bool // ReadFile is that of package os
 }
 
 // withDefaults returns a copy in which everything but Logger is set.
@@ -38,7 +41,7 @@ func (o *Options) withDefaults() Options {
 		opts.Env = os.Environ()
 	}
 	if opts.ReadFile == nil {
-		opts.ReadFile = os.ReadFile
+		opts.ReadFile, opts.readsAgain = os.ReadFile, true
 	}
 	if opts.Registry == nil {
 		opts.Registry = backends.New()

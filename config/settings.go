@@ -54,7 +54,7 @@ const SameStore = "same"
 // concurrent reading.
 type Settings struct {
 	// SDKKey is the key of the environment in the flag service; SDKKeyFile names a file and SDKKeyEnv an environment
-	// variable that holds it instead. At most one of them may be set.
+	// variable that holds it instead. At most one of them may be set. The file is read again when it changes.
 	SDKKey                Secret
 	SDKKeyFile, SDKKeyEnv string
 
@@ -165,7 +165,7 @@ type Events struct {
 type HTTP struct {
 	// Proxy is the proxy of all requests; by default HTTPS_PROXY and its like are followed.
 	Proxy URL
-	// CAFile names a file of certificates to trust besides those of the system.
+	// CAFile names a file of certificates to trust besides those of the system. It is read again when it changes.
 	CAFile string
 	// InsecureSkipVerify is true if the server's certificate is not checked.
 	InsecureSkipVerify bool

@@ -73,6 +73,10 @@ type ClientSettings struct {
 	// SDKKey is the key of the environment, sent as the Authorization header. It must appear in no log and no error.
 	SDKKey string
 
+	// CurrentSDKKey returns the key of the next request, for a key that is replaced while the client runs; nil means SDKKey. It
+	// must be safe for concurrent use, and the key appears in no log and no error. [ClientSettings.RequestHeaders] calls it.
+	CurrentSDKKey func() string
+
 	// Logger gets what goes wrong; nil means slog.Default().
 	Logger *slog.Logger
 
@@ -118,14 +122,18 @@ func (s ClientSettings) WithDefaults() ClientSettings {
 	return s
 }
 
-// RequestHeaders returns the headers of a request to the flag service, the authorization included, in a copy that
-// belongs to the caller.
+// RequestHeaders returns the headers of the next request to the flag service, the authorization included, in a copy that
+// belongs to the caller. It is called for each request, because the SDK key may change.
 func (s ClientSettings) RequestHeaders() http.Header {
 	headers := s.Headers.Clone()
 	if headers == nil {
 		headers = http.Header{}
 	}
-	headers.Set("Authorization", s.SDKKey)
+	key := s.SDKKey
+	if s.CurrentSDKKey != nil {
+		key = s.CurrentSDKKey()
+	}
+	headers.Set("Authorization", key)
 	return headers
 }
 

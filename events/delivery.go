@@ -18,7 +18,7 @@ const maxAnswer = 64 << 10
 
 // delivery hands the payloads that the library makes to the library's sender.
 type delivery struct {
-	sender   ldevents.EventSender
+	sender   ldevents.EventSenderConfiguration
 	lifetime context.Context
 	refused  *atomic.Bool // set once the service has said that it wants no more
 	underWay atomic.Int32 // how many payloads are being delivered
@@ -37,14 +37,14 @@ func newDelivery(
 	return &delivery{
 		lifetime: lifetime,
 		refused:  refused,
-		sender: ldevents.NewServerSideEventSender(ldevents.EventSenderConfiguration{
+		sender: ldevents.EventSenderConfiguration{
 			Client:            boundedClient(lifetime, settings.HTTPClient, base, options),
 			BaseURI:           base.Scheme + "://" + base.Host, // the library logs it; transport adds the path
 			BaseHeaders:       settings.RequestHeaders,
 			Loggers:           loggers,
 			RetryDelay:        options.RetryDelay,
 			EnableCompression: options.EnableGzip,
-		}, settings.SDKKey),
+		},
 	}
 }
 
@@ -56,7 +56,7 @@ func (d *delivery) SendEventData(kind ldevents.EventDataKind, data []byte, count
 	}
 	d.underWay.Add(1)
 	defer d.underWay.Add(-1)
-	result := d.sender.SendEventData(kind, repair(data), count)
+	result := ldevents.SendEventDataWithRetry(d.sender, kind, "", repair(data), count)
 	if result.MustShutDown && kind == ldevents.AnalyticsEventDataKind {
 		d.refused.Store(true)
 	}

@@ -18,7 +18,7 @@ import (
 type Endpoint struct {
 	client  *http.Client
 	url     string
-	headers http.Header
+	headers func() http.Header
 }
 
 // NewEndpoint returns the endpoint with the given path under a base URI, which may end in a slash, with a query parameter
@@ -41,7 +41,7 @@ func NewEndpoint(settings core.ClientSettings, base, path, filter string) (*Endp
 	return &Endpoint{
 		client:  careful(settings.HTTPClient),
 		url:     u.String(),
-		headers: settings.RequestHeaders(),
+		headers: settings.RequestHeaders,
 	}, nil
 }
 
@@ -121,7 +121,7 @@ func (e *Endpoint) Get(ctx context.Context, headers http.Header) (*http.Response
 	if err != nil {
 		return nil, WithoutURL(err)
 	}
-	request.Header = e.headers.Clone()
+	request.Header = e.headers()
 	for name, values := range headers {
 		request.Header[name] = values
 	}
