@@ -134,7 +134,7 @@ func testBigCloseOthers(f *bigFixture) {
 // testBigCloseWhileInUse closes a store under workers that stop at the first error, which has to be ErrClosed.
 func testBigCloseWhileInUse(f *bigFixture) {
 	for round := range f.rounds / 5 {
-		s := f.openUnmanaged()
+		s := f.openUnmanaged().bounded()
 		methods := s.methods()
 		u := newUsage(f.workers, s.close, func(ctx context.Context, n int) error {
 			return methods[n%len(methods)].call(ctx)

@@ -74,7 +74,7 @@ func testCloseOthers(f *fixture) {
 func testCloseWhileInUse(f *fixture) {
 	for round := range f.rounds / 5 {
 		prefix := randomPrefix()
-		s := f.openUnmanaged(prefix)
+		s := f.openBounded(prefix)
 		var written atomic.Int64 // the greatest version known to be written
 		u := newUsage(f.workers, s.Close, func(ctx context.Context, n int) error { return s.use(ctx, n, &written) })
 		u.run(f, round%3)

@@ -23,7 +23,9 @@
 // database see each other's writes and nothing is cached; keys, kinds, prefixes and sizes of every sort; corrupt items;
 // that JSON stays as it is, byte for byte, and that a wrapper's tombstones have every property; concurrent use, for which histories are recorded and checked for
 // linearizability; random sequences of operations compared with a model; contexts that are nil or end; Close; and the
-// optional abilities. An ability that the harness does not declare is asserted to be absent.
+// optional abilities. An ability that the harness does not declare is asserted to be absent. What happens to calls in
+// flight when their context ends or the store is closed is tested on the store as cleat calls it, with every call bounded,
+// because an adapter need not see to that itself.
 //
 // What a suite cannot know, an adapter tests itself: the exact keys of its database layout, its options, translated
 // errors, and what happens when the network or the server fails.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cleatdev/cleat/core"
 )
@@ -68,7 +69,7 @@ func TestSuite_InitializedFaults_FailWhereMeant(t *testing.T) {
 			must: []string{"Initialized/LooksAtTheDatabaseEachTime", "Initialized/SurvivesReopening"},
 			may: []string{
 				"InitObserved/InitializedNeverTurnsFalse", "Concurrency/InitAndUpsert", "Close/LeavesOtherStoresAlone",
-				"Size/TooLargeItemStopsNothingElseInInit", "Model/*",
+				"Size/TooLargeItemStopsNothingElseInInit", "Model/*", "Context/EndedDuringInitLeavesTheMark",
 			},
 		},
 		{
@@ -113,7 +114,32 @@ func TestSuite_ContextFaults_FailWhereMeant(t *testing.T) {
 				}
 			},
 			must: ended,
-			may:  []string{"Context/EndedDuringReads"},
+		},
+		{
+			name: "returns what it has when the context ends",
+			inject: func(f *faulty, _ *faultState) {
+				f.onGetAll = func(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
+					all, err := f.memory.GetAll(ctx, kind)
+					if err == nil && interrupted(ctx) {
+						all = all[:len(all)/2]
+					}
+					return all, err
+				}
+			},
+			must: []string{"Context/EndedDuringReads"},
+		},
+		{
+			name: "calls an upsert written that the context interrupted",
+			inject: func(f *faulty, _ *faultState) {
+				f.onUpsert = func(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
+					if _, _, err := f.memory.Get(ctx, kind, key); err == nil && interrupted(ctx) {
+						return core.UpsertResult{Item: item, Written: true}, nil
+					}
+					return f.memory.Upsert(ctx, kind, key, item)
+				}
+			},
+			must: []string{"Context/EndedDuringUpsert"},
+			may:  []string{"Close/WhileInUse"},
 		},
 		{
 			name: "returns the context's cause",
@@ -178,9 +204,21 @@ func TestSuite_ContextFaults_FailWhereMeant(t *testing.T) {
 				}
 			},
 			must: ended,
-			may:  []string{"Context/EndedDuringInitLeavesTheMark", "Context/EndedDuringAtomicInitChangesAllOrNothing"},
 		},
 	})
+}
+
+// interrupted reports whether the context ends within a moment.
+func interrupted(ctx context.Context) bool {
+	const moment = 100 * time.Microsecond
+	timer := time.NewTimer(moment)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 func TestSuite_CloseFaults_FailWhereMeant(t *testing.T) {
@@ -201,7 +239,7 @@ func TestSuite_CloseFaults_FailWhereMeant(t *testing.T) {
 		{
 			name:   "works after Close",
 			inject: func(f *faulty, _ *faultState) { f.onClose = func() error { return nil } },
-			must:   []string{"Close/EveryMethodReturnsErrClosedAfterwards", "Close/WhileInUse"},
+			must:   []string{"Close/EveryMethodReturnsErrClosedAfterwards"},
 		},
 		{
 			name: "calls itself unavailable after Close",
@@ -252,8 +290,8 @@ func TestSuite_CloseFaults_FailWhereMeant(t *testing.T) {
 					return f.memory.Close()
 				}
 			},
-			must: []string{"Sharing/DataOutlivesTheStore"},
-			may:  []string{"Close/*", "Model/*"},
+			must: []string{"Sharing/DataOutlivesTheStore", "Close/WhileInUse"},
+			may:  []string{"Close/*", "Model/*", "Context/EndedDuring*"},
 		},
 	})
 }

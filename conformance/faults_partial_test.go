@@ -66,15 +66,6 @@ func TestSuite_InterruptedInit_FailsWhereMeant(t *testing.T) {
 			may:  may,
 		},
 		{
-			name: "stops half way and says unavailable",
-			inject: func(f *faulty, state *faultState) {
-				interruptible(f, state, func(_, _ int, _ error) error { return core.ErrUnavailable })
-			},
-			declare: notAtomic,
-			must:    []string{"Context/EndedDuringInitLeavesTheMark"},
-			may:     may,
-		},
-		{
 			name: "stops half way and sets the mark",
 			inject: func(f *faulty, state *faultState) {
 				interruptible(f, state, func(written, total int, cause error) error {
