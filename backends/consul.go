@@ -19,17 +19,13 @@ func consulOptions(u *URL) (*consulstore.Options, error) {
 		return nil, fmt.Errorf("%w: a Consul URL has neither user nor path; the prefix and the token are parameters", core.ErrInvalid)
 	}
 	opts := &consulstore.Options{
-		Prefix:         u.Text(paramPrefix),
-		NoPrefix:       u.Has(paramPrefix) && u.Text(paramPrefix) == "",
-		Datacenter:     u.Text("datacenter"),
-		Namespace:      u.Text("namespace"),
-		Partition:      u.Text("partition"),
-		Consistency:    u.consistency(),
-		TLS:            u.tls(),
-		ReadTimeout:    u.Duration(paramReadTimeout),
-		ReadAllTimeout: u.Duration(paramReadAllTimeout),
-		WriteTimeout:   u.Duration(paramWriteTimeout),
-		InitTimeout:    u.Duration(paramInitTimeout),
+		Prefix:      u.Text(paramPrefix),
+		NoPrefix:    u.Has(paramPrefix) && u.Text(paramPrefix) == "",
+		Datacenter:  u.Text("datacenter"),
+		Namespace:   u.Text("namespace"),
+		Partition:   u.Text("partition"),
+		Consistency: u.consistency(),
+		TLS:         u.tls(),
 	}
 	opts.Logger = u.Logger()
 	secure := u.Scheme() == "consuls"

@@ -15,7 +15,7 @@ func TestBigSegments_Metadata_NotATime_IsCorrupt(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, segments.Close()) })
 	for _, value := range []string{"soon", "-5", "1.5", "99999999999999999999", "{}", "\x00"} {
-		require.NoError(t, segments.session.put(t.Context(), prefix+"/big_segments_synchronized_on", []byte(value)))
+		require.NoError(t, segments.kv.put(t.Context(), prefix+"/big_segments_synchronized_on", []byte(value)))
 		_, err := segments.Metadata(t.Context())
 		require.ErrorIs(t, err, core.ErrCorrupt, value)
 	}

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/consul/api"
 	"github.com/stretchr/testify/require"
@@ -27,8 +26,7 @@ func hashes(n int) []string {
 func recordedSegments(t *testing.T, prefix string) (*BigSegments, *recorder) {
 	t.Helper()
 	store, requests := recordedStore(t, &Options{Prefix: prefix})
-	opts := &Options{Prefix: prefix, WriteTimeout: time.Minute} // other writers may come in between
-	segments, err := NewBigSegments(t.Context(), store.session.client, opts)
+	segments, err := NewBigSegments(t.Context(), store.kv.client, &Options{Prefix: prefix})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, segments.Close()) })
 	return segments, requests

@@ -18,26 +18,65 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// connect makes the session's own client.
-func (s *session) connect() error {
-	config := &api.Config{Token: s.options.Token}
-	socket, err := readAddress(config, &s.options)
+// patience is how long a server may take for the steps of a connection, and for an answer to a watch.
+const patience = 2 * time.Second
+
+// newKV uses a client of the caller's.
+func newKV(ctx context.Context, client *api.Client, opts *Options) (*kv, error) {
+	k, err := prepareKV(ctx, opts)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.transport = newTransport(s.closing, socket, &s.options)
-	config.Transport = s.transport
-	if s.options.TokenFile != "" {
-		s.tokens = &tokenFile{path: s.options.TokenFile}
-		if _, err := s.tokens.read(); err != nil {
-			return fmt.Errorf("consulstore: %w: %w", core.ErrInvalid, err)
+	if client == nil {
+		return nil, fmt.Errorf("consulstore: %w: the client is nil", core.ErrInvalid)
+	}
+	if o := &k.options; o.Address != "" || o.TLS != nil || o.Token != "" || o.TokenFile != "" {
+		return nil, fmt.Errorf("consulstore: %w: Address, TLS, Token and TokenFile are for Open; the client given has its own",
+			core.ErrInvalid)
+	}
+	k.client = client
+	return k, nil
+}
+
+// openKV makes a client of its own.
+func openKV(ctx context.Context, opts *Options) (*kv, error) {
+	k, err := prepareKV(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	config := &api.Config{Token: k.options.Token}
+	socket, err := readAddress(config, &k.options)
+	if err != nil {
+		return nil, err
+	}
+	k.transport = newTransport(k.closing, socket, &k.options)
+	config.Transport = k.transport
+	if k.options.TokenFile != "" {
+		k.tokens = &tokenFile{path: k.options.TokenFile}
+		if _, err := k.tokens.read(); err != nil {
+			return nil, fmt.Errorf("consulstore: %w: %w", core.ErrInvalid, err)
 		}
 	}
-	if s.client, err = api.NewClient(config); err != nil {
-		return fmt.Errorf("consulstore: %w: making a client: %w", core.ErrInvalid, err)
+	if k.client, err = api.NewClient(config); err != nil {
+		return nil, fmt.Errorf("consulstore: %w: making a client: %w", core.ErrInvalid, err)
 	}
-	s.options.Token = "" // the client has it; a store that is printed has not
-	return nil
+	k.options.Token = "" // the client has it; a store that is printed has not
+	return k, nil
+}
+
+// prepareKV makes a kv that lacks a client.
+func prepareKV(ctx context.Context, opts *Options) (*kv, error) {
+	if ctx == nil {
+		return nil, errNilContext()
+	}
+	options, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	k := &kv{options: options, keys: keys{options.Prefix}}
+	k.limit.Store(maxOperations)
+	k.closing, k.cancel = context.WithCancel(context.Background())
+	return k, ctx.Err()
 }
 
 // readAddress puts the address into the configuration. It returns the path of a Unix socket, if it is one. No part of the
@@ -86,20 +125,20 @@ func badAddress(what string) error {
 	return fmt.Errorf("consulstore: %w: the address %s", core.ErrInvalid, what)
 }
 
-// newTransport makes the transport of a client of ours. It speaks HTTP/1.1, with which a time-out ends the connection too, so
-// that one that was lost silently is not used again. Answers are not compressed: servers are near, and compressing a listing
-// takes them longer than sending it. Dialling ends when closing does.
+// newTransport makes the transport of a client of ours. It speaks HTTP/1.1, with which the end of a call's context ends the
+// connection too, so that one that was lost silently is not used again. Answers are not compressed: servers are near, and
+// compressing a listing takes them longer than sending it. Dialling, which may outlast its call, ends when closing does.
 func newTransport(closing context.Context, socket string, o *Options) *http.Transport {
 	const idleTimeout, keepAlive = 90 * time.Second, 30 * time.Second
 	const maxConnections = 64 // Servers accept 200 from one address, and others may be there.
-	dialer := &net.Dialer{Timeout: o.ReadTimeout, KeepAlive: keepAlive}
+	dialer := &net.Dialer{Timeout: patience, KeepAlive: keepAlive}
 	transport := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		MaxConnsPerHost:     maxConnections,
 		MaxIdleConns:        2 * maxInFlight,
 		MaxIdleConnsPerHost: 2 * maxInFlight,
 		IdleConnTimeout:     idleTimeout,
-		TLSHandshakeTimeout: o.ReadTimeout,
+		TLSHandshakeTimeout: patience,
 		DisableCompression:  true,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			ctx, cancel := context.WithCancel(ctx)

@@ -2,6 +2,7 @@ package consulstore
 
 import (
 	"errors"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 const recoveryPatience = 30 * time.Second
@@ -19,14 +21,21 @@ func followerOf(servers []*containers.ConsulServer, leader *containers.ConsulSer
 	return servers[(slices.Index(servers, leader)+1)%len(servers)]
 }
 
+// openBounded opens a store whose calls are bounded in the way of package caching.
+func openBounded(t *testing.T, opts Options, limits lifecycle.Limits) *lifecycle.Store {
+	t.Helper()
+	group := lifecycle.New("test", slog.Default())
+	return lifecycle.Bound(group, openStore(t, opts), limits)
+}
+
 // A cluster that loses its leader takes writes again after the election; in between they fail with ErrUnavailable, and what was
 // acknowledged is never lost.
 func TestStore_ClusterLosesItsLeader_FailsOver(t *testing.T) {
 	ctx, servers := t.Context(), containers.StartConsulCluster(t, 3)
 	leader := containers.ConsulLeader(t, servers, servers[0])
 	follower := followerOf(servers, leader)
-	store := openStore(t, Options{
-		Address: follower.Address, ReadTimeout: 300 * time.Millisecond, WriteTimeout: 300 * time.Millisecond,
+	store := openBounded(t, Options{Address: follower.Address}, lifecycle.Limits{
+		Read: 300 * time.Millisecond, Write: 300 * time.Millisecond,
 	})
 	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(500, 1, 1000)}))
 
@@ -74,13 +83,9 @@ func TestStore_ClusterLosesItsLeader_FailsOver(t *testing.T) {
 // back, everything does.
 func TestStore_ClusterWithoutMajority_ServesStaleReadsOnly(t *testing.T) {
 	ctx, servers := t.Context(), containers.StartConsulCluster(t, 3)
-	opts := Options{
-		Address: servers[0].Address, ReadTimeout: 500 * time.Millisecond, WriteTimeout: 500 * time.Millisecond,
-		InitTimeout: 500 * time.Millisecond,
-	}
-	store := openStore(t, opts)
-	opts.Consistency = ConsistencyStale
-	stale := openStore(t, opts)
+	limits := lifecycle.Limits{Read: 500 * time.Millisecond, Write: 500 * time.Millisecond, Init: 500 * time.Millisecond}
+	store := openBounded(t, Options{Address: servers[0].Address}, limits)
+	stale := openBounded(t, Options{Address: servers[0].Address, Consistency: ConsistencyStale}, limits)
 	data := []core.SerializedCollection{flags(5, 1, 100)}
 	require.Eventually(t, func() bool { return store.Init(ctx, data) == nil }, recoveryPatience, pollInterval)
 	require.Eventually(t, func() bool {
@@ -93,7 +98,7 @@ func TestStore_ClusterWithoutMajority_ServesStaleReadsOnly(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return errors.Is(store.CheckAvailability(ctx), core.ErrUnavailable)
 	}, recoveryPatience, pollInterval)
-	for name, s := range map[string]*Store{"default": store, "stale": stale} {
+	for name, s := range map[string]*lifecycle.Store{"default": store, "stale": stale} {
 		_, err := s.Upsert(ctx, core.Flags, "k", item("k", 1))
 		require.ErrorIs(t, err, core.ErrUnavailable, name)
 		require.ErrorIs(t, s.Init(ctx, nil), core.ErrUnavailable, name)

@@ -57,15 +57,15 @@
 // # Live changes
 //
 // A Store is a [core.Watcher]: one blocking query tells within milliseconds that something under the prefix has changed. A lost
-// connection is restored, and noticed after ten seconds at the latest, plus Options.ReadTimeout. That is so with a client of the
-// store's own, which speaks HTTP/1.1. If a client of the caller's speaks HTTP/2, its transport should have an [http.HTTP2Config]
+// connection is restored, and noticed after thirteen seconds at the latest. That is so with a client of the store's own, which
+// speaks HTTP/1.1. If a client of the caller's speaks HTTP/2, its transport should have an [http.HTTP2Config]
 // with a SendPingTimeout: otherwise a connection that the network drops silently stays in use for about 16 minutes.
 //
 // # Errors
 //
 // Errors wrap the sentinels of package core and keep the driver's error within reach of errors.As:
 //
-//   - ErrUnavailable: no connection, no answer in time, no leader, a token that is unknown or may not read, a limit of requests,
+//   - ErrUnavailable: no connection, no leader, a token that is unknown or may not read, a limit of requests,
 //     and every answer not named here.
 //   - ErrReadOnly: a token that may read but not write.
 //   - ErrTooLarge: an item, in a [core.ItemError], a change set, or memberships of big segments that are too large.
@@ -85,6 +85,7 @@
 //
 // # Concurrency
 //
-// Everything is safe for concurrent use, within a process and between processes. Every call ends when its context does, when its
-// time-out is over, or when the store is closed, also if the server accepts connections and never answers.
+// Everything is safe for concurrent use, within a process and between processes. Every call ends when its context does, also if
+// the server accepts connections and never answers; a store sets no limits of its own, but for two seconds for each step of making
+// a connection.
 package consulstore

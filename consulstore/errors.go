@@ -1,6 +1,7 @@
 package consulstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,8 +13,8 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// storeError is a driver's error as a caller sees it: a text without secrets, the sentinel, and the cause within reach
-// of errors.As. errors.Is finds the sentinel alone: a deadline of ours must not be taken for that of the caller's context.
+// storeError is an error as a caller sees it: a text without secrets, the sentinel, and the cause, which may be nil, within reach
+// of errors.As. errors.Is finds the sentinel alone: the deadline of a connection must not be taken for that of the caller's context.
 type storeError struct {
 	text     string
 	sentinel error
@@ -36,18 +37,57 @@ func (e *rollbackError) Error() string {
 	return fmt.Sprintf("the transaction was rolled back at operation %d: %.200s", e.reasons[0].OpIndex+1, e.reasons[0].What)
 }
 
-// timeoutError is what ended a call whose own time was over.
-type timeoutError struct {
-	after time.Duration
-	cause error
-}
-
-func (e *timeoutError) Error() string { return fmt.Sprintf("no answer within %v", e.after) }
-
-func (e *timeoutError) Unwrap() error { return e.cause }
-
 // errHidden says that a server left out what the token may not read.
 var errHidden = errors.New("the token may not read all keys")
+
+func errNilContext() error {
+	return fmt.Errorf("consulstore: %w: the context is nil", core.ErrInvalid)
+}
+
+func errClosed() error { return fmt.Errorf("consulstore: %w", core.ErrClosed) }
+
+// begin returns why a call cannot be made, if it cannot.
+func (k *kv) begin(ctx context.Context) error {
+	switch {
+	case ctx == nil:
+		return errNilContext()
+	case k.closing.Err() != nil:
+		return errClosed()
+	}
+	return ctx.Err()
+}
+
+// notRead is why a call that reads fails.
+func (k *kv) notRead(ctx context.Context, what string, err error) error {
+	return k.explain(ctx, "reading "+what, err, func() bool { return false })
+}
+
+// notWritten is why a call that writes fails. A server refuses an unknown token and a missing permission in the same way, and
+// what is to be done about the two is not the same. Reading shows the difference.
+func (k *kv) notWritten(ctx context.Context, what string, err error) error {
+	return k.explain(ctx, "writing "+what, err, func() bool {
+		_, err := k.get(ctx, k.keys.inited(), ConsistencyDefault)
+		return err == nil
+	})
+}
+
+// explain says why a call failed: the end of its context first, then Close, then what was found out here, and only then what the
+// driver said.
+func (k *kv) explain(ctx context.Context, what string, err error, readable func() bool) error {
+	var known *storeError
+	deadline, bounded := ctx.Deadline()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case bounded && !time.Now().Before(deadline): // A socket's deadline can be seen a moment before the context's timer fires.
+		return context.DeadlineExceeded
+	case k.closing.Err() != nil:
+		return errClosed()
+	case errors.As(err, &known):
+		return err
+	}
+	return translate(what, err, denied(err) && readable())
+}
 
 // denied reports whether an error means that the token is unknown or has no permission for what was asked.
 func denied(err error) bool {
@@ -70,9 +110,9 @@ func statusOf(err error) int {
 
 // translate turns an error of the driver, which is not that of a context, into one of ours. readable says that the server
 // lets us read where it has just refused to let us write.
-func translate(op operation, err error, readable bool) error {
+func translate(what string, err error, readable bool) error {
 	advice, sentinel := classify(err, readable)
-	text := fmt.Sprintf("consulstore: %s: %v: %s", op.what, sentinel, printable(err))
+	text := fmt.Sprintf("consulstore: %s: %v: %s", what, sentinel, printable(err))
 	if advice != "" {
 		text += " (" + advice + ")"
 	}
@@ -103,10 +143,7 @@ func classify(err error, readable bool) (advice string, sentinel error) {
 
 // printable returns an error's text, without the URL and without more than the beginning of what a server wrote.
 func printable(err error) string {
-	var late *timeoutError
-	if errors.As(err, &late) {
-		return late.Error()
-	}
+	const maxPrinted = 200
 	var request *url.Error
 	if errors.As(err, &request) {
 		err = request.Err
@@ -118,5 +155,3 @@ func printable(err error) string {
 	}
 	return err.Error()
 }
-
-const maxPrinted = 200

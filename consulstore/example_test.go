@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/hashicorp/consul/api"
 
@@ -16,11 +15,10 @@ import (
 // A store can be opened before its server is up; what is wrong with the options is known at once.
 func ExampleOpen() {
 	store, err := consulstore.Open(context.Background(), &consulstore.Options{
-		Address:     "consul.example.com:8501",
-		TLS:         &tls.Config{MinVersion: tls.VersionTLS13},
-		Token:       os.Getenv("FLAGS_TOKEN"),
-		Prefix:      "production",
-		ReadTimeout: 500 * time.Millisecond,
+		Address: "consul.example.com:8501",
+		TLS:     &tls.Config{MinVersion: tls.VersionTLS13},
+		Token:   os.Getenv("FLAGS_TOKEN"),
+		Prefix:  "production",
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -59,7 +57,7 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// consulstore: reading launchdarkly/features/: cleat: store is closed
+	// consulstore: cleat: store is closed
 }
 
 // Big segments are kept by a store of their own, under a prefix that does not begin with that of the flags.

@@ -87,7 +87,9 @@ func freshPrefix() string { return "test-" + rand.Text() }
 // openStore opens a store of its own, on the shared server unless the options say another address.
 func openStore(t testing.TB, opts Options) *Store {
 	t.Helper()
-	setDefault(&opts.Address, containers.Consul(t))
+	if opts.Address == "" {
+		opts.Address = containers.Consul(t)
+	}
 	store, err := Open(t.Context(), &opts)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })

@@ -2,6 +2,7 @@ package consulstore
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -10,48 +11,75 @@ import (
 	"github.com/hashicorp/consul/api"
 )
 
+const (
+	// Servers accept 128 operations in a transaction, and accepted 64 before Consul 1.14.
+	maxOperations      = 128
+	maxOperationsOfOld = 64
+)
+
 // kv makes requests to Consul. Which keys go into the path of a URL and which into the body of a transaction is known here
 // and nowhere else.
 type kv struct {
-	client  *api.Client
-	options *Options
-	mark    string     // the key that every store has
-	tokens  *tokenFile // nil if the client knows the token
+	client    *api.Client
+	transport *http.Transport // nil with a client of the caller's
+	tokens    *tokenFile      // nil if the client knows the token
+	options   Options
+	keys      keys
+
+	closing context.Context // ends when Close begins
+	cancel  context.CancelFunc
+
 	// limit is how many operations a transaction may have. It begins with what servers of today accept, and falls when
 	// one refuses that.
 	limit atomic.Int64
 }
 
-func (k *kv) configure(options *Options, mark string) {
-	k.options, k.mark = options, mark
-	k.limit.Store(maxOperations)
+func (k *kv) close() {
+	k.cancel()
+	if k.transport != nil {
+		k.transport.CloseIdleConnections()
+	}
 }
 
 func (k *kv) maxOps() int { return int(k.limit.Load()) }
 
 func (k *kv) maxSize() int { return k.options.MaxTransactionSize }
 
+// query returns the options of a request that reads. After Close, there are none.
 func (k *kv) query(ctx context.Context, mode Consistency) (*api.QueryOptions, error) {
-	token, err := k.tokens.read()
-	if err != nil {
-		return nil, err
+	if k.closing.Err() != nil {
+		return nil, errClosed()
 	}
+	token, err := k.tokens.read()
 	query := &api.QueryOptions{
 		Datacenter: k.options.Datacenter, Namespace: k.options.Namespace, Partition: k.options.Partition, Token: token,
 		AllowStale: mode == ConsistencyStale, RequireConsistent: mode == ConsistencyConsistent,
 	}
-	return query.WithContext(ctx), nil
+	return query.WithContext(ctx), err
 }
 
+// writeOptions is query for a request that writes.
 func (k *kv) writeOptions(ctx context.Context) (*api.WriteOptions, error) {
-	token, err := k.tokens.read()
+	query, err := k.query(ctx, ConsistencyDefault)
 	if err != nil {
 		return nil, err
 	}
 	options := &api.WriteOptions{
-		Datacenter: k.options.Datacenter, Namespace: k.options.Namespace, Partition: k.options.Partition, Token: token,
+		Datacenter: query.Datacenter, Namespace: query.Namespace, Partition: query.Partition, Token: query.Token,
 	}
 	return options.WithContext(ctx), nil
+}
+
+// read is a whole call that gets a key.
+func (k *kv) read(ctx context.Context, what, key string, mode Consistency) (*api.KVPair, error) {
+	if err := k.begin(ctx); err != nil {
+		return nil, err
+	}
+	pair, err := k.get(ctx, key, mode)
+	if err != nil {
+		return nil, k.notRead(ctx, what, err)
+	}
+	return pair, nil
 }
 
 // get reads a key in one request. It returns nil if there is none.
@@ -74,7 +102,7 @@ func (k *kv) getByTransaction(ctx context.Context, key string, mode Consistency)
 	var missing *rollbackError
 	switch {
 	case errors.As(err, &missing):
-		return nil, k.believeNothing(ctx, meta, k.mark, mode)
+		return nil, k.believeNothing(ctx, meta, k.keys.inited(), mode)
 	case err != nil:
 		return nil, err
 	case len(pairs) == 0:
@@ -197,11 +225,24 @@ func (k *kv) putIf(ctx context.Context, key string, value []byte, index uint64) 
 	return written, err
 }
 
-// op makes an operation of a transaction.
-func (k *kv) op(verb api.KVOp, key string, value []byte, index uint64) txnOp {
-	return txnOp{kvOp{
-		Verb: verb, Key: key, Value: value, Index: index, Namespace: k.options.Namespace, Partition: k.options.Partition,
-	}}
+// inParts has run write operations, in smaller parts if the server finds them too large, and alone what is too large as the
+// only one. last says that nothing follows.
+func (k *kv) inParts(
+	ops []txnOp, last bool, run func(ops []txnOp, last bool) error, alone func(op *txnOp, err error) error,
+) error {
+	err := run(ops, last)
+	switch {
+	case !tooLarge(err) || len(ops) == 0:
+		return err
+	case len(ops) == 1:
+		return alone(&ops[0], err)
+	}
+	k.noteRefusal(len(ops))
+	half := len(ops) / 2
+	if err := k.inParts(ops[:half], false, run, alone); err != nil {
+		return err
+	}
+	return k.inParts(ops[half:], last, run, alone)
 }
 
 // noteRefusal notes that the server found a transaction of so many operations too large.
@@ -213,4 +254,77 @@ func (k *kv) noteRefusal(ops int) {
 	}
 	k.options.Logger.Warn("consulstore: the server found a transaction too large, which is now sent in parts; "+
 		"MaxTransactionSize in the options should be the server's txn_max_req_len", "MaxTransactionSize", k.maxSize())
+}
+
+// op makes an operation of a transaction.
+func (k *kv) op(verb api.KVOp, key string, value []byte, index uint64) txnOp {
+	return txnOp{kvOp{
+		Verb: verb, Key: key, Value: value, Index: index, Namespace: k.options.Namespace, Partition: k.options.Partition,
+	}}
+}
+
+// txnOp is an operation of a transaction in the form of Consul's HTTP interface. The driver's own form has more fields and
+// is longer.
+type txnOp struct{ KV kvOp }
+
+type kvOp struct {
+	Verb      api.KVOp
+	Key       string
+	Value     []byte `json:",omitempty"`
+	Index     uint64 `json:",omitempty"`
+	Namespace string `json:",omitempty"`
+	Partition string `json:",omitempty"`
+}
+
+// size returns how many bytes the JSON form of the operation has at most, a comma included.
+func (o *txnOp) size() int {
+	const frame = len(`{"KV":{"Verb":"check-not-exists","Key":"","Value":"","Index":18446744073709551615,"Namespace":"","Partition":""}},`)
+	return frame + escapedLen(o.KV.Key) + base64.StdEncoding.EncodedLen(len(o.KV.Value)) +
+		escapedLen(o.KV.Namespace) + escapedLen(o.KV.Partition)
+}
+
+// escapedLen returns how long a text is in JSON at most, without the quotation marks.
+func escapedLen(text string) int {
+	length := len(text)
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '"', c == '\\':
+			length += len(`\`)
+		case c < ' ', c == '<', c == '>', c == '&':
+			length += len(`\u0000`) - 1
+		case c == "\u2028"[0]: // The line separators are escaped, and other characters that begin like them are not.
+			length += len(`\u2028`) - len("\u2028")
+		}
+	}
+	return length
+}
+
+// frameSize is what a transaction has besides its operations: brackets and a line end.
+const frameSize = len("[]\n")
+
+// pack divides operations into transactions. An operation that is too large for any is alone.
+func pack(ops []txnOp, maxOps, maxSize int) [][]txnOp {
+	var batches [][]txnOp
+	begin, size := 0, frameSize
+	for i := range ops {
+		opSize := ops[i].size()
+		if i > begin && (i-begin == maxOps || size+opSize > maxSize) {
+			batches = append(batches, ops[begin:i])
+			begin, size = i, frameSize
+		}
+		size += opSize
+	}
+	if begin < len(ops) {
+		batches = append(batches, ops[begin:])
+	}
+	return batches
+}
+
+// fitsOne reports whether the operations fit in one transaction.
+func fitsOne(ops []txnOp, maxOps, maxSize int) bool {
+	size := frameSize
+	for i := range ops {
+		size += ops[i].size()
+	}
+	return len(ops) <= maxOps && size <= maxSize
 }

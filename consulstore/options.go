@@ -1,13 +1,13 @@
 package consulstore
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/cleatdev/cleat/core"
@@ -17,10 +17,6 @@ import (
 const (
 	DefaultPrefix             = "launchdarkly"
 	DefaultBigSegmentsPrefix  = "cleat-big-segments"
-	DefaultReadTimeout        = 2 * time.Second
-	DefaultReadAllTimeout     = 10 * time.Second
-	DefaultWriteTimeout       = 5 * time.Second
-	DefaultInitTimeout        = 60 * time.Second
 	DefaultMaxItemSize        = 512 << 10
 	DefaultMaxTransactionSize = 512 << 10
 )
@@ -77,14 +73,6 @@ type Options struct {
 	// OpenBigSegments only, and cannot be combined with Token.
 	TokenFile string
 
-	// ReadTimeout ends every operation that reads, but for GetAll; 0 means 2 s.
-	ReadTimeout time.Duration
-	// ReadAllTimeout ends every GetAll, whose answer is a whole kind; 0 means 10 s. A BigSegments does not use it.
-	ReadAllTimeout time.Duration
-	// WriteTimeout ends every Upsert and change set, and every step of a patch, which changes 63 contexts; 0 means 5 s.
-	WriteTimeout time.Duration
-	// InitTimeout ends every Init; 0 means 60 s. A BigSegments does not use it.
-	InitTimeout time.Duration
 	// MaxItemSize is how many bytes a value may have; 0 means 512 KB, which is what a server accepts unless its
 	// kv_max_value_size says otherwise.
 	MaxItemSize int
@@ -117,21 +105,11 @@ func (o *Options) validate() error {
 	if o.Token != "" && o.TokenFile != "" {
 		refuse("Token and TokenFile exclude each other")
 	}
-	for _, number := range []struct {
-		name     string
-		negative bool
-		value    any
-	}{
-		{"ReadTimeout", o.ReadTimeout < 0, o.ReadTimeout},
-		{"ReadAllTimeout", o.ReadAllTimeout < 0, o.ReadAllTimeout},
-		{"WriteTimeout", o.WriteTimeout < 0, o.WriteTimeout},
-		{"InitTimeout", o.InitTimeout < 0, o.InitTimeout},
-		{"MaxItemSize", o.MaxItemSize < 0, o.MaxItemSize},
-		{"MaxTransactionSize", o.MaxTransactionSize < 0, o.MaxTransactionSize},
-	} {
-		if number.negative {
-			refuse("%s %v is negative", number.name, number.value)
-		}
+	if o.MaxItemSize < 0 {
+		refuse("MaxItemSize %d is negative", o.MaxItemSize)
+	}
+	if o.MaxTransactionSize < 0 {
+		refuse("MaxTransactionSize %d is negative", o.MaxTransactionSize)
 	}
 	return errors.Join(errs...)
 }
@@ -176,21 +154,31 @@ func (o *Options) withDefaults() (Options, error) {
 	if filled.Prefix == "" && !filled.NoPrefix {
 		filled.Prefix = DefaultPrefix
 	}
-	setDefault(&filled.ReadTimeout, DefaultReadTimeout)
-	setDefault(&filled.ReadAllTimeout, DefaultReadAllTimeout)
-	setDefault(&filled.WriteTimeout, DefaultWriteTimeout)
-	setDefault(&filled.InitTimeout, DefaultInitTimeout)
-	setDefault(&filled.MaxItemSize, DefaultMaxItemSize)
-	setDefault(&filled.MaxTransactionSize, DefaultMaxTransactionSize)
-	if filled.Logger == nil {
-		filled.Logger = slog.Default()
-	}
+	filled.MaxItemSize = cmp.Or(filled.MaxItemSize, DefaultMaxItemSize)
+	filled.MaxTransactionSize = cmp.Or(filled.MaxTransactionSize, DefaultMaxTransactionSize)
+	filled.Logger = cmp.Or(filled.Logger, slog.Default())
 	return filled, nil
 }
 
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
+// String describes the options without what may be secret in them.
+func (o Options) String() string {
+	const redacted = "REDACTED"
+	type plain Options // without this method
+	shown := plain(o)
+	if shown.Token != "" {
+		shown.Token = redacted
 	}
+	if strings.Contains(shown.Address, "@") { // such an address is refused
+		shown.Address = redacted
+	}
+	return fmt.Sprintf("consulstore.Options%+v", shown)
 }
+
+// GoString is String.
+func (o Options) GoString() string { return o.String() }
+
+// LogValue is String as a value of package slog.
+func (o Options) LogValue() slog.Value { return slog.StringValue(o.String()) }
+
+// MarshalText is String for JSON and YAML.
+func (o Options) MarshalText() ([]byte, error) { return []byte(o.String()), nil }

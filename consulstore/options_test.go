@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/consul/api"
 	"github.com/stretchr/testify/require"
@@ -30,13 +29,9 @@ func TestOptions_Invalid_AreRefused(t *testing.T) {
 		{Options{Consistency: 3}, []string{"Consistency 3 is unknown"}},
 		{Options{Consistency: -1}, []string{"Consistency -1 is unknown"}},
 		{Options{Token: "secret", TokenFile: "f"}, []string{"Token and TokenFile exclude each other"}},
-		{Options{ReadTimeout: -1}, []string{"ReadTimeout -1ns is negative"}},
-		{Options{ReadAllTimeout: -1}, []string{"ReadAllTimeout -1ns is negative"}},
-		{Options{WriteTimeout: -time.Second}, []string{"WriteTimeout -1s is negative"}},
-		{Options{InitTimeout: -1}, []string{"InitTimeout -1ns is negative"}},
 		{Options{MaxItemSize: -1}, []string{"MaxItemSize -1 is negative"}},
 		{Options{MaxTransactionSize: -1}, []string{"MaxTransactionSize -1 is negative"}},
-		{Options{ReadTimeout: -1, MaxItemSize: -2}, []string{"ReadTimeout", "MaxItemSize"}},
+		{Options{MaxTransactionSize: -1, MaxItemSize: -2}, []string{"MaxTransactionSize", "MaxItemSize"}},
 	} {
 		_, openErr := Open(t.Context(), &test.options)
 		_, newErr := New(t.Context(), unconnected(t), &test.options)
@@ -56,7 +51,7 @@ func TestOptions_Prefix_IsUsedAsItIs(t *testing.T) {
 	for _, prefix := range []string{"features", "a/featuresque", "a/b/c", "a/", "/a", "a//", "$inited", "..", "é"} {
 		store, err := Open(t.Context(), &Options{Prefix: prefix})
 		require.NoError(t, err, prefix)
-		require.Equal(t, prefix+"/features/k", store.session.keys.item(core.Flags, "k"))
+		require.Equal(t, prefix+"/features/k", store.kv.keys.item(core.Flags, "k"))
 		require.NoError(t, store.Close())
 	}
 }
@@ -129,12 +124,11 @@ func TestOpen_Environment_FillsIn(t *testing.T) {
 func TestOptions_Nil_MeansDefaults(t *testing.T) {
 	store, err := Open(t.Context(), nil)
 	require.NoError(t, err)
-	options := store.session.options
+	options := store.kv.options
 	require.NotNil(t, options.Logger)
 	options.Logger = nil
 	require.Equal(t, Options{
-		Prefix: "launchdarkly", ReadTimeout: 2 * time.Second, ReadAllTimeout: 10 * time.Second, WriteTimeout: 5 * time.Second,
-		InitTimeout: time.Minute, MaxItemSize: 512 << 10, MaxTransactionSize: 512 << 10,
+		Prefix: "launchdarkly", MaxItemSize: 512 << 10, MaxTransactionSize: 512 << 10,
 	}, options)
 	require.NoError(t, store.Close())
 }

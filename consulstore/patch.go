@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/hashicorp/consul/api"
 
@@ -14,20 +13,81 @@ import (
 )
 
 // ApplyPatch implements [core.BigSegmentWriter] by check-and-set, some contexts at a time: one request reads them, and a
-// transaction writes them if neither they nor the cursor have changed since. The last one moves the cursor.
-// Options.WriteTimeout bounds each of these steps. A stored value that is no membership is an error wrapping [core.ErrCorrupt].
+// transaction writes them if neither they nor the cursor have changed since. The last one moves the cursor. A patch whose context
+// ends before that is completed by applying it again. A stored value that is no membership is an error wrapping [core.ErrCorrupt].
 func (b *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch) (bool, error) {
 	if patch.SegmentRef == "" && patch.Changes() > 0 {
 		return false, fmt.Errorf("consulstore: %w: a patch has no segment reference", core.ErrInvalid)
 	}
-	job := &patchJob{session: b.session, patch: patch, cursor: b.session.keys.cursor()}
-	return job.run(ctx, contextChanges(b.session.keys, patch))
+	if err := b.kv.begin(ctx); err != nil {
+		return false, err
+	}
+	job := &patchJob{kv: b.kv, patch: patch, cursor: b.kv.keys.cursor()}
+	err := job.run(ctx, contextChanges(b.kv.keys, patch))
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, errElsewhere):
+		return false, nil
+	}
+	return false, b.kv.notWritten(ctx, job.cursor, err)
+}
+
+// contextChange is what a patch does to one context. If a hash is both added and removed, removing comes last.
+type contextChange struct {
+	hash, key        string
+	include, exclude func(refs []string, ref string) []string
+}
+
+// contextChanges merges what a patch says about each context, because a transaction may write a key once only.
+func contextChanges(keys keys, patch core.BigSegmentPatch) []*contextChange {
+	var all []*contextChange
+	byHash := map[string]*contextChange{}
+	each := func(hashes []string, note func(*contextChange)) {
+		for _, hash := range hashes {
+			c := byHash[hash]
+			if c == nil {
+				c = &contextChange{hash, keys.user(hash), same, same}
+				byHash[hash] = c
+				all = append(all, c)
+			}
+			note(c)
+		}
+	}
+	each(patch.Included.Add, func(c *contextChange) { c.include = with })
+	each(patch.Included.Remove, func(c *contextChange) { c.include = without })
+	each(patch.Excluded.Add, func(c *contextChange) { c.exclude = with })
+	each(patch.Excluded.Remove, func(c *contextChange) { c.exclude = without })
+	return all
+}
+
+// of returns what becomes of a membership.
+func (c *contextChange) of(now membership, ref string) (wanted membership, changes bool) {
+	wanted = membership{
+		Included: c.include(append([]string{}, now.Included...), ref),
+		Excluded: c.exclude(append([]string{}, now.Excluded...), ref),
+	}
+	return wanted, !slices.Equal(now.Included, wanted.Included) || !slices.Equal(now.Excluded, wanted.Excluded)
+}
+
+func same(refs []string, _ string) []string { return refs }
+
+func with(refs []string, ref string) []string {
+	if slices.Contains(refs, ref) {
+		return refs
+	}
+	return append(refs, ref)
+}
+
+func without(refs []string, ref string) []string {
+	return slices.DeleteFunc(refs, func(other string) bool { return other == ref })
 }
 
 // patchJob is a patch on its way into the database.
 type patchJob struct {
-	session *session
-	patch   core.BigSegmentPatch
+	contest
+	kv    *kv
+	patch core.BigSegmentPatch
 
 	cursor  string // the cursor's key
 	located bool   // the cursor is where the patch begins, and was last modified at
@@ -35,36 +95,26 @@ type patchJob struct {
 
 	full    []string // the keys of contexts whose values are too large for the server
 	fullErr error    // what the server said about the last of them
-
-	tried    []txnOp // the attempt before this one
-	refused  error   // why the server undid it, if it did
-	baseless int     // how often it did although nothing had changed
 }
 
 // errElsewhere says that the cursor is not where the patch begins.
 var errElsewhere = errors.New("the cursor is elsewhere")
 
 // run applies the patch, some contexts at a time.
-func (j *patchJob) run(ctx context.Context, changes []*contextChange) (applied bool, err error) {
+func (j *patchJob) run(ctx context.Context, changes []*contextChange) error {
 	const contextsAtOnce = maxOperationsOfOld - 1 // as many as any server takes in a transaction, beside the cursor
 	steps := slices.Collect(slices.Chunk(changes, contextsAtOnce))
 	if len(steps) == 0 {
 		steps = [][]*contextChange{nil}
 	}
 	for i, step := range steps {
-		applied, err := call(ctx, j.session, j.session.writing(j.cursor), func(ctx context.Context) (bool, error) {
-			err := untilSettled(ctx, j.cursor, func() error { return j.apply(ctx, step, i == len(steps)-1) })
-			if errors.Is(err, errElsewhere) {
-				return false, nil
-			}
-			return err == nil, err
-		})
-		if err != nil || !applied {
-			return false, err
+		err := j.settle(ctx, j.cursor, func() error { return j.apply(ctx, step, i == len(steps)-1) })
+		if err != nil {
+			return err
 		}
 	}
 	if len(j.full) == 0 {
-		return true, nil
+		return nil
 	}
 	tooLarge := &core.BigSegmentTooLargeError{Err: j.fullErr}
 	for _, c := range changes {
@@ -72,28 +122,39 @@ func (j *patchJob) run(ctx context.Context, changes []*contextChange) (applied b
 			tooLarge.ContextHashes = append(tooLarge.ContextHashes, c.hash)
 		}
 	}
-	return false, tooLarge
+	return tooLarge
 }
 
 // apply changes some contexts if the cursor is where the patch begins, and then moves it if these are the last. It returns
 // errLost if another writer changed one of them meanwhile.
 func (j *patchJob) apply(ctx context.Context, changes []*contextChange, last bool) error {
-	began := time.Now()
-	ops, err := j.operations(ctx, changes)
-	if err != nil {
-		return lostAnyway(ctx, j.refused, began, err)
-	}
-	if err := j.checkRefusal(append(slices.Clip(ops), j.atCursor(last))); err != nil {
+	if err := j.locate(ctx); err != nil {
 		return err
 	}
-	return j.write(ctx, ops, last)
+	ops, err := j.operations(ctx, changes)
+	if err != nil {
+		return err
+	}
+	if err := j.next(append(slices.Clip(ops), j.atCursor(last))); err != nil {
+		return err
+	}
+	check, move := j.atCursor(false), j.atCursor(last)
+	batches := pack(ops, j.kv.maxOps()-1, j.kv.maxSize()-max(check.size(), move.size()))
+	if len(batches) == 0 {
+		batches = [][]txnOp{nil}
+	}
+	for i, batch := range batches {
+		err := j.kv.inParts(batch, last && i == len(batches)-1,
+			func(ops []txnOp, last bool) error { return j.transact(ctx, ops, last) }, j.noteFull)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // operations makes the operations that change contexts. What is full already is left out.
 func (j *patchJob) operations(ctx context.Context, changes []*contextChange) ([]txnOp, error) {
-	if err := j.locate(ctx); err != nil {
-		return nil, err
-	}
 	stored, err := j.read(ctx, changes)
 	if err != nil {
 		return nil, err
@@ -119,7 +180,7 @@ func (j *patchJob) locate(ctx context.Context) error {
 	if j.located {
 		return nil
 	}
-	pair, err := j.session.get(ctx, j.cursor, j.mode())
+	pair, err := j.kv.get(ctx, j.cursor, j.mode())
 	if err != nil {
 		return err
 	}
@@ -134,13 +195,6 @@ func (j *patchJob) locate(ctx context.Context) error {
 	return nil
 }
 
-func (j *patchJob) mode() Consistency {
-	if j.refused != nil {
-		return ConsistencyConsistent
-	}
-	return ConsistencyDefault
-}
-
 // read reads several contexts in one request. Each is read as a directory, because a key that is not there undoes a
 // transaction that gets it.
 func (j *patchJob) read(ctx context.Context, changes []*contextChange) (map[string]*api.KVPair, error) {
@@ -149,9 +203,9 @@ func (j *patchJob) read(ctx context.Context, changes []*contextChange) (map[stri
 	}
 	ops := make([]txnOp, len(changes))
 	for i, c := range changes {
-		ops[i] = j.session.op(api.KVGetTree, c.key, nil, 0)
+		ops[i] = j.kv.op(api.KVGetTree, c.key, nil, 0)
 	}
-	pairs, _, err := j.session.readTransaction(ctx, j.mode(), ops...)
+	pairs, _, err := j.kv.readTransaction(ctx, j.mode(), ops...)
 	if err != nil {
 		return nil, err
 	}
@@ -176,22 +230,10 @@ func (j *patchJob) operation(c *contextChange, pair *api.KVPair) (op txnOp, need
 	case !changes:
 		return txnOp{}, false, nil
 	case len(wanted.Included)+len(wanted.Excluded) == 0:
-		return j.session.op(api.KVDeleteCAS, c.key, nil, index), true, nil
+		return j.kv.op(api.KVDeleteCAS, c.key, nil, index), true, nil
 	}
 	value, err := json.Marshal(wanted)
-	return j.session.op(api.KVCAS, c.key, value, index), true, err
-}
-
-// checkRefusal returns why the server undid the attempt before this one if that was not for another writer.
-func (j *patchJob) checkRefusal(ops []txnOp) error {
-	unchanged := slices.EqualFunc(ops, j.tried, func(a, b txnOp) bool { return a.KV.Key == b.KV.Key && a.KV.Index == b.KV.Index })
-	j.tried = ops
-	if j.refused != nil && unchanged {
-		if j.baseless++; j.baseless > maxBaseless {
-			return j.refused
-		}
-	}
-	return nil
+	return j.kv.op(api.KVCAS, c.key, value, index), true, err
 }
 
 // atCursor makes the operation without which nothing is written: the cursor is as it was read. The last one of the patch
@@ -199,47 +241,27 @@ func (j *patchJob) checkRefusal(ops []txnOp) error {
 func (j *patchJob) atCursor(last bool) txnOp {
 	switch {
 	case last && len(j.full) == 0 && j.patch.Version != j.patch.PreviousVersion:
-		return j.session.op(api.KVCAS, j.cursor, []byte(j.patch.Version), j.index)
+		return j.kv.op(api.KVCAS, j.cursor, []byte(j.patch.Version), j.index)
 	case j.index == 0:
-		return j.session.op(api.KVCheckNotExists, j.cursor, nil, 0)
+		return j.kv.op(api.KVCheckNotExists, j.cursor, nil, 0)
 	}
-	return j.session.op(api.KVCheckIndex, j.cursor, nil, j.index)
+	return j.kv.op(api.KVCheckIndex, j.cursor, nil, j.index)
 }
 
-// write runs operations in as few transactions as their size allows.
-func (j *patchJob) write(ctx context.Context, ops []txnOp, last bool) error {
-	check, move := j.atCursor(false), j.atCursor(last)
-	batches := pack(ops, j.session.maxOps()-1, j.session.maxSize()-max(check.size(), move.size()))
-	if len(batches) == 0 {
-		batches = [][]txnOp{nil}
-	}
-	for i, batch := range batches {
-		if err := j.transact(ctx, batch, last && i == len(batches)-1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// transact runs operations in one transaction, or, if that is too large for the server, one half of them after the other.
+// transact runs operations in one transaction, if the cursor is where the patch begins.
 func (j *patchJob) transact(ctx context.Context, ops []txnOp, last bool) error {
-	_, err := j.session.transact(ctx, append(slices.Clip(ops), j.atCursor(last)))
+	_, err := j.kv.transact(ctx, append(slices.Clip(ops), j.atCursor(last)))
 	var undone *rollbackError
-	n := len(ops)
-	switch {
-	case errors.As(err, &undone):
+	if errors.As(err, &undone) {
 		j.refused, j.located = err, false
 		return errLost
-	case !tooLarge(err) || n == 0:
-		return err
-	case n == 1:
-		j.full = append(j.full, ops[0].KV.Key)
-		j.fullErr = translate(j.session.writing(ops[0].KV.Key), err, false)
-		return nil
 	}
-	j.session.noteRefusal(n + 1)
-	if err := j.transact(ctx, ops[:n/2], false); err != nil {
-		return err
-	}
-	return j.transact(ctx, ops[n/2:], last)
+	return err
+}
+
+// noteFull notes a context whose value is too large for the server.
+func (j *patchJob) noteFull(op *txnOp, err error) error {
+	j.full = append(j.full, op.KV.Key)
+	j.fullErr = translate("writing "+op.KV.Key, err, false)
+	return nil
 }

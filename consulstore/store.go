@@ -21,7 +21,7 @@ var (
 
 // Store keeps flags and segments in Consul. It is safe for concurrent use; make one with [New] or [Open].
 type Store struct {
-	session *session
+	kv      *kv
 	indexes indexes
 }
 
@@ -30,11 +30,11 @@ type Store struct {
 //
 // Options or arguments that cannot be used are errors wrapping [core.ErrInvalid].
 func New(ctx context.Context, client *api.Client, opts *Options) (*Store, error) {
-	s, err := newSession(ctx, client, opts)
+	kv, err := newKV(ctx, client, opts)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{session: s}, nil
+	return &Store{kv: kv}, nil
 }
 
 // Open makes a store with a client of its own, which Close closes. What opts leaves empty is taken from the environment
@@ -43,25 +43,19 @@ func New(ctx context.Context, client *api.Client, opts *Options) (*Store, error)
 // Nothing is sent to the server, so that a store can be opened while the server is down. ctx is only checked; opts may be
 // nil. Options that cannot be used are errors wrapping [core.ErrInvalid], which never contain the token.
 func Open(ctx context.Context, opts *Options) (*Store, error) {
-	s, err := openSession(ctx, opts)
+	kv, err := openKV(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{session: s}, nil
+	return &Store{kv: kv}, nil
 }
 
 // Get implements [core.FeatureStoreCore] with one request.
-func (s *Store) Get(
-	ctx context.Context, kind core.DataKind, key string,
-) (item core.SerializedItem, found bool, err error) {
+func (s *Store) Get(ctx context.Context, kind core.DataKind, key string) (item core.SerializedItem, found bool, err error) {
 	if err := validateKey(kind, key); err != nil {
 		return core.SerializedItem{}, false, err
 	}
-	name := s.session.keys.item(kind, key)
-	pair, err := call(ctx, s.session, s.session.reading(name[:len(name)-len(key)]),
-		func(ctx context.Context) (*api.KVPair, error) {
-			return s.session.get(ctx, name, s.session.options.Consistency)
-		})
+	pair, err := s.kv.read(ctx, s.kv.keys.directory(kind), s.kv.keys.item(kind, key), s.kv.options.Consistency)
 	if err != nil || pair == nil {
 		return core.SerializedItem{}, false, err
 	}
@@ -74,13 +68,13 @@ func (s *Store) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSer
 	if err := kind.Validate(); err != nil {
 		return nil, fmt.Errorf("consulstore: %w", err)
 	}
-	directory := s.session.keys.directory(kind)
-	pairs, err := call(ctx, s.session, s.session.readingAll(directory),
-		func(ctx context.Context) ([]*api.KVPair, error) {
-			return s.session.list(ctx, directory, s.session.options.Consistency)
-		})
-	if err != nil {
+	if err := s.kv.begin(ctx); err != nil {
 		return nil, err
+	}
+	directory := s.kv.keys.directory(kind)
+	pairs, err := s.kv.list(ctx, directory, s.kv.options.Consistency)
+	if err != nil {
+		return nil, s.kv.notRead(ctx, directory, err)
 	}
 	items := make([]core.KeyedSerializedItem, 0, len(pairs))
 	for _, pair := range pairs {
@@ -93,21 +87,16 @@ func (s *Store) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSer
 
 // Initialized implements [core.FeatureStoreCore] with one request.
 func (s *Store) Initialized(ctx context.Context) (bool, error) {
-	return s.initialized(ctx, s.session.options.Consistency)
-}
-
-func (s *Store) initialized(ctx context.Context, mode Consistency) (bool, error) {
-	mark := s.session.keys.inited()
-	return call(ctx, s.session, s.session.reading(mark), func(ctx context.Context) (bool, error) {
-		pair, err := s.session.get(ctx, mark, mode)
-		return pair != nil, err
-	})
+	mark := s.kv.keys.inited()
+	pair, err := s.kv.read(ctx, mark, mark, s.kv.options.Consistency)
+	return pair != nil, err
 }
 
 // CheckAvailability implements [core.AvailabilityChecker] by reading a key from the leader, whatever Options.Consistency
 // says: without a leader, nothing can be written.
 func (s *Store) CheckAvailability(ctx context.Context) error {
-	_, err := s.initialized(ctx, ConsistencyDefault)
+	mark := s.kv.keys.inited()
+	_, err := s.kv.read(ctx, mark, mark, ConsistencyDefault)
 	return err
 }
 
@@ -116,10 +105,10 @@ func (s *Store) DescribeConfiguration(core.ClientConfiguration) ldvalue.Value {
 	return ldvalue.String("Consul")
 }
 
-// Close implements [core.FeatureStoreCore]. Calls in flight return at once, but for an Init that has sent what decides
-// whether it takes effect, which gets half a second for the answer.
+// Close implements [core.FeatureStoreCore]. It ends Watch, and what is dialling. Other calls in flight end with their contexts; it
+// does not wait for them.
 func (s *Store) Close() error {
-	s.session.close()
+	s.kv.close()
 	return nil
 }
 
@@ -152,14 +141,13 @@ func (s *Store) validate(kind core.DataKind, key string, item core.SerializedIte
 	if len(key) > maxKeySize {
 		return refuseItem(kind, key, 0, "the limit for a key is %d bytes", maxKeySize)
 	}
-	if len(item.Data) > s.session.options.MaxItemSize {
-		return refuseItem(kind, key, len(item.Data), "the limit is %d bytes", s.session.options.MaxItemSize)
+	if len(item.Data) > s.kv.options.MaxItemSize {
+		return refuseItem(kind, key, len(item.Data), "the limit is %d bytes", s.kv.options.MaxItemSize)
 	}
-	name := s.session.keys.item(kind, key)
-	op := s.session.op(api.KVCAS, name, item.Data, 0)
-	if frameSize+op.size() > s.session.maxSize() && !fitsPath(name) {
+	name := s.kv.keys.item(kind, key)
+	if op := s.kv.op(api.KVCAS, name, item.Data, 0); frameSize+op.size() > s.kv.maxSize() && !fitsPath(name) {
 		return refuseItem(kind, key, len(item.Data),
-			"with a key that cannot be part of a URL, three quarters of the limit for a transaction, %d bytes", s.session.maxSize())
+			"with a key that cannot be part of a URL, three quarters of the limit for a transaction, %d bytes", s.kv.maxSize())
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
@@ -108,7 +107,7 @@ func TestStore_Upsert_SameItemFromManyStores_KeepsTheGreatest(t *testing.T) {
 // An update that always loses is a conflict, and never "not newer".
 func TestStore_Upsert_AlwaysLosing_IsConflict(t *testing.T) {
 	b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
-	store, requests := recordedStore(t, &Options{Prefix: prefix, WriteTimeout: time.Minute})
+	store, requests := recordedStore(t, &Options{Prefix: prefix})
 	var n atomic.Int64
 	requests.answer = func(request *http.Request) *http.Response {
 		if request.Method == http.MethodPut {
@@ -123,38 +122,6 @@ func TestStore_Upsert_AlwaysLosing_IsConflict(t *testing.T) {
 	result, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 2))
 	require.NoError(t, err)
 	require.True(t, result.Written)
-}
-
-// So is one whose time is up while it compares again: nothing has been written. A server that does not answer then is
-// something else.
-func TestStore_Upsert_LostAndOutOfTime_IsConflict(t *testing.T) {
-	for name, size := range map[string]int{"in a transaction": 10, "too large for one": 450_000} {
-		for answers, want := range map[bool]error{true: core.ErrConflict, false: core.ErrUnavailable} {
-			t.Run(fmt.Sprintf("%s, answers %t", name, answers), func(t *testing.T) {
-				b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
-				store, requests := recordedStore(t, &Options{Prefix: prefix, WriteTimeout: 2 * promptly})
-				began := time.Now()
-				var lost atomic.Bool
-				requests.answer = func(request *http.Request) *http.Response {
-					switch {
-					case request.Method == http.MethodPut:
-						b.write(t, prefix+"/features/k", []byte(`{"version":1}`))
-						if answers { // almost until the end
-							time.Sleep(time.Until(began.Add(promptly * 17 / 10)))
-						}
-						lost.Store(true)
-					case lost.Load():
-						<-request.Context().Done()
-					}
-					return nil
-				}
-				_, err := store.Upsert(t.Context(), core.Flags, "k", core.SerializedItem{
-					Version: 2, Data: fmt.Appendf(nil, `{"version":2,"text":"%*s"}`, size, ""),
-				})
-				require.ErrorIs(t, err, want)
-			})
-		}
-	}
 }
 
 // An item that comes and goes again between reading and writing, as when others initialise the store, looks as if nothing had
@@ -251,18 +218,28 @@ func TestFitsPath(t *testing.T) {
 	}
 }
 
-func TestUpsert_EndedContextWhileRetrying_IsItsError(t *testing.T) {
-	b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
-	store, requests := recordedStore(t, &Options{Prefix: prefix})
-	ctx, cancel := context.WithCancel(t.Context())
-	var n atomic.Int64
-	requests.answer = func(request *http.Request) *http.Response {
-		if request.Method == http.MethodPut {
-			b.write(t, prefix+"/features/k", fmt.Appendf(nil, `{"version":1,"n":%d}`, n.Add(1)))
-			time.AfterFunc(10*time.Millisecond, cancel)
+// One whose context ends before it has won or lost for good ends with the context's error, by whatever it was at the moment.
+func TestStore_Upsert_ContextEndsWhileLosing_IsItsError(t *testing.T) {
+	for name, size := range map[string]int{"in a transaction": 10, "too large for one": 450_000} {
+		b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
+		store, requests := recordedStore(t, &Options{Prefix: prefix})
+		var n atomic.Int64
+		for attempt := range 3 {
+			ctx, cancel := context.WithCancel(t.Context())
+			until := n.Load() + int64(attempt)
+			requests.answer = func(request *http.Request) *http.Response {
+				if request.Method == http.MethodPut {
+					b.write(t, prefix+"/features/k", fmt.Appendf(nil, `{"version":1,"n":%d}`, n.Add(1)))
+					if n.Load() > until {
+						cancel()
+					}
+				}
+				return nil
+			}
+			_, err := store.Upsert(ctx, core.Flags, "k", core.SerializedItem{
+				Version: 2, Data: fmt.Appendf(nil, `{"version":2,"text":"%*s"}`, size, ""),
+			})
+			require.Equal(t, context.Canceled, err, "%s, attempt %d", name, attempt)
 		}
-		return nil
 	}
-	_, err := store.Upsert(ctx, core.Flags, "k", item("k", 2))
-	require.Equal(t, context.Canceled, err)
 }

@@ -25,29 +25,25 @@ const (
 // not what, also for big segments that are kept under the same prefix; without a prefix, for every key of the datacenter. A
 // prefix that a URL cannot carry cannot be watched.
 func (s *Store) Watch(ctx context.Context, changed func(core.Change)) error {
-	directory := s.session.keys.name("")
-	op := operation{what: "watching " + directory}
-	switch {
-	case ctx == nil:
-		return errNilContext()
-	case changed == nil:
-		return fmt.Errorf("consulstore: %w: there is no function to call", core.ErrInvalid)
-	case !s.session.enter():
-		return errClosed(op)
-	}
-	defer s.session.calls.Done()
-	if err := ctx.Err(); err != nil {
+	directory := s.kv.keys.name("")
+	if err := s.kv.begin(ctx); err != nil {
 		return err
+	}
+	if changed == nil {
+		return fmt.Errorf("consulstore: %w: there is no function to call", core.ErrInvalid)
 	}
 	if directory != "" && !fitsPath(directory) {
 		return fmt.Errorf("consulstore: %w: the prefix %q cannot be watched, because it cannot be part of a URL",
-			core.ErrInvalid, s.session.options.Prefix)
+			core.ErrInvalid, s.kv.options.Prefix)
 	}
 	watching, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(s.session.closing, cancel)()
+	defer context.AfterFunc(s.kv.closing, cancel)()
 	s.watch(watching, directory, changed)
-	return s.session.explain(ctx, watching, op, watching.Err())
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.kv.begin(ctx)
 }
 
 // watch runs until ctx ends.
@@ -55,23 +51,22 @@ func (s *Store) watch(ctx context.Context, directory string, changed func(core.C
 	pauses := &backoff.ExponentialBackOff{
 		InitialInterval: firstReconnectPause, RandomizationFactor: 1, Multiplier: 2, MaxInterval: longestReconnectPause,
 	}
-	pauses.Reset()
 	index, lost := uint64(0), false
 	for ctx.Err() == nil {
-		next, err := s.session.nextIndex(ctx, directory, index)
+		next, err := s.kv.nextIndex(ctx, directory, index)
 		if err != nil {
 			if !lost && ctx.Err() == nil {
-				s.session.options.Logger.Warn("consulstore: changes by others cannot be seen until the server answers again",
+				s.kv.options.Logger.Warn("consulstore: changes by others cannot be seen until the server answers again",
 					"error", printable(err))
 			}
 			index, lost = 0, true
-			pause(ctx, pauses.NextBackOff())
+			_ = pause(ctx, pauses.NextBackOff())
 			continue
 		}
 		pauses.Reset()
 		if lost || next != index {
 			changed(core.Change{})
-			pause(ctx, coalescingTime)
+			_ = pause(ctx, coalescingTime)
 		}
 		index, lost = next, false
 	}
@@ -80,7 +75,7 @@ func (s *Store) watch(ctx context.Context, directory string, changed func(core.C
 // nextIndex returns the index of the last change under a directory, once it is another one than the given, for which 0 means
 // none, or when the server has waited long enough. It is never 0, with which a server would not wait.
 func (k *kv) nextIndex(ctx context.Context, directory string, index uint64) (uint64, error) {
-	timeout := k.options.ReadTimeout
+	timeout := patience
 	if index != 0 {
 		timeout += blockingTime + blockingTime/16 // Servers add up to a sixteenth, so that not all clients ask at once.
 	}
@@ -97,13 +92,4 @@ func (k *kv) nextIndex(ctx context.Context, directory string, index uint64) (uin
 		return 0, err
 	}
 	return max(meta.LastIndex, 1), nil
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

@@ -81,7 +81,7 @@ func TestStore_Watch_ConnectionLost_IsRestored(t *testing.T) {
 	p, prefix, version := startProxy(t), freshPrefix(), 0
 	other := openStore(t, Options{Prefix: prefix})
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	store := openStore(t, Options{Address: p.Listen, Prefix: prefix, ReadTimeout: 200 * time.Millisecond, Logger: quiet})
+	store := openStore(t, Options{Address: p.Listen, Prefix: prefix, Logger: quiet})
 	changes := startWatch(t, store, func(int) {
 		version++
 		_, err := other.Upsert(t.Context(), core.Flags, "k", item("k", version))
