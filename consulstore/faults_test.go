@@ -29,6 +29,7 @@ func calls(store *Store) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"Get":         func(ctx context.Context) error { _, _, err := store.Get(ctx, core.Flags, "k"); return err },
 		"Get awkward": func(ctx context.Context) error { _, _, err := store.Get(ctx, core.Flags, "\n"); return err },
+		"GetItems":    func(ctx context.Context) error { _, err := store.GetItems(ctx, core.Flags, []string{"k"}); return err },
 		"GetAll":      func(ctx context.Context) error { _, err := store.GetAll(ctx, core.Flags); return err },
 		"Upsert": func(ctx context.Context) error {
 			_, err := store.Upsert(ctx, core.Flags, "k", item("k", 1))

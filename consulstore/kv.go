@@ -32,6 +32,7 @@ type kv struct {
 	// limit is how many operations a transaction may have. It begins with what servers of today accept, and falls when
 	// one refuses that.
 	limit atomic.Int64
+	old   atomic.Bool // the server is older than Consul 1.16 and does not know the verb get-or-empty
 }
 
 func (k *kv) close() {
@@ -85,7 +86,8 @@ func (k *kv) read(ctx context.Context, what, key string, mode Consistency) (*api
 // get reads a key in one request. It returns nil if there is none.
 func (k *kv) get(ctx context.Context, key string, mode Consistency) (*api.KVPair, error) {
 	if !fitsPath(key) {
-		return k.getByTransaction(ctx, key, mode)
+		found, err := k.getMany(ctx, []string{key}, mode)
+		return found[key], err
 	}
 	query, err := k.query(ctx, mode)
 	if err != nil {
@@ -95,27 +97,51 @@ func (k *kv) get(ctx context.Context, key string, mode Consistency) (*api.KVPair
 	return pair, err
 }
 
-// getByTransaction relies on that a lone get is rolled back for no other reason than that there is no such key, and that
-// what the token may not read is left out of the results.
-func (k *kv) getByTransaction(ctx context.Context, key string, mode Consistency) (*api.KVPair, error) {
-	pairs, meta, err := k.readTransaction(ctx, mode, k.op(api.KVGet, key, nil, 0))
-	var missing *rollbackError
-	switch {
-	case errors.As(err, &missing):
-		return nil, k.believeNothing(ctx, meta, k.keys.inited(), mode)
-	case err != nil:
-		return nil, err
-	case len(pairs) == 0:
-		return nil, errHidden
+// getMany reads keys in one request for every 64. It leaves out those that are not there.
+func (k *kv) getMany(ctx context.Context, keys []string, mode Consistency) (map[string]*api.KVPair, error) {
+	found := make(map[string]*api.KVPair, len(keys))
+	verb := api.KVGetOrEmpty
+	if k.old.Load() {
+		verb = api.KVGetTree // A key that is not there undoes a transaction that gets it; a directory that is not there does not.
 	}
-	return pairs[0], nil
+	ops := make([]txnOp, len(keys))
+	for i, key := range keys {
+		ops[i] = k.op(verb, key, nil, 0)
+	}
+	for _, batch := range pack(ops, maxOperationsOfOld, k.maxSize()) {
+		pairs, meta, err := k.readTransaction(ctx, mode, batch...)
+		var unknown *rollbackError
+		switch {
+		case errors.As(err, &unknown) && verb == api.KVGetOrEmpty:
+			k.old.Store(true)
+			return k.getMany(ctx, keys, mode)
+		case err != nil:
+			return nil, err
+		case verb == api.KVGetOrEmpty && len(pairs) < len(batch):
+			return nil, errHidden
+		}
+		for _, pair := range pairs {
+			if pair.ModifyIndex != 0 {
+				found[pair.Key] = pair
+			}
+		}
+		if len(found) == 0 && (verb == api.KVGetTree || k.elsewhere()) {
+			if err := k.believeNothing(ctx, meta, k.keys.inited(), mode); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return found, nil
 }
 
-// believeNothing returns an error if there is nothing because the token has no permission to see it, or because the server
-// is not one of Consul Enterprise and passes over the namespace of an operation. Reading another key, which has to be one for a
-// URL, shows the difference.
+// elsewhere reports whether the keys are in a namespace or partition, which a server that is not one of Consul Enterprise passes
+// over in the operation of a transaction.
+func (k *kv) elsewhere() bool { return k.options.Namespace != "" || k.options.Partition != "" }
+
+// believeNothing returns an error if there is nothing because the token has no permission to see it, or because of the server.
+// Reading another key, which has to be one for a URL, shows the difference.
 func (k *kv) believeNothing(ctx context.Context, meta *api.QueryMeta, other string, mode Consistency) error {
-	doubtful := meta.DefaultACLPolicy == "deny" || k.options.Namespace != "" || k.options.Partition != ""
+	doubtful := meta.DefaultACLPolicy == "deny" || k.elsewhere()
 	if !doubtful || !fitsPath(other) {
 		return nil
 	}

@@ -155,7 +155,11 @@ func (j *patchJob) apply(ctx context.Context, changes []*contextChange, last boo
 
 // operations makes the operations that change contexts. What is full already is left out.
 func (j *patchJob) operations(ctx context.Context, changes []*contextChange) ([]txnOp, error) {
-	stored, err := j.read(ctx, changes)
+	keys := make([]string, len(changes))
+	for i, c := range changes {
+		keys[i] = c.key
+	}
+	stored, err := j.kv.getMany(ctx, keys, j.mode())
 	if err != nil {
 		return nil, err
 	}
@@ -193,27 +197,6 @@ func (j *patchJob) locate(ctx context.Context) error {
 	}
 	j.located, j.index = true, index
 	return nil
-}
-
-// read reads several contexts in one request. Each is read as a directory, because a key that is not there undoes a
-// transaction that gets it.
-func (j *patchJob) read(ctx context.Context, changes []*contextChange) (map[string]*api.KVPair, error) {
-	if len(changes) == 0 {
-		return nil, nil //nolint:nilnil // no keys
-	}
-	ops := make([]txnOp, len(changes))
-	for i, c := range changes {
-		ops[i] = j.kv.op(api.KVGetTree, c.key, nil, 0)
-	}
-	pairs, _, err := j.kv.readTransaction(ctx, j.mode(), ops...)
-	if err != nil {
-		return nil, err
-	}
-	stored := make(map[string]*api.KVPair, len(pairs))
-	for _, pair := range pairs {
-		stored[pair.Key] = pair
-	}
-	return stored, nil
 }
 
 func (j *patchJob) operation(c *contextChange, pair *api.KVPair) (op txnOp, needed bool, err error) {

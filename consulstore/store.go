@@ -16,6 +16,7 @@ var (
 	_ core.AvailabilityChecker   = (*Store)(nil)
 	_ core.ChangeSetApplier      = (*Store)(nil)
 	_ core.DiagnosticDescription = (*Store)(nil)
+	_ core.ItemsGetter           = (*Store)(nil)
 	_ core.Watcher               = (*Store)(nil)
 )
 
@@ -60,6 +61,31 @@ func (s *Store) Get(ctx context.Context, kind core.DataKind, key string) (item c
 		return core.SerializedItem{}, false, err
 	}
 	return core.SerializedItem{Data: valueOf(pair)}, true, nil
+}
+
+// GetItems implements [core.ItemsGetter] with one request for every 64 keys.
+func (s *Store) GetItems(ctx context.Context, kind core.DataKind, keys []string) ([]core.KeyedSerializedItem, error) {
+	names := make([]string, len(keys))
+	for i, key := range keys {
+		if err := validateKey(kind, key); err != nil {
+			return nil, err
+		}
+		names[i] = s.kv.keys.item(kind, key)
+	}
+	if err := s.kv.begin(ctx); err != nil {
+		return nil, err
+	}
+	found, err := s.kv.getMany(ctx, names, s.kv.options.Consistency)
+	if err != nil {
+		return nil, s.kv.notRead(ctx, s.kv.keys.directory(kind), err)
+	}
+	items := make([]core.KeyedSerializedItem, 0, len(found))
+	for i, key := range keys {
+		if pair := found[names[i]]; pair != nil {
+			items = append(items, core.KeyedSerializedItem{Key: key, Item: core.SerializedItem{Data: valueOf(pair)}})
+		}
+	}
+	return items, nil
 }
 
 // GetAll implements [core.FeatureStoreCore] with one request; where the server denies by default what no policy allows, an

@@ -1,7 +1,11 @@
 package consulstore
 
 import (
+	"bytes"
+	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldtime"
@@ -133,6 +137,71 @@ func TestStore_Requests_AreFew(t *testing.T) {
 	_, err = store.Upsert(ctx, core.Flags, "flag-00003", item("flag-00003", 2))
 	require.NoError(t, err)
 	require.Equal(t, []string{txn}, requests.take(), "an item that an Init wrote")
+}
+
+// Many items are one request for every 64, whatever their keys are; those that are not there are left out. A server that does not
+// know the verb for that is asked in another way.
+func TestStore_GetItems_ReadsManyAtOnce(t *testing.T) {
+	const unknownVerb = `{"Errors":[{"OpIndex":0,"What":"unknown KV operation: get-or-empty"}]}`
+	for name, old := range map[string]bool{"server of today": false, "server before 1.16": true} {
+		t.Run(name, func(t *testing.T) {
+			ctx, b, prefix := t.Context(), newBare(t, containers.Consul(t)), freshPrefix()
+			store, requests := recordedStore(t, &Options{Prefix: prefix})
+			data := flags(150, 1, 60)
+			data.Items[7].Item.Data = []byte(`{"key":"flag-00007","version":1,"deleted":true}`)
+			data.Items = append(data.Items,
+				core.KeyedSerializedItem{Key: "new\nline", Item: item("new\nline", 1)}, core.KeyedSerializedItem{Key: "flag-000", Item: item("flag-000", 1)})
+			require.NoError(t, store.Init(ctx, []core.SerializedCollection{data}))
+			b.write(t, prefix+"/features/empty", nil)
+			var keys []string
+			for _, item := range data.Items {
+				keys = append(keys, item.Key)
+			}
+			refusals := 0
+			requests.answer = func(request *http.Request) *http.Response {
+				body, err := io.ReadAll(request.Body)
+				require.NoError(t, err)
+				request.Body = io.NopCloser(bytes.NewReader(body))
+				if !old || !bytes.Contains(body, []byte("get-or-empty")) {
+					return nil
+				}
+				refusals++
+				return &http.Response{
+					StatusCode: http.StatusConflict, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(unknownVerb)),
+				}
+			}
+			requests.take()
+			items, err := store.GetItems(ctx, core.Flags, append([]string{"none", "new\nnone"}, keys...))
+			require.NoError(t, err)
+			require.ElementsMatch(t, withoutVersions(data.Items), items)
+			require.Len(t, requests.take(), 3+refusals)
+
+			items, err = store.GetItems(ctx, core.Flags, []string{"none", "empty"})
+			require.NoError(t, err)
+			require.Equal(t, []core.KeyedSerializedItem{{Key: "empty", Item: core.SerializedItem{Data: []byte{}}}}, items)
+			require.Len(t, requests.take(), 1)
+			items, err = store.GetItems(ctx, core.Segments, keys[:3])
+			require.NoError(t, err)
+			require.Empty(t, items)
+			require.Len(t, requests.take(), 1)
+			items, err = store.GetItems(ctx, core.Flags, nil)
+			require.NoError(t, err)
+			require.Empty(t, items)
+			require.Empty(t, requests.take())
+			require.LessOrEqual(t, refusals, 1)
+			_, err = store.GetItems(ctx, core.Flags, []string{"k", ""})
+			require.ErrorIs(t, err, core.ErrInvalid)
+		})
+	}
+}
+
+// withoutVersions returns items as a store reads them, which does not look into them.
+func withoutVersions(items []core.KeyedSerializedItem) []core.KeyedSerializedItem {
+	read := slices.Clone(items)
+	for i := range read {
+		read[i].Item = core.SerializedItem{Data: read[i].Item.Data}
+	}
+	return read
 }
 
 // What Consul's user interface makes when somebody creates a folder is neither an item nor removed.

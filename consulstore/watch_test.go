@@ -2,6 +2,7 @@ package consulstore
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -74,6 +75,100 @@ func TestStore_Watch_IsPromptAndQuiet(t *testing.T) {
 	require.NoError(t, neighbour.Init(t.Context(), []core.SerializedCollection{flags(3, 1, 100)}))
 	require.False(t, awaitChange(changes, 300*time.Millisecond), "a neighbour's change is not one")
 	require.LessOrEqual(t, len(requests.take()), 1)
+}
+
+// A change below a kind's directory concerns that kind, a change of the mark everything, and all else nothing. Each costs one
+// request for the hint and one for each kind, none of which carries values.
+func TestStore_Watch_NamesTheKind(t *testing.T) {
+	ctx, prefix, b := t.Context(), freshPrefix(), newBare(t, containers.Consul(t))
+	store, requests := recordedStore(t, &Options{Prefix: prefix})
+	other := openStore(t, Options{Prefix: prefix})
+	changes := startWatch(t, store, func(n int) {
+		_, err := other.Upsert(ctx, core.Flags, "k", item("k", n))
+		require.NoError(t, err)
+	})
+	upsert := func(kind core.DataKind, version int) {
+		_, err := other.Upsert(ctx, kind, "key", item("key", version))
+		require.NoError(t, err)
+	}
+	deleteTree := func(key string) {
+		_, err := b.KV().DeleteTree(prefix+key, nil)
+		require.NoError(t, err)
+	}
+	quick := append([]string{"GET /v1/kv/" + prefix + "/"}, "GET /v1/kv/"+prefix+"/features", "GET /v1/kv/"+prefix+"/segments")
+	for _, test := range []struct {
+		name     string
+		act      func()
+		want     []core.Change
+		requests []string
+	}{
+		{"a flag", func() { upsert(core.Flags, 1) }, []core.Change{{Kind: core.Flags}}, quick[:2]},
+		{"the first segment", func() { upsert(core.Segments, 1) }, []core.Change{{Kind: core.Segments}}, quick},
+		{"a flag beside it", func() { upsert(core.Flags, 2) }, []core.Change{{Kind: core.Flags}}, quick},
+		{"a kind of another's", func() { upsert("configs", 1) }, []core.Change{{Kind: "configs"}},
+			append(quick[:3:3], "GET /v1/kv/"+prefix+"/configs")},
+		{"its end", func() { deleteTree("/configs/") }, []core.Change{{Kind: "configs"}}, quick},
+		{"the last segment", func() { deleteTree("/segments/") }, []core.Change{{Kind: core.Segments}}, quick[:2]},
+		{"big segments", func() {
+			b.write(t, prefix+"/big_segments_user/h", []byte("1"))
+			b.write(t, prefix+"/big_segments_cursor", []byte("1"))
+			b.write(t, prefix+"/big_segments_synchronized_on", []byte("1"))
+		}, nil, nil},
+		{"a neighbour", func() { b.write(t, prefix+"2/features/k", []byte("1")) }, nil, nil},
+		{"the mark", func() { b.write(t, prefix+"/$inited", nil) }, []core.Change{{}}, quick[:2]},
+		{"an Init", func() { require.NoError(t, other.Init(ctx, []core.SerializedCollection{flags(3, 9, 100)})) },
+			[]core.Change{{Kind: core.Flags}}, quick[:2]},
+		{"the end of everything", func() { deleteTree("/") }, []core.Change{{}}, quick[:1]},
+	} {
+		settle(changes)
+		requests.take()
+		test.act()
+		require.Equal(t, test.want, settle(changes), test.name)
+		if taken := requests.take(); test.requests != nil {
+			require.Equal(t, test.requests, rotate(taken, test.requests[0]), test.name)
+		}
+	}
+}
+
+// settle returns the changes that are told until there are no more.
+func settle(changes chan core.Change) (told []core.Change) {
+	for {
+		select {
+		case change := <-changes:
+			told = append(told, change)
+		case <-time.After(300 * time.Millisecond):
+			return told
+		}
+	}
+}
+
+// rotate moves the request that waits for the next change to the place of the one that told of this change, which was under way.
+func rotate(taken []string, waits string) []string {
+	last := len(taken) - 1
+	if last < 0 || taken[last] != waits {
+		return taken
+	}
+	return append([]string{waits}, taken[:last]...)
+}
+
+// A store with many directories beside those of the built-in kinds is watched for these only.
+func TestKV_KindsIn_IsBounded(t *testing.T) {
+	k := kv{keys: keys{"p"}}
+	names := []string{"p/$inited", "p/big_segments_user/", "p/features/", "p/not a kind/", "p/segments/"}
+	for i := range maxOtherKinds {
+		names = append(names, fmt.Sprintf("p/kind-%d/", i))
+	}
+	require.Len(t, k.kindsIn(names), 2+maxOtherKinds)
+	require.ElementsMatch(t, core.BuiltInKinds(), k.kindsIn(append(names, "p/one-more/")))
+}
+
+// Close ends a watch.
+func TestStore_Watch_Close_EndsIt(t *testing.T) {
+	store, ended, begun := openStore(t, Options{Prefix: freshPrefix()}), make(chan error, 1), make(chan core.Change, 1)
+	go func() { ended <- store.Watch(t.Context(), func(c core.Change) { begun <- c }) }()
+	require.Equal(t, core.Change{}, <-begun)
+	require.NoError(t, store.Close())
+	require.ErrorIs(t, <-ended, core.ErrClosed)
 }
 
 // A connection that is lost is restored, and followed by a change.
