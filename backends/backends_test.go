@@ -226,7 +226,6 @@ func TestOpen_ReadAllTimeout_ReachesTheStore(t *testing.T) {
 	defer func() { require.NoError(t, mute.Close()) }()
 	for _, url := range []string{
 		"redis://" + mute.Addr().String() + "?",
-		"consul://" + mute.Addr().String() + "?",
 		"dynamodb://t?region=x&endpoint=http://" + mute.Addr().String() + "&",
 	} {
 		_, err := open(t, url+"read_all_timeout=123ms").Store.GetAll(t.Context(), core.Flags)

@@ -25,11 +25,11 @@ func consulOptions(u *URL) (*consulstore.Options, error) {
 		Namespace:   u.Text("namespace"),
 		Partition:   u.Text("partition"),
 		Consistency: u.consistency(),
-		TLS:         u.tls(),
+		LiveTLS:     u.liveTLS(),
 	}
 	opts.Logger = u.Logger()
 	secure := u.Scheme() == "consuls"
-	if opts.TLS != nil && !secure {
+	if opts.LiveTLS != nil && !secure {
 		u.fail("ca_file", "TLS needs a consuls:// URL")
 	}
 	if u.Host() != "" {

@@ -2,20 +2,19 @@ package consulstore
 
 import (
 	"context"
-	"errors"
+	"crypto/tls"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/consul/api"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/livefile"
 )
 
 // patience is how long a server may take for the steps of a connection, and for an answer to a watch.
@@ -30,8 +29,8 @@ func newKV(ctx context.Context, client *api.Client, opts *Options) (*kv, error) 
 	if client == nil {
 		return nil, fmt.Errorf("consulstore: %w: the client is nil", core.ErrInvalid)
 	}
-	if o := &k.options; o.Address != "" || o.TLS != nil || o.Token != "" || o.TokenFile != "" {
-		return nil, fmt.Errorf("consulstore: %w: Address, TLS, Token and TokenFile are for Open; the client given has its own",
+	if o := &k.options; o.Address != "" || o.TLS != nil || o.LiveTLS != nil || o.Token != "" || o.TokenFile != "" {
+		return nil, fmt.Errorf("consulstore: %w: Address, TLS, LiveTLS, Token and TokenFile are for Open; the client given has its own",
 			core.ErrInvalid)
 	}
 	k.client = client
@@ -50,11 +49,15 @@ func openKV(ctx context.Context, opts *Options) (*kv, error) {
 		return nil, err
 	}
 	k.transport = newTransport(k.closing, socket, &k.options)
-	config.Transport = k.transport
+	if transport, plain := k.transport.(*http.Transport); plain {
+		config.Transport = transport // which the driver gives the TLS configuration of the environment
+	} else {
+		config.HttpClient = &http.Client{Transport: k.transport}
+	}
 	if k.options.TokenFile != "" {
-		k.tokens = &tokenFile{path: k.options.TokenFile}
-		if _, err := k.tokens.read(); err != nil {
-			return nil, fmt.Errorf("consulstore: %w: %w", core.ErrInvalid, err)
+		k.token, err = livefile.Secret(k.options.Logger, "consulstore.Options.TokenFile", k.options.TokenFile)
+		if err != nil {
+			return nil, fmt.Errorf("consulstore: %w: the token file cannot be used: %w", core.ErrInvalid, err)
 		}
 	}
 	if k.client, err = api.NewClient(config); err != nil {
@@ -82,7 +85,8 @@ func prepareKV(ctx context.Context, opts *Options) (*kv, error) {
 // readAddress puts the address into the configuration. It returns the path of a Unix socket, if it is one. No part of the
 // address is repeated in an error, because a password can end up in any.
 func readAddress(config *api.Config, o *Options) (socket string, err error) {
-	if o.TLS != nil {
+	secure := o.TLS != nil || o.LiveTLS != nil
+	if secure {
 		config.Scheme = "https"
 	}
 	address := o.Address
@@ -115,8 +119,8 @@ func readAddress(config *api.Config, o *Options) (socket string, err error) {
 		return "", badAddress("has no host")
 	case parsed.RawQuery != "" || parsed.Fragment != "":
 		return "", badAddress("must not have a query or fragment")
-	case parsed.Scheme == "http" && o.TLS != nil:
-		return "", badAddress("says http:// beside Options.TLS; write https://")
+	case parsed.Scheme == "http" && secure:
+		return "", badAddress("says http:// beside TLS; write https://")
 	}
 	return "", nil
 }
@@ -125,14 +129,20 @@ func badAddress(what string) error {
 	return fmt.Errorf("consulstore: %w: the address %s", core.ErrInvalid, what)
 }
 
+// transport is an HTTP transport of ours.
+type transport interface {
+	http.RoundTripper
+	CloseIdleConnections()
+}
+
 // newTransport makes the transport of a client of ours. It speaks HTTP/1.1, with which the end of a call's context ends the
 // connection too, so that one that was lost silently is not used again. Answers are not compressed: servers are near, and
 // compressing a listing takes them longer than sending it. Dialling, which may outlast its call, ends when closing does.
-func newTransport(closing context.Context, socket string, o *Options) *http.Transport {
+func newTransport(closing context.Context, socket string, o *Options) transport {
 	const idleTimeout, keepAlive = 90 * time.Second, 30 * time.Second
 	const maxConnections = 64 // Servers accept 200 from one address, and others may be there.
 	dialer := &net.Dialer{Timeout: patience, KeepAlive: keepAlive}
-	transport := &http.Transport{
+	plain := http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		MaxConnsPerHost:     maxConnections,
 		MaxIdleConns:        2 * maxInFlight,
@@ -151,54 +161,19 @@ func newTransport(closing context.Context, socket string, o *Options) *http.Tran
 		},
 	}
 	if socket != "" {
-		transport.Proxy = nil
+		plain.Proxy = nil
 	}
-	if o.TLS != nil {
-		transport.TLSClientConfig = o.TLS.Clone()
-		transport.TLSClientConfig.NextProtos = nil // a server that is offered HTTP/2 would speak it, which this transport does not
+	live := o.LiveTLS
+	switch {
+	case o.TLS != nil:
+		live = func() *tls.Config { return o.TLS }
+	case live == nil:
+		return &plain
 	}
-	return transport
-}
-
-// tokenFile is a file with an ACL token that somebody else replaces now and then. A nil tokenFile has no token.
-type tokenFile struct {
-	path string
-
-	mu    sync.Mutex
-	seen  os.FileInfo
-	token string
-}
-
-// read returns the token. It reads the file only if it has changed.
-func (f *tokenFile) read() (string, error) {
-	if f == nil {
-		return "", nil
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	now, err := os.Stat(f.path)
-	if err != nil {
-		return "", fmt.Errorf("the token file cannot be read: %w", withoutPath(err))
-	}
-	if f.seen != nil && os.SameFile(now, f.seen) && now.ModTime().Equal(f.seen.ModTime()) && now.Size() == f.seen.Size() {
-		return f.token, nil
-	}
-	data, err := os.ReadFile(f.path)
-	if err != nil {
-		return "", fmt.Errorf("the token file cannot be read: %w", withoutPath(err))
-	}
-	f.seen, f.token = now, strings.TrimSpace(string(data))
-	if f.token == "" {
-		f.seen = nil
-		return "", errors.New("the token file is empty")
-	}
-	return f.token, nil
-}
-
-// withoutPath returns the cause of an error about a file: in place of the path, somebody may have put the token.
-func withoutPath(err error) error {
-	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		return pathError.Err
-	}
-	return err
+	return livefile.NewTransport(live, func(config *tls.Config) *http.Transport {
+		secure := plain.Clone()
+		secure.TLSClientConfig = config.Clone()
+		secure.TLSClientConfig.NextProtos = nil // a server that is offered HTTP/2 would speak it, which this transport does not
+		return secure
+	})
 }

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"github.com/hashicorp/consul/api"
+
+	"github.com/cleatdev/cleat/internal/livefile"
 )
 
 const (
@@ -21,8 +23,8 @@ const (
 // and nowhere else.
 type kv struct {
 	client    *api.Client
-	transport *http.Transport // nil with a client of the caller's
-	tokens    *tokenFile      // nil if the client knows the token
+	transport transport               // nil with a client of the caller's
+	token     *livefile.Value[string] // nil if the client knows the token
 	options   Options
 	keys      keys
 
@@ -51,12 +53,14 @@ func (k *kv) query(ctx context.Context, mode Consistency) (*api.QueryOptions, er
 	if k.closing.Err() != nil {
 		return nil, errClosed()
 	}
-	token, err := k.tokens.read()
 	query := &api.QueryOptions{
-		Datacenter: k.options.Datacenter, Namespace: k.options.Namespace, Partition: k.options.Partition, Token: token,
+		Datacenter: k.options.Datacenter, Namespace: k.options.Namespace, Partition: k.options.Partition,
 		AllowStale: mode == ConsistencyStale, RequireConsistent: mode == ConsistencyConsistent,
 	}
-	return query.WithContext(ctx), err
+	if k.token != nil {
+		query.Token = k.token.Current()
+	}
+	return query.WithContext(ctx), nil
 }
 
 // writeOptions is query for a request that writes.

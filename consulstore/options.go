@@ -66,11 +66,15 @@ type Options struct {
 	// certificate. It is for Open and OpenBigSegments only. Nil means what Address and the environment variables
 	// CONSUL_HTTP_SSL, CONSUL_CACERT, CONSUL_CLIENT_CERT, CONSUL_CLIENT_KEY and so on say.
 	TLS *tls.Config
+	// LiveTLS is TLS for files that others replace: it returns the configuration of the next connections, another one if the
+	// authorities have changed, and always the same otherwise. It cannot be combined with TLS. What environment variables name is
+	// read once.
+	LiveTLS func() *tls.Config
 	// Token is the ACL token. It is for Open and OpenBigSegments only. Empty means TokenFile, or else the environment
 	// variables CONSUL_HTTP_TOKEN_FILE and CONSUL_HTTP_TOKEN.
 	Token string
-	// TokenFile is a file with the ACL token, which is read again whenever it has changed. It is for Open and
-	// OpenBigSegments only, and cannot be combined with Token.
+	// TokenFile is a file with the ACL token, which is read again whenever it has changed; while it cannot be read, the token
+	// that it held stays in use. It is for Open and OpenBigSegments only, and cannot be combined with Token.
 	TokenFile string
 
 	// MaxItemSize is how many bytes a value may have; 0 means 512 KB, which is what a server accepts unless its
@@ -104,6 +108,9 @@ func (o *Options) validate() error {
 	}
 	if o.Token != "" && o.TokenFile != "" {
 		refuse("Token and TokenFile exclude each other")
+	}
+	if o.TLS != nil && o.LiveTLS != nil {
+		refuse("TLS and LiveTLS exclude each other")
 	}
 	if o.MaxItemSize < 0 {
 		refuse("MaxItemSize %d is negative", o.MaxItemSize)

@@ -12,6 +12,8 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
+func noTLS() *tls.Config { return nil }
+
 // unconnected makes a client that nothing is sent with.
 func unconnected(t *testing.T) *api.Client { return newBare(t, "localhost:8500").Client }
 
@@ -29,6 +31,7 @@ func TestOptions_Invalid_AreRefused(t *testing.T) {
 		{Options{Consistency: 3}, []string{"Consistency 3 is unknown"}},
 		{Options{Consistency: -1}, []string{"Consistency -1 is unknown"}},
 		{Options{Token: "secret", TokenFile: "f"}, []string{"Token and TokenFile exclude each other"}},
+		{Options{TLS: &tls.Config{MinVersion: tls.VersionTLS12}, LiveTLS: noTLS}, []string{"TLS and LiveTLS exclude each other"}},
 		{Options{MaxItemSize: -1}, []string{"MaxItemSize -1 is negative"}},
 		{Options{MaxTransactionSize: -1}, []string{"MaxTransactionSize -1 is negative"}},
 		{Options{MaxTransactionSize: -1, MaxItemSize: -2}, []string{"MaxTransactionSize", "MaxItemSize"}},
@@ -61,7 +64,7 @@ func TestNew_UnusableClient_IsRefused(t *testing.T) {
 	_, err := New(t.Context(), nil, nil)
 	require.ErrorIs(t, err, core.ErrInvalid)
 	for _, opts := range []Options{
-		{Address: "localhost"}, {Token: "secret"}, {TokenFile: "f"}, {TLS: &tls.Config{MinVersion: tls.VersionTLS12}},
+		{LiveTLS: noTLS}, {Address: "localhost"}, {Token: "secret"}, {TokenFile: "f"}, {TLS: &tls.Config{MinVersion: tls.VersionTLS12}},
 	} {
 		_, err := New(t.Context(), unconnected(t), &opts)
 		require.ErrorIs(t, err, core.ErrInvalid)
@@ -83,8 +86,8 @@ func TestOpen_Address_IsChecked(t *testing.T) {
 		{Options{Address: "http://host:hunter2"}, "is no URL and no host:port"},
 		{Options{Address: "unix://"}, "has no path"},
 		{Options{Address: "http://host?token=hunter2"}, "must not have a query"},
-		{Options{Address: "http://host", TLS: withTLS}, "says http:// beside Options.TLS"},
-		{Options{TokenFile: "/no/such/hunter2"}, "token file cannot be read"},
+		{Options{Address: "http://host", TLS: withTLS}, "says http:// beside TLS"},
+		{Options{TokenFile: "/no/such/hunter2"}, "token file cannot be used"},
 	} {
 		_, err := Open(t.Context(), &test.options)
 		require.ErrorIs(t, err, core.ErrInvalid, test.want)

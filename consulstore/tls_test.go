@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"io"
 	"log"
 	"math/big"
@@ -15,8 +16,10 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +27,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/livefile"
 )
 
 // authority is a private certificate authority.
@@ -66,17 +70,37 @@ func (a *authority) client(t *testing.T) tls.Certificate {
 	return a.issue(t, &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 }
 
-// startTLS puts a server that speaks TLS, and asks for a client certificate, before the shared Consul server.
-func startTLS(t *testing.T, a *authority) (address string) {
-	t.Helper()
-	front := httptest.NewUnstartedServer(gateway(t))
-	front.Config.ErrorLog = log.New(io.Discard, "", 0)
-	front.TLS = &tls.Config{
+// server is the configuration of a server that the authority vouches for, and which asks for a client's certificate.
+func (a *authority) server(t *testing.T) *tls.Config {
+	return &tls.Config{
 		MinVersion: tls.VersionTLS12, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: a.pool,
 		Certificates: []tls.Certificate{a.issue(t, &x509.Certificate{
 			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		})},
 	}
+}
+
+// writeFiles writes the authority, and a client's certificate and key, into a directory.
+func (a *authority) writeFiles(t *testing.T, directory string) {
+	t.Helper()
+	client := a.client(t)
+	key, err := x509.MarshalPKCS8PrivateKey(client.PrivateKey)
+	require.NoError(t, err)
+	for name, block := range map[string]*pem.Block{
+		"ca.pem":   {Type: "CERTIFICATE", Bytes: a.certificate.Raw},
+		"cert.pem": {Type: "CERTIFICATE", Bytes: client.Certificate[0]},
+		"key.pem":  {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(directory, name), pem.EncodeToMemory(block), 0o600))
+	}
+}
+
+// startTLS puts a server that speaks TLS, and asks for a client certificate, before the shared Consul server.
+func startTLS(t *testing.T, a *authority) (address string) {
+	t.Helper()
+	front := httptest.NewUnstartedServer(gateway(t))
+	front.Config.ErrorLog = log.New(io.Discard, "", 0)
+	front.TLS = a.server(t)
 	front.StartTLS()
 	t.Cleanup(front.Close)
 	return front.Listener.Addr().String()
@@ -127,6 +151,45 @@ func TestOpen_TLS_VerifiesBothSides(t *testing.T) {
 		}
 		require.ErrorIs(t, err, core.ErrUnavailable, name)
 	}
+}
+
+// Authorities and a client certificate in files are read again when they have changed, by the swap of a symbolic link, as in
+// a secret that Kubernetes mounts.
+func TestOpen_LiveTLS_FollowsTheFiles(t *testing.T) {
+	first, second := newAuthority(t), newAuthority(t)
+	var serving atomic.Pointer[tls.Config]
+	front := httptest.NewUnstartedServer(gateway(t))
+	front.Config.ErrorLog = log.New(io.Discard, "", 0)
+	front.TLS = &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return serving.Load(), nil },
+	}
+	serving.Store(first.server(t))
+	front.StartTLS()
+	t.Cleanup(front.Close)
+
+	directory := t.TempDir()
+	mount := func(version string, a *authority) {
+		require.NoError(t, os.Mkdir(filepath.Join(directory, version), 0o700))
+		a.writeFiles(t, filepath.Join(directory, version))
+		require.NoError(t, os.Symlink(version, filepath.Join(directory, "new")))
+		require.NoError(t, os.Rename(filepath.Join(directory, "new"), filepath.Join(directory, "current")))
+	}
+	mount("1", first)
+	file := func(name string) string { return filepath.Join(directory, "current", name) }
+	authorities, err := livefile.Authorities(nil, "the authorities", file("ca.pem"), false)
+	require.NoError(t, err)
+	certificate, err := livefile.Certificate(nil, "the certificate", file("cert.pem"), file("key.pem"))
+	require.NoError(t, err)
+	store := openStore(t, Options{
+		Address: front.Listener.Addr().String(), Prefix: freshPrefix(), LiveTLS: livefile.TLS(authorities, certificate),
+	})
+	require.NoError(t, store.CheckAvailability(t.Context()))
+	serving.Store(second.server(t))
+	front.CloseClientConnections()
+	require.ErrorIs(t, store.CheckAvailability(t.Context()), core.ErrUnavailable)
+	mount("2", second)
+	require.NoError(t, store.CheckAvailability(t.Context()))
 }
 
 // A configuration that offers HTTP/2 to a server that speaks it makes a connection of HTTP/1.1 all the same.
