@@ -44,7 +44,7 @@
 // # Upserts
 //
 // An upsert is a check-and-set by modify index. The store remembers the index and version of what it wrote, so that the common
-// upsert is one request; if somebody else has written the item since, the server notices, and the item is read and compared
+// upsert is one request; if another process has written the item since, the server notices, and the item is read and compared
 // again, with pauses of random length. Versions are compared by [core.ParseItem].
 //
 // # Patches of big segments
@@ -54,12 +54,22 @@
 // about 14,000 references of 25 bytes, because a transaction carries it in Base64; contexts with more are named by a
 // [core.BigSegmentTooLargeError].
 //
+// # Reads
+//
+// What a read answers may be old for a moment after servers have been restarted or cut off from each other, when the one that led
+// before has not yet learned that it does not any more, or a new one does not yet know all that was acknowledged.
+// [ConsistencyConsistent], in a URL consistency=consistent, is the cure; it costs a round trip between servers for each read. What
+// a write compares is compared by the server itself, and cannot be old.
+//
+// Several items at once are one request for every 64.
+//
 // # Live changes
 //
-// A Store is a [core.Watcher]: one blocking query tells within milliseconds that something under the prefix has changed. A lost
-// connection is restored, and noticed after thirteen seconds at the latest. That is so with a client of the store's own, which
-// speaks HTTP/1.1. If a client of the caller's speaks HTTP/2, its transport should have an [http.HTTP2Config]
-// with a SendPingTimeout: otherwise a connection that the network drops silently stays in use for about 16 minutes.
+// A Store is a [core.Watcher]: one blocking query tells within milliseconds that something under the prefix has changed, and one
+// small request for each kind then tells which; see [Store.Watch]. A lost connection is restored, and noticed after thirteen
+// seconds at the latest. That is so with a client of the store's own, which speaks HTTP/1.1. If a client of the caller's speaks
+// HTTP/2, its transport should have an [http.HTTP2Config] with a SendPingTimeout: otherwise a connection that the network drops
+// silently stays in use for about 16 minutes.
 //
 // # Errors
 //

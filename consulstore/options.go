@@ -27,8 +27,8 @@ type Consistency int
 
 // The consistency modes of Consul.
 const (
-	// ConsistencyDefault reads from the leader. Only a leader that was cut off and does not know it yet may answer with
-	// what was true a moment ago.
+	// ConsistencyDefault reads from the leader. For a moment after a restart, or while a leader that was cut off does not know
+	// it yet, the answer may be what was true before.
 	ConsistencyDefault Consistency = iota
 	// ConsistencyConsistent has the leader ask the other servers first whether it still is the leader, which costs a round
 	// trip between servers.
