@@ -31,14 +31,9 @@ func dynamoOptions(u *URL) (dynamoTarget, error) {
 			"neither user nor path", core.ErrInvalid)
 	}
 	opts := &dynamostore.Options{
-		Prefix:         u.Text(paramPrefix),
-		Region:         u.Text("region"),
-		Endpoint:       u.Text("endpoint"),
-		ReadTimeout:    u.Duration(paramReadTimeout),
-		ReadAllTimeout: u.Duration(paramReadAllTimeout),
-		WriteTimeout:   u.Duration(paramWriteTimeout),
-		InitTimeout:    u.Duration(paramInitTimeout),
-		WatchInterval:  u.Duration("watch_interval"),
+		Prefix:   u.Text(paramPrefix),
+		Region:   u.Text("region"),
+		Endpoint: u.Text("endpoint"),
 	}
 	opts.Logger = u.Logger()
 	switch u.Text("consistency") {

@@ -75,7 +75,7 @@ func (c *dynamoClient) table(b *bench) string {
 	b.Helper()
 	require.NoError(b, c.drop(b.ctx()))
 	c.current = "bench-" + rand.Text()
-	require.NoError(b, dynamostore.CreateTable(b.ctx(), c.Client, c.current, nil))
+	require.NoError(b, dynamostore.CreateTable(b.ctx(), c.Client, c.current))
 	return c.current
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -23,25 +24,22 @@ const (
 // than what is stored. More than 100 different items, or more than 4 MB, are an error wrapping [core.ErrTooLarge]. Of several
 // changes to one item, the one with the greatest version counts, and the results of the others show it.
 func (s *Store) ApplyChangeSet(ctx context.Context, changes []core.KindAndKeyedItem) ([]core.UpsertResult, error) {
-	if ctx == nil {
-		return nil, errNilContext()
-	}
 	for _, c := range changes {
-		if err := validateItem(s.session.keys.items(c.Kind), c.Kind, c.Key, c.Item); err != nil {
+		if err := validateItem(s.keys.items(c.Kind), c.Kind, c.Key, c.Item); err != nil {
 			return nil, err
 		}
 	}
-	set := newChangeSet(s.session.keys, changes)
+	set := newChangeSet(s.keys, changes)
 	if err := set.validate(); err != nil {
 		return nil, err
 	}
-	_, err := call(ctx, s.session, s.session.writing(set.describe()), func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, set.apply(ctx, s.session)
-	})
-	if err != nil {
+	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
-	return set.results(s.session.keys, changes), nil
+	if err := set.apply(ctx, s.session); err != nil {
+		return nil, err
+	}
+	return set.results(s.keys, changes), nil
 }
 
 // changeSet is a set of upserts, each to a different item.
@@ -91,10 +89,8 @@ func (set *changeSet) validate() error {
 
 func (set *changeSet) describe() string {
 	var namespaces []string
-	seen := map[string]bool{}
 	for _, c := range set.changes {
-		if !seen[c.primary.namespace] {
-			seen[c.primary.namespace] = true
+		if !slices.Contains(namespaces, c.primary.namespace) {
 			namespaces = append(namespaces, c.primary.namespace)
 		}
 	}
@@ -107,7 +103,7 @@ func (set *changeSet) apply(ctx context.Context, s *session) error {
 		return nil
 	}
 	for range maxUpsertAttempts {
-		err := s.transact(ctx, set.requests(s.table))
+		err := s.transact(ctx, set.describe(), set.requests(s.table))
 		var cancelled *types.TransactionCanceledException
 		switch {
 		case isCode(err, codeConditionFailed) && errors.As(err, &cancelled):
@@ -120,16 +116,14 @@ func (set *changeSet) apply(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	return errOvertaken(s.table, set.describe())
+	return s.errOvertaken(set.describe())
 }
 
 // transact sends a transaction, which is executed once however often it is sent.
-func (s *session) transact(ctx context.Context, items []types.TransactWriteItem) error {
+func (s *session) transact(ctx context.Context, namespaces string, items []types.TransactWriteItem) error {
 	token := rand.Text()
-	_, err := write(ctx, s, func(ctx context.Context, _ int) (*dynamodb.TransactWriteItemsOutput, error) {
-		return s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
-			TransactItems: items, ClientRequestToken: &token,
-		}, s.perRequest)
+	_, err := send(ctx, s, writing(namespaces), s.client.TransactWriteItems, &dynamodb.TransactWriteItemsInput{
+		TransactItems: items, ClientRequestToken: &token,
 	})
 	return err
 }
@@ -182,7 +176,7 @@ func (set *changeSet) judge(reasons []types.CancellationReason) (done bool) {
 func (set *changeSet) tooLarge(err error) error {
 	for _, c := range set.changes {
 		if !c.keep && borderline(c.primary, c.Item) {
-			return &ownError{tooLarge(c.primary.namespace, c.Kind, c.Key, c.Item)}
+			return tooLarge(c.primary.namespace, c.Kind, c.Key, c.Item)
 		}
 	}
 	return err

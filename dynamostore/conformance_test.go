@@ -2,7 +2,6 @@ package dynamostore
 
 import (
 	"strconv"
-	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -21,20 +20,11 @@ func rawValue(data []byte) types.AttributeValue {
 	return &types.AttributeValueMemberB{Value: data}
 }
 
-// harness has two tables. That with a stream is for what is about changes: DynamoDB Local lets those who write to it wait for
-// seconds while others read all the time.
 func harness(t *testing.T) conformance.Harness {
-	client, plain, streaming := bareClient(t), freshTable(t), freshStreamingTable(t)
-	table := func(t testing.TB) (string, *TableOptions) {
-		if strings.Contains(t.Name(), "/Watch/") {
-			return streaming, &TableOptions{Stream: true}
-		}
-		return plain, nil
-	}
+	client, table := bareClient(t), freshTable(t)
 	return conformance.Harness{
 		Open: func(t testing.TB, prefix string) core.FeatureStoreCore {
-			name, _ := table(t)
-			store, err := Open(t.Context(), name, forOpen(t, Options{Prefix: prefix}))
+			store, err := Open(t.Context(), table, forOpen(t, Options{Prefix: prefix}))
 			require.NoError(t, err)
 			return store
 		},
@@ -43,27 +33,21 @@ func harness(t *testing.T) conformance.Harness {
 			if item, err := core.ParseItem(data); err == nil {
 				version = item.Version()
 			}
-			name, _ := table(t)
-			putRaw(t, client, name, keys{prefix}.items(kind), key,
+			putRaw(t, client, table, keys{prefix}.items(kind), key,
 				attributes{versionAttribute: number(strconv.Itoa(version)), itemAttribute: rawValue(data)})
 		},
 		ReadRaw: func(t testing.TB, prefix string, kind core.DataKind, key string) ([]byte, bool) {
-			name, _ := table(t)
-			stored := rawItem(t, client, name, keys{prefix}.items(kind), key)
+			stored := rawItem(t, client, table, keys{prefix}.items(kind), key)
 			item, _ := unmarshalItem(stored)
 			return item.Data, len(stored) > 0
 		},
-		Wipe: func(t testing.TB) {
-			name, opts := table(t)
-			recreate(t, client, name, opts)
-		},
+		Wipe: func(t testing.TB) { recreate(t, client, table) },
 		OpenBigSegments: func(t testing.TB, prefix string) core.BigSegmentStore {
-			name, _ := table(t)
-			return openBigSegments(t, name, prefix)
+			return openBigSegments(t, table, prefix)
 		},
 		Capabilities: conformance.Capabilities{
 			MaxItemSize: maxItemSize - 1024, MaxKeySize: maxKey,
-			AvailabilityChecker: true, Watcher: true, ChangeSetApplier: true, DiagnosticDescription: true,
+			AvailabilityChecker: true, Watcher: false, ChangeSetApplier: true, DiagnosticDescription: true,
 		},
 	}
 }

@@ -43,37 +43,6 @@
 // loses against another one is sent again; one whose answer was lost is executed once. An item has room for about 12,000
 // references; contexts whose items are full are named by a [*core.BigSegmentTooLargeError].
 //
-// # Live changes
-//
-// If the table has a stream, [Store.Watch] follows it and tells which items others wrote or deleted. Any view type will do;
-// KEYS_ONLY, which [CreateTable] chooses if it is asked for a stream, brings no more than is needed:
-//
-//	aws dynamodb update-table --table-name flags \
-//		--stream-specification StreamEnabled=true,StreamViewType=KEYS_ONLY
-//
-// At an endpoint of AWS this has to be asked for, because it costs something and other readers of the stream may feel it: set
-// [Options.WatchInterval], 1 s for example. Elsewhere it is done by default.
-//
-// A table without a stream cannot be watched: Watch returns an error, and changes show when cached items expire. The same
-// holds if, at the beginning, the credentials may not read the stream, or if it has more than 100 open shards.
-//
-// A stream is asked, not listened to. Watch sends one GetRecords for each open shard in every [Options.WatchInterval] and
-// sees a change half of it late on average. Outside AWS, where nothing is limited, the default is 50 ms: on DynamoDB Local a
-// change is visible in well under 100 ms. What to consider for AWS:
-//
-//   - GetRecords takes nothing from the table's read capacity, but is paid for by the request. At 1 s it is 2.6 million requests
-//     a month for each open shard and each process; a small table has one or a few open shards. The other requests are few.
-//   - A shard answers about five requests a second, whoever asks, and AWS recommends at most two readers per shard. At
-//     1 s about five processes are served without being refused. Who is refused halves its rate and raises it again within
-//     five minutes, so that more processes share what there is evenly, 50 of them with an interval of about 10 s. Functions of
-//     AWS Lambda that follow the same stream count as readers and may be slowed down: then choose a longer interval, or
-//     switch the watch off.
-//   - With eventually consistent reads, what is read right after a change may be what was there before it.
-//
-// Refusals and short faults lose nothing. Whatever may have hidden a change, such as an outage that outlasts
-// [Options.ReadTimeout], a position that has expired, or a stream that was disabled, is followed by an empty change once the
-// stream, or the next one of the table, can be read. Changes of the mark and of big segments are not told.
-//
 // # Limits
 //
 // An item may have 409,600 bytes, names and values of its attributes included, and a key 1,024 bytes. What is larger is an
@@ -100,17 +69,20 @@
 // Required permissions: dynamodb:GetItem and dynamodb:Query to read, dynamodb:PutItem and dynamodb:BatchWriteItem to write,
 // dynamodb:ConditionCheckItem for change sets, that and dynamodb:UpdateItem to write big segments. With
 // dynamodb:DescribeTable, which is optional, the error about a table with other keys says which. CreateTable needs dynamodb:CreateTable and
-// dynamodb:DescribeTable. Watch needs dynamodb:DescribeTable for the table, and dynamodb:DescribeStream,
-// dynamodb:GetShardIterator and dynamodb:GetRecords for its streams (table/NAME/stream/*); without them, all else works.
+// dynamodb:DescribeTable.
 //
-// # Retries and time-outs
+// # Retries
 //
-// Every call has a time-out of its own, and its own retries: the retryer of the client, whose budget all calls share, is not
-// used, so that neither an Init nor a Watch which is throttled takes anything away from reads. A request that may have been executed although
-// its answer was lost is repeated only where that changes nothing.
+// A request that fails is sent again for half a second at most, so that an outage is seen by the caller. One that the service
+// wants to be sent again, because it is throttling, has left a part of a batch, or has another transaction on the same item, is
+// sent up to twelve times without progress. The pauses grow and are fully jittered, and none is begun that the deadline of the
+// context would cut off. The retryer of the client, whose budget all calls share, is not used, so that an Init which is
+// throttled takes nothing away from reads. A request that may have been executed although its answer was lost is repeated
+// only where that changes nothing.
 //
 // # Concurrency
 //
-// Everything is safe for concurrent use, within a process and between processes. Every call ends when its context does,
-// when its time-out is over, or when the store is closed, also if the server accepts connections and never answers.
+// Everything is safe for concurrent use, within a process and between processes. Every call ends when its context does, also
+// if the server accepts connections and never answers; there are no other time-outs. Close refuses calls, and further requests
+// of calls in flight.
 package dynamostore

@@ -28,15 +28,13 @@ const (
 	codeThrottling      = "ThrottlingException"
 	codeRequestLimit    = "RequestLimitExceeded"
 	codeLimitExceeded   = "LimitExceededException"
-
-	codeUnknownOperation = "UnknownOperationException"
 )
 
 // errUnprocessed is the error of a batch that the server has processed in part.
 var errUnprocessed = errors.New("the service is throttling and left items unprocessed")
 
 // storeError is a driver's error as a caller sees it: a text without secrets, the sentinel, and the cause within reach
-// of errors.As. errors.Is finds the sentinel alone: a deadline of ours must not be taken for that of the caller's context.
+// of errors.As. errors.Is finds the sentinel alone: a deadline of the driver's must not be taken for that of the caller's context.
 type storeError struct {
 	text     string
 	sentinel error
@@ -49,10 +47,21 @@ func (e *storeError) Unwrap() error { return e.sentinel }
 
 func (e *storeError) As(target any) bool { return errors.As(e.cause, target) }
 
+// operation says in errors what a request is for.
+type operation struct{ verb, namespaces string }
+
+func reading(namespace string) operation { return operation{"reading", namespace} }
+
+func writing(namespaces string) operation { return operation{"writing", namespaces} }
+
 // translate turns an error of the driver, which is not that of a context, into one of ours.
-func translate(op operation, err error) error {
+func (s *session) translate(op operation, err error) error {
 	advice, sentinel := classify(op, codeOf(err))
-	text := fmt.Sprintf("dynamostore: %s: %v: %s", op.what, sentinel, printable(err))
+	what := op.verb + " table " + s.table
+	if op.namespaces != "" {
+		what = op.verb + " " + op.namespaces + " of table " + s.table
+	}
+	text := fmt.Sprintf("dynamostore: %s: %v: %s", what, sentinel, printable(err))
 	if advice != "" {
 		text += " (" + advice + ")"
 	}
@@ -106,7 +115,7 @@ func classify(op operation, code string) (advice string, sentinel error) {
 			core.ErrUnavailable
 	case codeAccessDenied:
 		const advice = "grant the credentials the permissions that the package documentation lists, for this table"
-		if op.write {
+		if op.verb != reading("").verb {
 			return advice, core.ErrReadOnly
 		}
 		return advice, core.ErrUnavailable
@@ -146,24 +155,24 @@ func isUnauthenticated(code string) bool {
 	return false
 }
 
-// isTransient reports whether the code says that the same request may succeed a moment later.
+// isTransient reports whether the code is of a fault of the service that may be over a moment later.
 func isTransient(code string) bool {
 	switch code {
-	case codeThroughput, codeThrottling, codeRequestLimit, "Throttling",
-		codeLimitExceeded, "InternalServerError", "InternalFailure", "ServiceUnavailable", "RequestTimeout",
-		codeConflict, codeReplicaConflict, codeInProgress:
+	case "InternalServerError", "InternalFailure", "ServiceUnavailable", "RequestTimeout":
 		return true
 	}
 	return false
 }
 
-// isThrottling reports whether the service refused a request because there were too many.
-func isThrottling(err error) bool {
+// isRefusal reports whether the service wants the same request to be sent again: it is throttling, or there is a transaction on
+// the item.
+func isRefusal(err error) bool {
 	switch codeOf(err) {
-	case codeThroughput, codeThrottling, codeRequestLimit, codeLimitExceeded:
+	case codeThroughput, codeThrottling, codeRequestLimit, codeLimitExceeded, "Throttling",
+		codeConflict, codeReplicaConflict, codeInProgress:
 		return true
 	}
-	return false
+	return errors.Is(err, errUnprocessed)
 }
 
 // printable returns an error's text without what may be secret: an URL, and the message about a refused signature, in

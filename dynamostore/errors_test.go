@@ -44,12 +44,12 @@ func TestStore_Errors_AreToldApartByCode(t *testing.T) {
 		t.Run(test.code, func(t *testing.T) {
 			client, rec := recordingClient(t, nil)
 			table := freshTable(t)
-			store := newStore(t, client, table, Options{WriteTimeout: time.Second})
+			store := newStore(t, client, table, Options{})
 			require.NoError(t, store.CheckAvailability(t.Context()))
 			rec.intercept = always(func() *http.Response { return failure(test.status, test.code, "because "+secret) })
-			_, _, err := store.Get(t.Context(), core.Flags, "a")
+			_, _, err := store.Get(within(t, time.Second), core.Flags, "a")
 			require.ErrorIs(t, err, test.read)
-			_, upsertErr := store.Upsert(t.Context(), core.Flags, "a", item("a", 1))
+			_, upsertErr := store.Upsert(within(t, time.Second), core.Flags, "a", item("a", 1))
 			require.ErrorIs(t, upsertErr, test.write)
 			for _, err := range []error{err, upsertErr} {
 				require.Contains(t, err.Error(), test.code)
@@ -76,12 +76,12 @@ func TestStore_ApplyChangeSet_CancellationReasons(t *testing.T) {
 		"ValidationError": core.ErrInvalid, "AccessDenied": core.ErrUnavailable,
 	} {
 		client, rec := recordingClient(t, nil)
-		store := newStore(t, client, freshTable(t), Options{WriteTimeout: time.Second})
+		store := newStore(t, client, freshTable(t), Options{})
 		require.NoError(t, store.CheckAvailability(t.Context()))
 		rec.intercept = always(func() *http.Response {
 			return cancellation("None", reason)
 		}, "TransactWriteItems")
-		results, err := store.ApplyChangeSet(t.Context(), []core.KindAndKeyedItem{
+		results, err := store.ApplyChangeSet(within(t, time.Second), []core.KindAndKeyedItem{
 			{Kind: core.Flags, Key: "a", Item: item("a", 1)}, {Kind: core.Flags, Key: "b", Item: item("b", 1)},
 		})
 		require.ErrorIs(t, err, want, reason)

@@ -3,7 +3,6 @@ package dynamostore_test
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -14,7 +13,7 @@ import (
 // A store can be opened before its table can be reached.
 func ExampleOpen() {
 	store, err := dynamostore.Open(context.Background(), "feature-flags", &dynamostore.Options{
-		Prefix: "production", Region: "eu-central-1", ReadTimeout: 500 * time.Millisecond,
+		Prefix: "production", Region: "eu-central-1",
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -49,18 +51,8 @@ func clientFor(t testing.TB, endpoint string, wrap func(http.RoundTripper) http.
 // freshTable makes a table that nobody else uses.
 func freshTable(t testing.TB) string {
 	t.Helper()
-	return freshTableWith(t, nil)
-}
-
-func freshStreamingTable(t testing.TB) string {
-	t.Helper()
-	return freshTableWith(t, &TableOptions{Stream: true})
-}
-
-func freshTableWith(t testing.TB, opts *TableOptions) string {
-	t.Helper()
 	client, table := bareClient(t), "test-"+rand.Text()
-	require.NoError(t, CreateTable(t.Context(), client, table, opts))
+	require.NoError(t, CreateTable(t.Context(), client, table))
 	t.Cleanup(func() {
 		_, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &table})
 		require.NoError(t, err)
@@ -69,18 +61,18 @@ func freshTableWith(t testing.TB, opts *TableOptions) string {
 }
 
 // recreate empties a table.
-func recreate(t testing.TB, client *dynamodb.Client, table string, opts *TableOptions) {
+func recreate(t testing.TB, client *dynamodb.Client, table string) {
 	t.Helper()
 	_, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &table})
 	require.NoError(t, err)
-	require.NoError(t, CreateTable(context.Background(), client, table, opts))
+	require.NoError(t, CreateTable(context.Background(), client, table))
 }
 
 // forOpen adds what a store with a client of its own needs to find the shared server.
 func forOpen(t testing.TB, opts Options) *Options {
 	t.Helper()
 	opts.Region, opts.Endpoint, opts.Credentials = region, containers.DynamoDB(t), testCredentials()
-	opts.Logger = slog.New(slog.DiscardHandler) // DynamoDB Local gets the checksums of its errors wrong.
+	opts.Logger = slog.New(slog.DiscardHandler)
 	return &opts
 }
 
@@ -157,8 +149,34 @@ func putRaw(t testing.TB, client *dynamodb.Client, table, namespace, key string,
 // count returns how many items a namespace has.
 func count(t testing.TB, client *dynamodb.Client, table, namespace string) int {
 	t.Helper()
-	session := makeSession(client, table, Options{ReadTimeout: DefaultReadTimeout}, nil)
+	session := makeSession(client, table, Options{}, nil)
 	n := 0
 	require.NoError(t, session.each(context.Background(), namespace, true, func(string, attributes) { n++ }))
 	return n
+}
+
+// within returns a context that ends soon, as that of every call does.
+func within(t testing.TB, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// lockedBuilder is an io.Writer for several goroutines.
+type lockedBuilder struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *lockedBuilder) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuilder) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/internal/httptransport"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 	"github.com/cleatdev/cleat/internal/mockhttp"
 )
 
@@ -44,9 +45,9 @@ func TestOpen_HTTP2ConnectionIsLost_IsReplaced(t *testing.T) {
 	})
 }
 
-// ask makes a request with the time that one that reads has, and returns by which protocol it was answered.
+// ask makes a request with the time that a read has, and returns by which protocol it was answered.
 func ask(t *testing.T, client *http.Client) (protocol string, err error) {
-	ctx, cancel := context.WithTimeout(t.Context(), DefaultReadTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), lifecycle.DefaultRead)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, mockhttp.RemoteURL, http.NoBody)
 	require.NoError(t, err)

@@ -7,70 +7,65 @@ import (
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cleatdev/cleat/core"
 )
 
+const (
+	// maxBatchItems is how many items DynamoDB accepts in a batch.
+	maxBatchItems = 25
+
+	// maxBatchBytes bounds the JSON of a batch. DynamoDB accepts requests of 16 MB, and the encoding of a request makes six
+	// bytes of some characters.
+	maxBatchBytes = 2 << 20
+)
+
 // Init implements [core.FeatureStoreCore]. It is not atomic: see the package documentation for what it does in which order.
-// An Init of what is there already writes nothing.
-//
-// A [*core.PartialInitError] counts as written also what was there already. If ctx ends before anything was written, its
-// error is returned as it is, and otherwise in a PartialInitError. What is then in flight may still be executed.
+// An Init of what is there already writes nothing. A [*core.PartialInitError] counts as written also what was there already.
 func (s *Store) Init(ctx context.Context, data []core.SerializedCollection) error {
-	if ctx == nil {
-		return errNilContext()
-	}
 	if err := core.ValidateInit(data); err != nil {
 		return fmt.Errorf("dynamostore: %w", err)
 	}
-	plan, err := s.session.plan(data)
+	plan, err := s.plan(data)
 	if err != nil {
 		return err
 	}
-	started := false
-	op := s.session.initializing(plan.mark.namespace)
-	op.unchecked = true
-	_, err = call(ctx, s.session, op, func(ctx context.Context) (struct{}, error) {
-		started = true
-		return struct{}{}, plan.run(ctx)
-	})
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	err = plan.run(ctx)
 	switch {
 	case err == nil:
-		return errors.Join(plan.refused()...)
-	case !started || !plan.writing.Load() && err == ctx.Err(): //nolint:errorlint // call returns it as it is
-		return err
+		return errors.Join(plan.refused...)
+	case ended(ctx) != nil:
+		return ended(ctx)
 	}
 	return &core.PartialInitError{Written: int(plan.stored.Load()), Total: plan.total, Err: err}
 }
 
 // initPlan is what one Init does.
 type initPlan struct {
-	session     *session
-	mark        primaryKey
-	collections []*plannedCollection
+	*session
+	collections [][]*plannedItem                   // of which each is complete before the next is begun
 	wanted      map[string]map[string]*plannedItem // by namespace and key
-	leftovers   []*plannedItem
 	total       int
+	refused     []error // of items that cannot be stored
 
-	writing atomic.Bool
-	stored  atomic.Int64
+	stored atomic.Int64 // items that are known to be stored
 }
-
-// plannedCollection is a collection of which nothing is written before the one before is complete.
-type plannedCollection struct{ items []*plannedItem }
 
 // plannedItem is an item that is to be written, or to be deleted if it has no JSON.
 type plannedItem struct {
 	kind    core.DataKind
 	primary primaryKey
 	item    core.SerializedItem
-	refusal error // why it cannot be stored
-	there   bool  // the table has it as it should be
+	done    bool // the table has it as it should be, or cannot have it
 }
 
 func (s *session) plan(data []core.SerializedCollection) (*initPlan, error) {
-	plan := &initPlan{session: s, mark: s.keys.inited(), wanted: map[string]map[string]*plannedItem{}}
+	plan := &initPlan{session: s, wanted: map[string]map[string]*plannedItem{}}
 	for _, kind := range core.BuiltInKinds() {
 		plan.wanted[s.keys.items(kind)] = map[string]*plannedItem{}
 	}
@@ -79,15 +74,16 @@ func (s *session) plan(data []core.SerializedCollection) (*initPlan, error) {
 		if plan.wanted[namespace] == nil {
 			plan.wanted[namespace] = make(map[string]*plannedItem, len(collection.Items))
 		}
-		planned := &plannedCollection{items: make([]*plannedItem, len(collection.Items))}
+		planned := make([]*plannedItem, len(collection.Items))
 		for i, item := range collection.Items {
-			p := &plannedItem{kind: collection.Kind, primary: primaryKey{namespace, item.Key}, item: item.Item}
-			p.refusal = validateItem(namespace, collection.Kind, item.Key, item.Item)
-			if p.refusal != nil && !isItemError(p.refusal) {
-				return nil, p.refusal
+			planned[i] = &plannedItem{kind: collection.Kind, primary: primaryKey{namespace, item.Key}, item: item.Item}
+			if err := validateItem(namespace, collection.Kind, item.Key, item.Item); err != nil {
+				if !isItemError(err) {
+					return nil, err
+				}
+				plan.refused, planned[i].done = append(plan.refused, err), true
 			}
-			planned.items[i] = p
-			plan.wanted[namespace][item.Key] = p
+			plan.wanted[namespace][item.Key] = planned[i]
 		}
 		plan.collections = append(plan.collections, planned)
 		plan.total += len(collection.Items)
@@ -95,83 +91,152 @@ func (s *session) plan(data []core.SerializedCollection) (*initPlan, error) {
 	return plan, nil
 }
 
-// refused returns the errors of the items that cannot be stored.
-func (p *initPlan) refused() []error {
-	var errs []error
-	for _, collection := range p.collections {
-		for _, item := range collection.items {
-			if item.refusal != nil {
-				errs = append(errs, item.refusal)
-			}
-		}
-	}
-	return errs
-}
-
 func (p *initPlan) run(ctx context.Context) error {
-	if err := p.session.checkTable(ctx); err != nil {
+	if err := p.begin(ctx); err != nil {
 		return err
 	}
-	if err := p.compare(ctx); err != nil {
+	leftovers, err := p.compare(ctx)
+	if err != nil {
 		return err
 	}
-	for _, collection := range p.collections {
-		if err := p.write(ctx, collection.items); err != nil {
+	for _, items := range append(p.collections, leftovers) {
+		if err := p.write(ctx, items); err != nil {
 			return err
 		}
-	}
-	if err := p.write(ctx, p.leftovers); err != nil {
-		return err
 	}
 	return p.setMark(ctx)
 }
 
-// compare reads what is there, all namespaces at once.
-func (p *initPlan) compare(ctx context.Context) error {
+// compare reads what is there, all namespaces at once, notes what is as it should be, and returns what is not wanted.
+func (p *initPlan) compare(ctx context.Context) (leftovers []*plannedItem, err error) {
 	g, ctx := errgroup.WithContext(ctx)
-	leftovers := make(chan []*plannedItem, len(p.wanted))
+	left := make(chan []*plannedItem, len(p.wanted))
 	for namespace, wanted := range p.wanted {
 		g.Go(func() error {
-			left, same, err := p.session.compareNamespace(ctx, namespace, wanted)
-			p.stored.Add(int64(same))
-			leftovers <- left
+			var unwanted []*plannedItem
+			err := p.each(ctx, namespace, true, func(key string, stored attributes) {
+				switch want := wanted[key]; {
+				case want == nil:
+					unwanted = append(unwanted, &plannedItem{primary: primaryKey{namespace, key}})
+				case !want.done && equalItem(stored, want.item):
+					want.done = true
+					p.stored.Add(1)
+				}
+			})
+			left <- unwanted
 			return err
 		})
 	}
+	err = g.Wait()
+	close(left)
+	for unwanted := range left {
+		leftovers = append(leftovers, unwanted...)
+	}
+	return leftovers, err
+}
+
+// write writes or deletes what is not there as it should be, several batches at once, in no order.
+func (p *initPlan) write(ctx context.Context, items []*plannedItem) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(p.options.InitConcurrency)
+	refusals := make(chan error, len(items))
+	for _, batch := range pack(items) {
+		g.Go(func() error { return p.writeBatch(ctx, batch, refusals) })
+	}
 	err := g.Wait()
-	close(leftovers)
-	for left := range leftovers {
-		p.leftovers = append(p.leftovers, left...)
+	close(refusals)
+	for refusal := range refusals {
+		p.refused = append(p.refused, refusal)
 	}
 	return err
 }
 
-// compareNamespace marks what is as it should be, and returns what is not wanted.
-func (s *session) compareNamespace(
-	ctx context.Context, namespace string, wanted map[string]*plannedItem,
-) (leftovers []*plannedItem, same int, err error) {
-	err = s.each(ctx, namespace, true, func(key string, stored attributes) {
-		switch want := wanted[key]; {
-		case want == nil:
-			leftovers = append(leftovers, &plannedItem{primary: primaryKey{namespace, key}})
-		case want.refusal == nil && !want.there && equalItem(stored, want.item):
-			want.there = true
-			same++
+// pack divides what is to be done into batches.
+func pack(items []*plannedItem) [][]*plannedItem {
+	var batches [][]*plannedItem
+	var batch []*plannedItem
+	size := 0
+	for _, item := range items {
+		if item.done {
+			continue
 		}
+		if len(batch) == maxBatchItems || len(batch) > 0 && size+len(item.item.Data) > maxBatchBytes {
+			batches, batch, size = append(batches, batch), nil, 0
+		}
+		batch = append(batch, item)
+		size += len(item.item.Data)
+	}
+	if len(batch) > 0 {
+		batches = append(batches, batch)
+	}
+	return batches
+}
+
+// writeBatch writes a batch. If the server finds it invalid, its items are sent one by one, to find out which of them is
+// too large.
+func (p *initPlan) writeBatch(ctx context.Context, batch []*plannedItem, refusals chan<- error) error {
+	err := p.sendBatch(ctx, batch)
+	switch only := batch[0]; {
+	case !isCode(err, codeValidation):
+		return err
+	case len(batch) > 1:
+		for i := range batch {
+			if err := p.writeBatch(ctx, batch[i:i+1], refusals); err != nil {
+				return err
+			}
+		}
+	case only.item.Data == nil || !borderline(only.primary, only.item):
+		return err
+	default:
+		refusals <- tooLarge(only.primary.namespace, only.kind, only.primary.key, only.item)
+	}
+	return nil
+}
+
+// sendBatch sends a batch, and what the server left of it, until nothing is left.
+func (p *initPlan) sendBatch(ctx context.Context, batch []*plannedItem) error {
+	pending := make([]types.WriteRequest, len(batch))
+	for i, item := range batch {
+		pending[i] = item.request()
+	}
+	delays := &patience{}
+	return p.retry(ctx, writing(batch[0].primary.namespace), delays, func() error {
+		output, err := p.client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
+			RequestItems: map[string][]types.WriteRequest{p.table: pending},
+		}, p.perRequest)
+		if err != nil {
+			return err
+		}
+		left := output.UnprocessedItems[p.table]
+		if done := len(pending) - len(left); done > 0 {
+			delays.failures = 0
+			if batch[0].item.Data != nil { // a batch either writes or deletes
+				p.stored.Add(int64(done))
+			}
+		}
+		if pending = left; len(left) > 0 {
+			return errUnprocessed
+		}
+		return nil
 	})
-	return leftovers, same, err
+}
+
+func (i *plannedItem) request() types.WriteRequest {
+	if i.item.Data == nil {
+		return types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: i.primary.attributes()}}
+	}
+	return types.WriteRequest{PutRequest: &types.PutRequest{Item: marshalItem(i.primary, i.item)}}
 }
 
 // setMark marks the store as initialised, unless it is.
 func (p *initPlan) setMark(ctx context.Context) error {
-	stored, err := p.session.get(ctx, p.mark, true)
+	mark := p.keys.inited()
+	stored, err := p.get(ctx, mark, true)
 	if err != nil || len(stored) > 0 {
 		return err
 	}
-	p.writing.Store(true)
-	s := p.session
-	_, err = write(ctx, s, func(ctx context.Context, _ int) (*dynamodb.PutItemOutput, error) {
-		return s.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.table, Item: p.mark.attributes()}, s.perRequest)
+	_, err = send(ctx, p.session, writing(mark.namespace), p.client.PutItem, &dynamodb.PutItemInput{
+		TableName: &p.table, Item: mark.attributes(),
 	})
 	return err
 }

@@ -1,8 +1,10 @@
 package dynamostore
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 
@@ -10,7 +12,6 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/cleatdev/cleat/core"
@@ -47,11 +48,7 @@ func openSession(ctx context.Context, table string, opts *Options) (*session, er
 		}
 	})
 	options.Credentials, options.HTTPClient = nil, nil // the client has them; a store that is printed has not
-	s := makeSession(client, table, options, release)
-	s.streams = dynamodbstreams.NewFromConfig(loaded, func(o *dynamodbstreams.Options) {
-		openStreams(o, options, client.Options())
-	})
-	return s, nil
+	return makeSession(client, table, options, release), nil
 }
 
 func loadOptions(options Options) []func(*config.LoadOptions) error {
@@ -92,4 +89,28 @@ func ownHTTPClient(configured aws.HTTPClient) (client aws.HTTPClient, release fu
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return own, transport.CloseIdleConnections
+}
+
+// wholeBody gives the HTTP client request bodies of its own.
+//
+// The SDK closes a request's body as soon as the head of the response is there. net/http may at that moment be about to
+// look for the end of the body, which it does by io.Copy, and the WriteTo of the SDK's closed body answers that with
+// io.EOF, which a WriterTo must not return. net/http takes it for a failed request and closes the connection, and reading
+// the response fails with "use of closed network connection". A bytes.Reader is never closed, lets net/http send head and
+// body in one piece, and can be sent again on another connection if the server had closed the first before it was used.
+type wholeBody struct{ next aws.HTTPClient }
+
+// Do implements aws.HTTPClient.
+func (c wholeBody) Do(request *http.Request) (*http.Response, error) {
+	if request.Body == nil || request.ContentLength <= 0 {
+		return c.next.Do(request)
+	}
+	body := make([]byte, request.ContentLength)
+	if _, err := io.ReadFull(request.Body, body); err != nil {
+		return nil, fmt.Errorf("reading the request's body: %w", err)
+	}
+	own := request.WithContext(request.Context())
+	own.Body = io.NopCloser(bytes.NewReader(body))
+	own.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	return c.next.Do(own)
 }

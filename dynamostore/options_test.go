@@ -16,13 +16,7 @@ func TestOptions_Invalid(t *testing.T) {
 	for want, opts := range map[string]Options{
 		"Prefix has 1003 bytes":          {Prefix: strings.Repeat("p", 1003)},
 		"is not UTF-8":                   {Prefix: "\xff"},
-		"ReadTimeout -1ns":               {ReadTimeout: -1},
-		"ReadAllTimeout -1ns":            {ReadAllTimeout: -1},
-		"WriteTimeout -1ns":              {WriteTimeout: -1},
-		"InitTimeout -1ns":               {InitTimeout: -1},
-		"WatchInterval -1ns":             {WatchInterval: -1},
 		"InitConcurrency -1 is negative": {InitConcurrency: -1},
-		"InitRetries -1 is negative":     {InitRetries: -1},
 		"Endpoint must be a URL":         {Endpoint: "localhost:8000"},
 		"Endpoint must not contain":      {Endpoint: "http://user:secret@localhost"},
 	} {
@@ -33,9 +27,9 @@ func TestOptions_Invalid(t *testing.T) {
 		_, err = OpenBigSegments(t.Context(), "table", &opts)
 		require.ErrorContains(t, err, want)
 	}
-	_, err := Open(t.Context(), "table", &Options{ReadTimeout: -1, InitRetries: -1})
-	require.ErrorContains(t, err, "ReadTimeout")
-	require.ErrorContains(t, err, "InitRetries")
+	_, err := Open(t.Context(), "table", &Options{Prefix: "\xff", InitConcurrency: -1})
+	require.ErrorContains(t, err, "Prefix")
+	require.ErrorContains(t, err, "InitConcurrency")
 }
 
 // The longest prefix leaves room for everything that is stored under it.

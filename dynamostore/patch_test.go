@@ -20,7 +20,7 @@ func newBigSegments(t *testing.T, rec *recorder, table string, intercept interce
 		rec.next = next
 		return rec
 	})
-	opts := Options{WriteTimeout: time.Minute} // another writer may come in between
+	opts := Options{}
 	segments, err := NewBigSegments(t.Context(), client, table, &opts)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, segments.Close()) })
@@ -143,32 +143,21 @@ func TestBigSegments_ApplyPatch_Conflicts_AreTriedAgain(t *testing.T) {
 	requireIncluded(t, segments, "s.g1", hashes(150))
 }
 
-// Each step has the time that a write has, and the whole has no limit but the caller's context, which ends it in the middle.
-func TestBigSegments_ApplyPatch_Long_IsBoundedByStep(t *testing.T) {
-	const timeout, latency, steps = 2 * time.Second, 300, 9
+// A context that ends in the middle ends the patch, whose cursor stays.
+func TestBigSegments_ApplyPatch_ContextEndsInTheMiddle(t *testing.T) {
+	const latency, steps = 300, 9
 	table, p := freshTable(t), startProxy(t)
-	opts := Options{WriteTimeout: timeout, InitTimeout: timeout}
-	segments, err := NewBigSegments(t.Context(), clientFor(t, "http://"+p.Listen, nil), table, &opts)
+	segments, err := NewBigSegments(t.Context(), clientFor(t, "http://"+p.Listen, nil), table, nil)
 	require.NoError(t, err)
-	p.infect(fmt.Sprintf(`{"type":"latency","stream":"downstream","attributes":{"latency":%d}}`, latency))
-	begin := time.Now()
 	applied, err := segments.ApplyPatch(t.Context(), includes("1", "", hashes(99*steps)))
 	require.NoError(t, err)
 	require.True(t, applied)
-	require.Greater(t, time.Since(begin), timeout)
 
-	ctx, cancel := context.WithTimeout(t.Context(), 3*latency*time.Millisecond)
-	defer cancel()
-	_, err = segments.ApplyPatch(ctx, includes("2", "1", hashes(99*steps)))
+	p.infect(fmt.Sprintf(`{"type":"latency","stream":"downstream","attributes":{"latency":%d}}`, latency))
+	_, err = segments.ApplyPatch(within(t, 3*latency*time.Millisecond), includes("2", "1", hashes(99*steps)))
 	require.Equal(t, context.DeadlineExceeded, err)
+	p.heal()
 	requireCursor(t, segments, "1")
-
-	p.infect(`{"type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
-	begin = time.Now()
-	_, err = segments.ApplyPatch(t.Context(), includes("2", "1", hashes(99*steps)))
-	require.ErrorIs(t, err, core.ErrUnavailable)
-	require.ErrorContains(t, err, "no success within 2s")
-	require.Less(t, time.Since(begin), timeout+soon)
 	require.NoError(t, segments.Close())
 }
 

@@ -4,45 +4,32 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"io"
+	"math/rand/v2"
+	"net"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/cleatdev/cleat/core"
 )
 
-// session is what a Store and a BigSegments have in common: a client, a table, and the life of the calls made.
+// session is what a Store and a BigSegments have in common: a client and a table.
 type session struct {
 	keys    keys
 	table   string
 	options Options
 	client  *dynamodb.Client
-	streams *dynamodbstreams.Client // nil if the client is the caller's
-	release func()                  // lets go of what was made for the client; nil if the client is the caller's
+	release func() // lets go of what was made for the client; nil if the client is the caller's
 
 	checked atomic.Bool // whether the table has the right keys is not asked any more
 
-	closing context.Context // ends when Close begins
-	cancel  context.CancelFunc
-
-	mu     sync.Mutex
-	closed bool
-	calls  sync.WaitGroup
-
-	closeOnce sync.Once
-}
-
-// operation describes a call for its deadline and its errors.
-type operation struct {
-	what    string // "reading features of table flags"
-	timeout time.Duration
-	write   bool
-	// unchecked is true if the operation itself sees to it that the table is the right one.
-	unchecked bool
+	life context.Context //nolint:containedctx // ends with Close
+	end  context.CancelFunc
 }
 
 func newSession(ctx context.Context, client *dynamodb.Client, table string, opts *Options) (*session, error) {
@@ -76,24 +63,86 @@ func checkArguments(ctx context.Context, table string, opts *Options) (Options, 
 
 func makeSession(client *dynamodb.Client, table string, options Options, release func()) *session {
 	s := &session{keys: keys{options.Prefix}, table: table, options: options, client: client, release: release}
-	s.closing, s.cancel = context.WithCancel(context.Background())
+	s.life, s.end = context.WithCancel(context.Background())
 	return s
 }
 
-func (s *session) reading(what string) operation {
-	return operation{what: "reading " + what + " of table " + s.table, timeout: s.options.ReadTimeout}
+// close refuses every request that has not begun, so that none opens a connection after release has closed those that are
+// idle. Connections in use are closed when their request has ended.
+func (s *session) close() {
+	s.end()
+	if s.release != nil {
+		s.release()
+	}
 }
 
-func (s *session) readingAll(what string) operation {
-	return operation{what: "reading " + what + " of table " + s.table, timeout: s.options.ReadAllTimeout}
+// begin starts a call. The first one makes sure that the table is the right one.
+func (s *session) begin(ctx context.Context) error {
+	if err := s.usable(ctx); err != nil || s.checked.Load() {
+		return err
+	}
+	return s.checkTable(ctx)
 }
 
-func (s *session) writing(what string) operation {
-	return operation{what: "writing " + what + " of table " + s.table, timeout: s.options.WriteTimeout, write: true}
+// usable returns why no request can be made.
+func (s *session) usable(ctx context.Context) error {
+	switch {
+	case ctx == nil:
+		return errNilContext()
+	case s.life.Err() != nil:
+		return fmt.Errorf("dynamostore: table %s: %w", s.table, core.ErrClosed)
+	}
+	return ended(ctx)
 }
 
-func (s *session) initializing(what string) operation {
-	return operation{what: "writing " + what + " of table " + s.table, timeout: s.options.InitTimeout, write: true}
+func errNilContext() error { return fmt.Errorf("dynamostore: %w: the context is nil", core.ErrInvalid) }
+
+// ended returns the error of a context that has ended. The driver may see that a deadline has passed before the context does.
+func ended(ctx context.Context) error {
+	if deadline, has := ctx.Deadline(); has && !time.Now().Before(deadline) && ctx.Err() == nil {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
+
+// get reads an item; one that is not there has no attributes.
+func (s *session) get(ctx context.Context, key primaryKey, strongly bool) (attributes, error) {
+	output, err := send(ctx, s, reading(key.namespace), s.client.GetItem, &dynamodb.GetItemInput{
+		TableName: &s.table, Key: key.attributes(), ConsistentRead: &strongly,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return output.Item, nil
+}
+
+// strongly reports how the caller wants reads to be.
+func (s *session) strongly() bool { return !s.options.EventuallyConsistent }
+
+// each calls visit with every item of a namespace.
+func (s *session) each(
+	ctx context.Context, namespace string, strongly bool, visit func(key string, stored attributes),
+) error {
+	input := &dynamodb.QueryInput{
+		TableName: &s.table, ConsistentRead: &strongly,
+		KeyConditionExpression:    aws.String("#namespace = :namespace"),
+		ExpressionAttributeNames:  map[string]string{"#namespace": namespaceAttribute},
+		ExpressionAttributeValues: attributes{":namespace": &types.AttributeValueMemberS{Value: namespace}},
+	}
+	for {
+		output, err := send(ctx, s, reading(namespace), s.client.Query, input)
+		if err != nil {
+			return err
+		}
+		for _, stored := range output.Items {
+			if key, ok := stored[keyAttribute].(*types.AttributeValueMemberS); ok {
+				visit(key.Value, stored)
+			}
+		}
+		if input.ExclusiveStartKey = output.LastEvaluatedKey; len(input.ExclusiveStartKey) == 0 {
+			return nil
+		}
+	}
 }
 
 // perRequest sets what holds for every request of a session, whoever made the client.
@@ -107,89 +156,99 @@ func (s *session) perRequest(o *dynamodb.Options) {
 	o.DisableValidateResponseChecksum = true
 }
 
-// enter counts a call, unless the session is closed. After it, the call must be ended with s.calls.Done.
-func (s *session) enter() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
+// send makes a request, again and again as [patience] has it.
+func send[In, Out any](
+	ctx context.Context, s *session, op operation,
+	method func(context.Context, *In, ...func(*dynamodb.Options)) (*Out, error), input *In,
+) (output *Out, err error) {
+	err = s.retry(ctx, op, &patience{}, func() error {
+		output, err = method(ctx, input, s.perRequest)
+		return err
+	})
+	return output, err
+}
+
+// retry calls try until it succeeds or is not worth repeating. Its errors are those that the store's methods return.
+func (s *session) retry(ctx context.Context, op operation, p *patience, try func() error) error {
+	p.begun = time.Now()
+	for {
+		if err := s.usable(ctx); err != nil {
+			return err
+		}
+		err := try()
+		if err == nil {
+			return nil
+		}
+		if err := ended(ctx); err != nil {
+			return err
+		}
+		if !p.again(ctx, err) {
+			return s.translate(op, err)
+		}
+	}
+}
+
+const (
+	firstPause, longestPause = 25 * time.Millisecond, 5 * time.Second
+	// retryTime is for how long a request is sent again that failed. A longer outage has to be seen by the caller.
+	retryTime = 500 * time.Millisecond
+	// maxAttempts is how often a request is sent without any progress that the service wants to be sent again.
+	maxAttempts = 12
+)
+
+// patience says whether and when a request is sent again: within retryTime if it failed, and up to maxAttempts times if the
+// service asked for it, because it is throttling or because of a transaction on the same item. The pauses grow and are fully
+// jittered.
+type patience struct {
+	begun    time.Time
+	failures int // since the last progress
+}
+
+// again waits for the moment of the next attempt, and reports whether there is one before the context's deadline.
+func (p *patience) again(ctx context.Context, err error) bool {
+	p.failures++
+	pause := rand.N(min(firstPause<<(p.failures-1), longestPause))
+	left := retryTime - time.Since(p.begun)
+	switch {
+	case !retryable(err) || p.failures == maxAttempts:
+		return false
+	case isRefusal(err):
+		left = pause
+	}
+	if deadline, has := ctx.Deadline(); has {
+		left = min(left, time.Until(deadline))
+	}
+	if pause > left {
 		return false
 	}
-	s.calls.Add(1)
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 	return true
 }
 
-// close makes every call return and waits until they have.
-func (s *session) close() error {
-	s.closeOnce.Do(func() {
-		s.mu.Lock()
-		s.closed = true
-		s.mu.Unlock()
-		s.cancel()
-		s.calls.Wait()
-		if s.release != nil {
-			s.release()
-		}
-	})
-	return nil
+// retryable reports whether the same request may succeed a moment later.
+func retryable(err error) bool {
+	if isRefusal(err) {
+		return true
+	}
+	if code := codeOf(err); code != "" {
+		return isTransient(code) || statusOf(err) >= 500
+	}
+	var network net.Error
+	var sending *smithyhttp.RequestSendError
+	return errors.As(err, &network) || errors.As(err, &sending) || statusOf(err) >= 500 ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 }
 
-// call runs fn, whose context ends when ctx does, when the operation's time is over, or when the session is closed. Its
-// errors are those that the store's methods return.
-func call[T any](ctx context.Context, s *session, op operation, fn func(context.Context) (T, error)) (T, error) {
-	var zero T
-	if ctx == nil {
-		return zero, errNilContext()
+// statusOf returns the HTTP status of a response, or 0.
+func statusOf(err error) int {
+	var response *smithyhttp.ResponseError
+	if errors.As(err, &response) && response.Response != nil {
+		return response.HTTPStatusCode()
 	}
-	if !s.enter() {
-		return zero, errClosed(op)
-	}
-	defer s.calls.Done()
-	if err := ctx.Err(); err != nil {
-		return zero, err
-	}
-	bounded, cancel := context.WithTimeout(ctx, op.timeout)
-	defer cancel()
-	defer context.AfterFunc(s.closing, cancel)()
-	if !op.unchecked {
-		if err := s.checkTable(bounded); err != nil {
-			return zero, s.explain(ctx, bounded, op, err)
-		}
-	}
-	value, err := fn(bounded)
-	if err != nil {
-		return zero, s.explain(ctx, bounded, op, err)
-	}
-	return value, nil
-}
-
-// explain says why a call failed: the caller's context first, then Close, then the operation's own deadline, and only
-// then what the driver said, which may be a consequence of the others.
-func (s *session) explain(ctx, bounded context.Context, op operation, err error) error {
-	var own *ownError
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case s.closing.Err() != nil:
-		return errClosed(op)
-	case errors.As(err, &own):
-		return own.err
-	case bounded.Err() != nil:
-		return translate(op, fmt.Errorf("no success within %v: %w", op.timeout, err))
-	}
-	return translate(op, err)
-}
-
-// ownError marks an error made here, which needs no translation.
-type ownError struct{ err error }
-
-func (e *ownError) Error() string { return e.err.Error() }
-
-func (e *ownError) Unwrap() error { return e.err }
-
-func errNilContext() error {
-	return fmt.Errorf("dynamostore: %w: the context is nil", core.ErrInvalid)
-}
-
-func errClosed(op operation) error {
-	return fmt.Errorf("dynamostore: %s: %w", op.what, core.ErrClosed)
+	return 0
 }

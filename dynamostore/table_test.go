@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
@@ -58,7 +57,7 @@ func TestStore_OtherKeys_AreIncompatible(t *testing.T) {
 		output, err := client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
 		require.NoError(t, err)
 		require.Empty(t, output.Items)
-		require.ErrorIs(t, CreateTable(t.Context(), client, table, nil), core.ErrIncompatible)
+		require.ErrorIs(t, CreateTable(t.Context(), client, table), core.ErrIncompatible)
 	}
 }
 
@@ -103,9 +102,9 @@ func TestStore_MissingTable_IsUnavailableUntilItIsThere(t *testing.T) {
 		var notFound *types.ResourceNotFoundException
 		require.ErrorAs(t, err, &notFound, method)
 	}
-	require.NoError(t, CreateTable(t.Context(), client, table, nil))
+	require.NoError(t, CreateTable(t.Context(), client, table))
 	require.NoError(t, store.CheckAvailability(t.Context()))
-	recreate(t, client, table, nil)
+	recreate(t, client, table)
 	_, err := client.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &table})
 	require.NoError(t, err)
 	require.ErrorIs(t, store.CheckAvailability(t.Context()), core.ErrUnavailable)
@@ -113,45 +112,31 @@ func TestStore_MissingTable_IsUnavailableUntilItIsThere(t *testing.T) {
 
 func TestCreateTable(t *testing.T) {
 	client, table := bareClient(t), "created-"+rand.Text()
-	require.NoError(t, CreateTable(t.Context(), client, table, nil))
-	require.NoError(t, CreateTable(t.Context(), client, table, &TableOptions{Timeout: time.Minute}), "again")
+	require.NoError(t, CreateTable(t.Context(), client, table))
+	require.NoError(t, CreateTable(t.Context(), client, table), "again")
 	output, err := client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &table})
 	require.NoError(t, err)
 	require.Equal(t, types.BillingModePayPerRequest, output.Table.BillingModeSummary.BillingMode)
-	require.Nil(t, output.Table.StreamSpecification)
 	lifetime, err := client.DescribeTimeToLive(t.Context(), &dynamodb.DescribeTimeToLiveInput{TableName: &table})
 	require.NoError(t, err)
 	require.Equal(t, types.TimeToLiveStatusDisabled, lifetime.TimeToLiveDescription.TimeToLiveStatus)
 
-	err = CreateTable(t.Context(), client, table, &TableOptions{Stream: true})
-	require.ErrorIs(t, err, core.ErrIncompatible)
-	require.Contains(t, err.Error(), "no stream")
-	other := "created-" + rand.Text()
-	require.NoError(t, CreateTable(t.Context(), client, other, &TableOptions{Stream: true}))
-	require.NoError(t, CreateTable(t.Context(), client, other, &TableOptions{Stream: true}), "again")
-	output, err = client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &other})
+	_, err = client.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &table})
 	require.NoError(t, err)
-	require.True(t, aws.ToBool(output.Table.StreamSpecification.StreamEnabled))
-	require.Equal(t, types.StreamViewTypeKeysOnly, output.Table.StreamSpecification.StreamViewType)
-	for _, name := range []string{table, other} {
-		_, err := client.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &name})
-		require.NoError(t, err)
-	}
 }
 
 func TestCreateTable_Refused(t *testing.T) {
 	client := bareClient(t)
-	require.ErrorIs(t, CreateTable(nil, client, "table", nil), core.ErrInvalid)
-	require.ErrorIs(t, CreateTable(t.Context(), nil, "table", nil), core.ErrInvalid)
-	require.ErrorIs(t, CreateTable(t.Context(), client, "", nil), core.ErrInvalid)
-	require.ErrorIs(t, CreateTable(t.Context(), client, "no such name!", nil), core.ErrInvalid)
-	require.ErrorIs(t, CreateTable(t.Context(), client, "table", &TableOptions{Timeout: -1}), core.ErrInvalid)
+	require.ErrorIs(t, CreateTable(nil, client, "table"), core.ErrInvalid)
+	require.ErrorIs(t, CreateTable(t.Context(), nil, "table"), core.ErrInvalid)
+	require.ErrorIs(t, CreateTable(t.Context(), client, ""), core.ErrInvalid)
+	require.ErrorIs(t, CreateTable(t.Context(), client, "no such name!"), core.ErrInvalid)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.Equal(t, context.Canceled, CreateTable(ctx, client, "table", nil))
-	endpoint, _ := muteServer(t)
+	require.Equal(t, context.Canceled, CreateTable(ctx, client, "table"))
+	endpoint := muteServer(t)
 	begin := time.Now()
-	err := CreateTable(t.Context(), clientFor(t, endpoint, nil), "table", &TableOptions{Timeout: 100 * time.Millisecond})
-	require.ErrorIs(t, err, core.ErrUnavailable)
+	err := CreateTable(within(t, 100*time.Millisecond), clientFor(t, endpoint, nil), "table")
+	require.Equal(t, context.DeadlineExceeded, err)
 	require.Less(t, time.Since(begin), soon)
 }

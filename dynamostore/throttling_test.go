@@ -42,54 +42,47 @@ func TestStore_Init_UnprocessedForAWhile_StoresAll(t *testing.T) {
 // If the server never takes the rest, Init says so and the store does not count as initialised. When it does, another Init
 // completes it.
 func TestStore_Init_UnprocessedForEver_IsPartial(t *testing.T) {
-	for name, opts := range map[string]Options{
-		"retries used up": {InitRetries: 3},
-		"time used up":    {InitTimeout: 2 * time.Second, InitRetries: 1_000_000},
-	} {
-		t.Run(name, func(t *testing.T) {
-			healed := false
-			client, rec := recordingClient(t, nil)
-			rec.intercept = func(r recorded, send func([]byte) (*http.Response, error)) (*http.Response, error) {
-				if r.operation != "BatchWriteItem" || healed {
-					return nil, nil //nolint:nilnil // passes the request on
-				}
-				return leaving(t, r, map[bool]int{true: 12, false: 0}[r.number <= 4], send)
-			}
-			table := freshTable(t)
-			store := newStore(t, client, table, opts)
-			data := []core.SerializedCollection{flags(100, 1, 100)}
-			begin := time.Now()
-			err := store.Init(t.Context(), data)
-			var partial *core.PartialInitError
-			require.ErrorAs(t, err, &partial)
-			require.ErrorIs(t, err, core.ErrUnavailable)
-			require.Less(t, time.Since(begin), 10*time.Second)
-			require.Equal(t, 100, partial.Total)
-			require.Equal(t, count(t, bareClient(t), table, "features"), partial.Written)
-			require.Equal(t, 48, partial.Written)
-			require.Empty(t, rawItem(t, bareClient(t), table, "$inited", "$inited"))
-			initialized, err := store.Initialized(t.Context())
-			require.NoError(t, err)
-			require.False(t, initialized)
-
-			healed = true
-			require.NoError(t, store.Init(t.Context(), data))
-			require.Equal(t, 100, count(t, bareClient(t), table, "features"))
-			initialized, err = store.Initialized(t.Context())
-			require.NoError(t, err)
-			require.True(t, initialized)
-		})
+	healed := false
+	client, rec := recordingClient(t, nil)
+	rec.intercept = func(r recorded, send func([]byte) (*http.Response, error)) (*http.Response, error) {
+		if r.operation != "BatchWriteItem" || healed {
+			return nil, nil //nolint:nilnil // passes the request on
+		}
+		return leaving(t, r, map[bool]int{true: 12, false: 0}[r.number <= 4], send)
 	}
+	table := freshTable(t)
+	store := newStore(t, client, table, Options{})
+	data := []core.SerializedCollection{flags(100, 1, 100)}
+	begin := time.Now()
+	err := store.Init(within(t, 2*time.Second), data)
+	var partial *core.PartialInitError
+	require.ErrorAs(t, err, &partial)
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.Less(t, time.Since(begin), 10*time.Second)
+	require.Equal(t, 100, partial.Total)
+	require.Equal(t, count(t, bareClient(t), table, "features"), partial.Written)
+	require.Equal(t, 48, partial.Written)
+	require.Empty(t, rawItem(t, bareClient(t), table, "$inited", "$inited"))
+	initialized, err := store.Initialized(t.Context())
+	require.NoError(t, err)
+	require.False(t, initialized)
+
+	healed = true
+	require.NoError(t, store.Init(t.Context(), data))
+	require.Equal(t, 100, count(t, bareClient(t), table, "features"))
+	initialized, err = store.Initialized(t.Context())
+	require.NoError(t, err)
+	require.True(t, initialized)
 }
 
 // A mark that is there stays if an Init fails, and leftovers are not deleted.
 func TestStore_Init_Fails_LeavesTheMarkAndLeftovers(t *testing.T) {
 	client, rec := recordingClient(t, nil)
 	table := freshTable(t)
-	store := newStore(t, client, table, Options{InitRetries: 1})
+	store := newStore(t, client, table, Options{})
 	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{flags(3, 1, 100)}))
 	rec.intercept = always(throttled, "BatchWriteItem")
-	err := store.Init(t.Context(), []core.SerializedCollection{
+	err := store.Init(within(t, time.Second), []core.SerializedCollection{
 		{Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "new", Item: item("new", 1)}}},
 	})
 	var partial *core.PartialInitError
@@ -124,9 +117,9 @@ func TestStore_Throttled_RetriesAndThenFails(t *testing.T) {
 
 	rec.intercept = always(throttled)
 	for name, run := range calls(store) {
-		require.ErrorIs(t, run(t.Context()), core.ErrUnavailable, name)
+		require.ErrorIs(t, run(within(t, time.Second)), core.ErrUnavailable, name)
 	}
-	result, err := store.Upsert(t.Context(), core.Flags, "a", item("a", 3))
+	result, err := store.Upsert(within(t, time.Second), core.Flags, "a", item("a", 3))
 	require.ErrorIs(t, err, core.ErrUnavailable)
 	require.Zero(t, result)
 }
@@ -135,10 +128,10 @@ func TestStore_Throttled_RetriesAndThenFails(t *testing.T) {
 func TestStore_Init_Throttled_LeavesReadsTheirRetries(t *testing.T) {
 	client, rec := recordingClient(t, nil)
 	table := freshTable(t)
-	store := newStore(t, client, table, Options{InitRetries: 5})
+	store := newStore(t, client, table, Options{})
 	rec.intercept = always(throttled, "BatchWriteItem")
 	var partial *core.PartialInitError
-	require.ErrorAs(t, store.Init(t.Context(), []core.SerializedCollection{flags(2000, 1, 50)}), &partial)
+	require.ErrorAs(t, store.Init(within(t, time.Second), []core.SerializedCollection{flags(2000, 1, 50)}), &partial)
 	for range 50 {
 		rec.take()
 		rec.intercept = func(r recorded, _ func([]byte) (*http.Response, error)) (*http.Response, error) {
@@ -161,7 +154,7 @@ func TestStore_Upsert_Conflicts(t *testing.T) {
 	rec.intercept = always(func() *http.Response {
 		return failure(http.StatusBadRequest, "TransactionConflictException", "Transaction is ongoing for the item")
 	}, "PutItem")
-	_, err := store.Upsert(t.Context(), core.Flags, "a", item("a", 2))
+	_, err := store.Upsert(within(t, time.Second), core.Flags, "a", item("a", 2))
 	require.ErrorIs(t, err, core.ErrConflict)
 
 	rec.intercept = always(func() *http.Response { // another damaged item each time

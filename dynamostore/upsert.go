@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -19,31 +21,22 @@ const maxUpsertAttempts = 16
 func (s *Store) Upsert(
 	ctx context.Context, kind core.DataKind, key string, item core.SerializedItem,
 ) (core.UpsertResult, error) {
-	primary := primaryKey{s.session.keys.items(kind), key}
-	if ctx == nil {
-		return core.UpsertResult{}, errNilContext()
-	}
+	primary := primaryKey{s.keys.items(kind), key}
 	if err := validateItem(primary.namespace, kind, key, item); err != nil {
 		return core.UpsertResult{}, err
 	}
-	return call(ctx, s.session, s.session.writing(primary.namespace),
-		func(ctx context.Context) (core.UpsertResult, error) {
-			result, err := s.session.upsert(ctx, primary, item)
-			if isCode(err, codeValidation) && borderline(primary, item) {
-				err = &ownError{tooLarge(primary.namespace, kind, key, item)}
-			}
-			return result, err
-		})
-}
-
-func (s *session) upsert(ctx context.Context, key primaryKey, item core.SerializedItem) (core.UpsertResult, error) {
+	if err := s.begin(ctx); err != nil {
+		return core.UpsertResult{}, err
+	}
 	condition := olderThan(item.Version)
 	for range maxUpsertAttempts {
-		written, stored, err := s.put(ctx, key, item, condition)
-		if err != nil {
+		written, stored, err := s.put(ctx, primary, item, condition)
+		switch {
+		case isCode(err, codeValidation) && borderline(primary, item):
+			return core.UpsertResult{}, tooLarge(primary.namespace, kind, key, item)
+		case err != nil:
 			return core.UpsertResult{}, err
-		}
-		if written {
+		case written:
 			return core.UpsertResult{Item: item, Written: true}, nil
 		}
 		if winner, stays := keeps(stored, item.Version); stays {
@@ -51,12 +44,12 @@ func (s *session) upsert(ctx context.Context, key primaryKey, item core.Serializ
 		}
 		condition = unchanged(stored)
 	}
-	return core.UpsertResult{}, errOvertaken(s.table, key.namespace)
+	return core.UpsertResult{}, s.errOvertaken(primary.namespace)
 }
 
-func errOvertaken(table, namespaces string) error {
-	return &ownError{fmt.Errorf("dynamostore: writing %s of table %s: %w: other writers came first %d times",
-		namespaces, table, core.ErrConflict, maxUpsertAttempts)}
+func (s *session) errOvertaken(namespaces string) error {
+	return fmt.Errorf("dynamostore: writing %s of table %s: %w: other writers came first %d times",
+		namespaces, s.table, core.ErrConflict, maxUpsertAttempts)
 }
 
 // put writes an item if the condition holds; otherwise it returns the stored one.
@@ -64,20 +57,60 @@ func (s *session) put(
 	ctx context.Context, key primaryKey, item core.SerializedItem, condition condition,
 ) (written bool, stored attributes, err error) {
 	attempts := 0
-	_, err = write(ctx, s, func(ctx context.Context, attempt int) (*dynamodb.PutItemOutput, error) {
-		attempts = attempt
-		return s.client.PutItem(ctx, &dynamodb.PutItemInput{
+	_, err = send(ctx, s, writing(key.namespace),
+		func(ctx context.Context, input *dynamodb.PutItemInput, opts ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+			attempts++
+			return s.client.PutItem(ctx, input, opts...)
+		},
+		&dynamodb.PutItemInput{
 			TableName: &s.table, Item: marshalItem(key, item),
 			ConditionExpression:                 &condition.expression,
 			ExpressionAttributeNames:            condition.names,
 			ExpressionAttributeValues:           condition.values,
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		}, s.perRequest)
-	})
+		})
 	var refused *types.ConditionalCheckFailedException
 	if errors.As(err, &refused) {
 		// An earlier attempt may have been executed although its answer was lost.
 		return attempts > 1 && equalItem(refused.Item, item), refused.Item, nil
 	}
 	return err == nil, nil, err
+}
+
+// condition is what must hold for a write to happen.
+type condition struct {
+	expression string
+	names      map[string]string
+	values     attributes
+}
+
+// olderThan holds if there is no item, or one without a version, or one with a smaller one.
+func olderThan(version int) condition {
+	return condition{
+		expression: "NOT attribute_type(#version, :number) OR #version < :version",
+		names:      map[string]string{"#version": versionAttribute},
+		values: attributes{
+			":number":  &types.AttributeValueMemberS{Value: "N"},
+			":version": &types.AttributeValueMemberN{Value: strconv.Itoa(version)},
+		},
+	}
+}
+
+// unchanged holds if an item's version and JSON are those that were seen.
+func unchanged(seen attributes) condition {
+	c := condition{names: map[string]string{"#version": versionAttribute, "#item": itemAttribute}}
+	var terms []string
+	for _, name := range []string{versionAttribute, itemAttribute} {
+		if value := seen[name]; value == nil {
+			terms = append(terms, "attribute_not_exists(#"+name+")")
+		} else {
+			if c.values == nil { // which may not be empty
+				c.values = attributes{}
+			}
+			c.values[":"+name] = value
+			terms = append(terms, "#"+name+" = :"+name)
+		}
+	}
+	c.expression = strings.Join(terms, " AND ")
+	return c
 }

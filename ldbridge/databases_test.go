@@ -173,7 +173,7 @@ func onDynamoDB(t *testing.T) database {
 	var table string
 	wipe := func(ctx context.Context) error {
 		table = "test-" + rand.Text()
-		return dynamostore.CreateTable(ctx, client, table, nil)
+		return dynamostore.CreateTable(ctx, client, table)
 	}
 	require.NoError(t, wipe(t.Context()))
 	return atURL(func(parameters url.Values) string {

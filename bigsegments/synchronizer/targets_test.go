@@ -52,7 +52,7 @@ func targets() map[string]func(t *testing.T) target {
 			client := dynamodb.New(dynamodb.Options{
 				Region: "local", BaseEndpoint: aws.String(endpoint), Credentials: dynamoCredentials(),
 			})
-			require.NoError(t, dynamostore.CreateTable(t.Context(), client, table, nil))
+			require.NoError(t, dynamostore.CreateTable(t.Context(), client, table))
 			return target{"dynamodb", endpoint, table}
 		},
 	}

@@ -6,9 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -31,56 +29,44 @@ func dynamoCredentials() aws.CredentialsProvider {
 
 type dynamoItem = map[string]types.AttributeValue
 
-// dynamoTables are two tables with the bare driver. Only the modes that watch use the one with a stream, because DynamoDB
-// Local makes those who write to it wait.
-type dynamoTables struct {
-	client             *dynamodb.Client
-	plain, withAStream string
+// dynamoTable is a table with the bare driver.
+type dynamoTable struct {
+	client *dynamodb.Client
+	name   string
 }
 
-func newDynamoTables(t *testing.T) *dynamoTables {
+func newDynamoTable(t *testing.T) *dynamoTable {
 	transport := &http.Transport{MaxIdleConnsPerHost: 4}
 	t.Cleanup(transport.CloseIdleConnections)
 	endpoint := containers.DynamoDB(t)
-	d := &dynamoTables{
-		plain: "test-" + rand.Text(), withAStream: "test-" + rand.Text(),
+	d := &dynamoTable{
+		name: "test-" + rand.Text(),
 		client: dynamodb.New(dynamodb.Options{
 			Region: dynamoRegion, BaseEndpoint: &endpoint, Credentials: dynamoCredentials(),
 			HTTPClient: &http.Client{Transport: transport},
-			Logger:     logging.Nop{}, // DynamoDB Local gets the checksums of its errors wrong.
+			Logger:     logging.Nop{}, // DynamoDB Local sends no checksums with its errors.
 		}),
 	}
-	for _, table := range []string{d.plain, d.withAStream} {
-		d.create(t, table)
-		t.Cleanup(func() { d.remove(t, table) })
-	}
+	d.create(t)
+	t.Cleanup(func() { d.remove(t) })
 	return d
 }
 
-func (d *dynamoTables) create(t testing.TB, table string) {
+func (d *dynamoTable) create(t testing.TB) {
 	t.Helper()
-	options := &dynamostore.TableOptions{Stream: table == d.withAStream, Timeout: 2 * time.Minute}
-	require.NoError(t, dynamostore.CreateTable(context.Background(), d.client, table, options))
+	require.NoError(t, dynamostore.CreateTable(context.Background(), d.client, d.name))
 }
 
-func (d *dynamoTables) remove(t testing.TB, table string) {
+func (d *dynamoTable) remove(t testing.TB) {
 	t.Helper()
-	_, err := d.client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &table})
+	_, err := d.client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &d.name})
 	require.NoError(t, err)
 }
 
-// tableFor returns the table for a subtest.
-func (d *dynamoTables) tableFor(t testing.TB) string {
-	if strings.Contains(t.Name(), "Watched/") {
-		return d.withAStream
-	}
-	return d.plain
-}
-
-func (d *dynamoTables) get(t testing.TB, namespace, key string) dynamoItem {
+func (d *dynamoTable) get(t testing.TB, namespace, key string) dynamoItem {
 	t.Helper()
 	output, err := d.client.GetItem(context.Background(), &dynamodb.GetItemInput{
-		TableName: aws.String(d.tableFor(t)), ConsistentRead: aws.Bool(true), Key: dynamoKey(namespace, key),
+		TableName: aws.String(d.name), ConsistentRead: aws.Bool(true), Key: dynamoKey(namespace, key),
 	})
 	require.NoError(t, err)
 	return output.Item
@@ -92,7 +78,7 @@ func dynamoKey(namespace, key string) dynamoItem {
 	}
 }
 
-func (d *dynamoTables) write(t testing.TB, prefix string, kind core.DataKind, key string, data []byte) {
+func (d *dynamoTable) write(t testing.TB, prefix string, kind core.DataKind, key string, data []byte) {
 	version := 0
 	if item, err := core.ParseItem(data); err == nil {
 		version = item.Version()
@@ -101,12 +87,12 @@ func (d *dynamoTables) write(t testing.TB, prefix string, kind core.DataKind, ke
 	item["version"] = &types.AttributeValueMemberN{Value: strconv.Itoa(version)}
 	item["item"] = &types.AttributeValueMemberS{Value: string(data)}
 	_, err := d.client.PutItem(context.Background(), &dynamodb.PutItemInput{
-		TableName: aws.String(d.tableFor(t)), Item: item,
+		TableName: aws.String(d.name), Item: item,
 	})
 	require.NoError(t, err)
 }
 
-func (d *dynamoTables) read(t testing.TB, prefix string, kind core.DataKind, key string) ([]byte, bool) {
+func (d *dynamoTable) read(t testing.TB, prefix string, kind core.DataKind, key string) ([]byte, bool) {
 	item, found := d.get(t, prefix+":"+string(kind), key)["item"].(*types.AttributeValueMemberS)
 	if !found {
 		return nil, false
@@ -114,7 +100,7 @@ func (d *dynamoTables) read(t testing.TB, prefix string, kind core.DataKind, key
 	return []byte(item.Value), true
 }
 
-func (d *dynamoTables) readBigSegments(t testing.TB, prefix, hash string) (included, excluded []string) {
+func (d *dynamoTable) readBigSegments(t testing.TB, prefix, hash string) (included, excluded []string) {
 	item := d.get(t, prefix+":big_segments_user", hash)
 	refs := func(attribute string) []string {
 		if set, found := item[attribute].(*types.AttributeValueMemberSS); found {
@@ -125,32 +111,32 @@ func (d *dynamoTables) readBigSegments(t testing.TB, prefix, hash string) (inclu
 	return refs("included"), refs("excluded")
 }
 
-func (d *dynamoTables) options(t testing.TB, prefix string) *dynamostore.Options {
+func (d *dynamoTable) options(t testing.TB, prefix string) *dynamostore.Options {
 	return &dynamostore.Options{
 		Prefix: prefix, Region: dynamoRegion, Endpoint: containers.DynamoDB(t), Credentials: dynamoCredentials(),
-		Logger: slog.New(slog.DiscardHandler), // DynamoDB Local gets the checksums of its errors wrong.
+		Logger: slog.New(slog.DiscardHandler),
 	}
 }
 
 func dynamoHarness(t *testing.T) Harness {
-	d := newDynamoTables(t)
+	d := newDynamoTable(t)
 	return Harness{
 		Harness: conformance.Harness{
 			Open: func(t testing.TB, prefix string) core.FeatureStoreCore {
-				s, err := dynamostore.Open(t.Context(), d.tableFor(t), d.options(t, prefix))
+				s, err := dynamostore.Open(t.Context(), d.name, d.options(t, prefix))
 				require.NoError(t, err)
 				return s
 			},
 			OpenBigSegments: func(t testing.TB, prefix string) core.BigSegmentStore {
-				s, err := dynamostore.OpenBigSegments(t.Context(), d.tableFor(t), d.options(t, prefix))
+				s, err := dynamostore.OpenBigSegments(t.Context(), d.name, d.options(t, prefix))
 				require.NoError(t, err)
 				return s
 			},
 			WriteRaw: d.write,
 			ReadRaw:  d.read,
 			Wipe: func(t testing.TB) {
-				d.remove(t, d.tableFor(t))
-				d.create(t, d.tableFor(t))
+				d.remove(t)
+				d.create(t)
 			},
 			Capabilities: conformance.Capabilities{Watcher: true},
 		},

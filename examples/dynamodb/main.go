@@ -70,6 +70,5 @@ func createTable(ctx context.Context, table string) error {
 	if err != nil {
 		return err
 	}
-	// With the stream, other processes see changes within about a second, and not only when what they cache expires.
-	return dynamostore.CreateTable(ctx, dynamodb.NewFromConfig(aws), table, &dynamostore.TableOptions{Stream: true})
+	return dynamostore.CreateTable(ctx, dynamodb.NewFromConfig(aws), table)
 }
