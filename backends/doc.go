@@ -30,6 +30,12 @@
 // that begins with their prefix when they fill a store. A prefix that is given for big segments must not begin with that of
 // flags if such writers share the database, and one that begins with launchdarkly is refused.
 //
+// # DynamoDB
+//
+//   - consistency: strong (the default) or eventual
+//   - region, endpoint: where the table is; by default where the environment says
+//   - watch_interval: how often the change marker is looked at; 1s by default. It is paid for: see docs/sizing.md
+//
 // # Redis
 //
 // redis:// is a single server, redis+sentinel:// the primary that the listed Sentinels know by the name in the path, and

@@ -34,6 +34,8 @@ func dynamoOptions(u *URL) (dynamoTarget, error) {
 		Prefix:   u.Text(paramPrefix),
 		Region:   u.Text("region"),
 		Endpoint: u.Text("endpoint"),
+
+		WatchInterval: u.Duration("watch_interval"),
 	}
 	opts.Logger = u.Logger()
 	switch u.Text("consistency") {

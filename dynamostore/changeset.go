@@ -36,7 +36,11 @@ func (s *Store) ApplyChangeSet(ctx context.Context, changes []core.KindAndKeyedI
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
-	if err := set.apply(ctx, s.session); err != nil {
+	err := set.apply(ctx, s.session)
+	if mayBeWritten(err) {
+		s.marking.note(set.written()...)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return set.results(s.keys, changes), nil
@@ -180,6 +184,17 @@ func (set *changeSet) tooLarge(err error) error {
 		}
 	}
 	return err
+}
+
+// written returns what the set changes.
+func (set *changeSet) written() []core.Change {
+	changes := make([]core.Change, 0, len(set.changes))
+	for _, c := range set.changes {
+		if !c.keep {
+			changes = append(changes, core.Change{Kind: c.Kind, Key: c.Key})
+		}
+	}
+	return changes
 }
 
 // results lists the results in the order of the changes given.

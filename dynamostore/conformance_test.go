@@ -3,6 +3,7 @@ package dynamostore
 import (
 	"strconv"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -24,7 +25,7 @@ func harness(t *testing.T) conformance.Harness {
 	client, table := bareClient(t), freshTable(t)
 	return conformance.Harness{
 		Open: func(t testing.TB, prefix string) core.FeatureStoreCore {
-			store, err := Open(t.Context(), table, forOpen(t, Options{Prefix: prefix}))
+			store, err := Open(t.Context(), table, forOpen(t, Options{Prefix: prefix, WatchInterval: 100 * time.Millisecond}))
 			require.NoError(t, err)
 			return store
 		},
@@ -47,7 +48,7 @@ func harness(t *testing.T) conformance.Harness {
 		},
 		Capabilities: conformance.Capabilities{
 			MaxItemSize: maxItemSize - 1024, MaxKeySize: maxKey,
-			AvailabilityChecker: true, Watcher: false, ChangeSetApplier: true, DiagnosticDescription: true,
+			AvailabilityChecker: true, Watcher: true, ChangeSetApplier: true, DiagnosticDescription: true,
 		},
 	}
 }

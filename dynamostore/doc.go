@@ -14,6 +14,7 @@
 //	namespace                    key             attributes
 //	N(features), N(segments), …  item key        version (N), item (S): the JSON
 //	N($inited)                   as namespace    none; exists once an Init has completed
+//	N($changes)                  as namespace    version (N): the sequence number; item (S): {"id", "since", "changes"}
 //	N(big_segments_metadata)     as namespace    synchronizedOn (N): Unix milliseconds; lastVersion (S): the last patch
 //	N(big_segments_user)         context hash    included, excluded (SS): references of segments
 //
@@ -42,6 +43,29 @@
 // patch begins, and the last one moves it, so that several writers, also Relay Proxy, can fill one table. A transaction that
 // loses against another one is sent again; one whose answer was lost is executed once. An item has room for about 12,000
 // references; contexts whose items are full are named by a [*core.BigSegmentTooLargeError].
+//
+// # Live changes
+//
+// [Store.Watch] follows a change marker, the item N($changes), which no other program reads or writes, and which is no item of a
+// kind. Every Store that writes has it name the keys that it has written, all in one conditional write and at most once a second;
+// each of these writes raises the sequence number. "changes" is an object {sequence number: {kind: [key, …]}} of what was written
+// after the sequence number "since": the marker has at most 4 KB, and the oldest changes are dropped. "id" changes if the marker
+// was made again, as it is in a table that was. The first Init of a Store makes a marker if there is none.
+//
+// Watch reads the marker every [Options.WatchInterval], eventually consistently. A change is seen within two seconds, half of
+// them within one, by any number of processes up to the 6,000 such reads a second that one item allows. What the marker names
+// is reported by name. If more was written since the last look than it names, anything may have changed, which package caching
+// reads again within its budget. An outage loses nothing: what was written meanwhile is named, or there is a gap.
+//
+//   - Other programs, such as Relay Proxy and LaunchDarkly's SDKs, write no marker. What they change shows when cached items
+//     expire, and if items are kept forever it never does. Watch says so in the log once.
+//   - A process that is killed in the second after a write leaves it unnamed, so that it shows as late as that.
+//   - With eventually consistent reads, what is read right after a change may be what was there before it.
+//   - Changes of the mark and of big segments are not told.
+//
+// The marker is written by a goroutine of the Store, from its first change to Close, which writes what is pending for a second
+// at most. If the marker cannot be written, nothing else fails, and it is tried again.
+// docs/sizing.md says what this costs.
 //
 // # Limits
 //

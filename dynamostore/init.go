@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -36,6 +37,9 @@ func (s *Store) Init(ctx context.Context, data []core.SerializedCollection) erro
 		return err
 	}
 	err = plan.run(ctx)
+	if err == nil || len(plan.changes) > 0 {
+		s.marking.note(plan.changes...)
+	}
 	switch {
 	case err == nil:
 		return errors.Join(plan.refused...)
@@ -48,10 +52,11 @@ func (s *Store) Init(ctx context.Context, data []core.SerializedCollection) erro
 // initPlan is what one Init does.
 type initPlan struct {
 	*session
-	collections [][]*plannedItem                   // of which each is complete before the next is begun
-	wanted      map[string]map[string]*plannedItem // by namespace and key
+	collections [][]*plannedItem // of which each is complete before the next is begun
+	wanted      map[core.DataKind]map[string]*plannedItem
 	total       int
-	refused     []error // of items that cannot be stored
+	refused     []error       // of items that cannot be stored
+	changes     []core.Change // what the Init changes as far as it comes
 
 	stored atomic.Int64 // items that are known to be stored
 }
@@ -65,14 +70,14 @@ type plannedItem struct {
 }
 
 func (s *session) plan(data []core.SerializedCollection) (*initPlan, error) {
-	plan := &initPlan{session: s, wanted: map[string]map[string]*plannedItem{}}
+	plan := &initPlan{session: s, wanted: map[core.DataKind]map[string]*plannedItem{}}
 	for _, kind := range core.BuiltInKinds() {
-		plan.wanted[s.keys.items(kind)] = map[string]*plannedItem{}
+		plan.wanted[kind] = map[string]*plannedItem{}
 	}
 	for _, collection := range data {
 		namespace := s.keys.items(collection.Kind)
-		if plan.wanted[namespace] == nil {
-			plan.wanted[namespace] = make(map[string]*plannedItem, len(collection.Items))
+		if plan.wanted[collection.Kind] == nil {
+			plan.wanted[collection.Kind] = make(map[string]*plannedItem, len(collection.Items))
 		}
 		planned := make([]*plannedItem, len(collection.Items))
 		for i, item := range collection.Items {
@@ -83,7 +88,7 @@ func (s *session) plan(data []core.SerializedCollection) (*initPlan, error) {
 				}
 				plan.refused, planned[i].done = append(plan.refused, err), true
 			}
-			plan.wanted[namespace][item.Key] = planned[i]
+			plan.wanted[collection.Kind][item.Key] = planned[i]
 		}
 		plan.collections = append(plan.collections, planned)
 		plan.total += len(collection.Items)
@@ -99,7 +104,13 @@ func (p *initPlan) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, items := range append(p.collections, leftovers) {
+	collections := append(p.collections, leftovers)
+	for _, item := range slices.Concat(collections...) {
+		if !item.done {
+			p.changes = append(p.changes, core.Change{Kind: item.kind, Key: item.primary.key})
+		}
+	}
+	for _, items := range collections {
 		if err := p.write(ctx, items); err != nil {
 			return err
 		}
@@ -111,13 +122,14 @@ func (p *initPlan) run(ctx context.Context) error {
 func (p *initPlan) compare(ctx context.Context) (leftovers []*plannedItem, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	left := make(chan []*plannedItem, len(p.wanted))
-	for namespace, wanted := range p.wanted {
+	for kind, wanted := range p.wanted {
 		g.Go(func() error {
+			namespace := p.keys.items(kind)
 			var unwanted []*plannedItem
 			err := p.each(ctx, namespace, true, func(key string, stored attributes) {
 				switch want := wanted[key]; {
 				case want == nil:
-					unwanted = append(unwanted, &plannedItem{primary: primaryKey{namespace, key}})
+					unwanted = append(unwanted, &plannedItem{kind: kind, primary: primaryKey{namespace, key}})
 				case !want.done && equalItem(stored, want.item):
 					want.done = true
 					p.stored.Add(1)
@@ -235,6 +247,7 @@ func (p *initPlan) setMark(ctx context.Context) error {
 	if err != nil || len(stored) > 0 {
 		return err
 	}
+	p.changes = append(p.changes, core.Change{})
 	_, err = send(ctx, p.session, writing(mark.namespace), p.client.PutItem, &dynamodb.PutItemInput{
 		TableName: &p.table, Item: mark.attributes(),
 	})

@@ -28,6 +28,7 @@ const (
 // Namespaces, before the prefix.
 const (
 	initedName   = "$inited"
+	changesName  = "$changes"
 	metadataName = "big_segments_metadata"
 	userName     = "big_segments_user"
 )
@@ -49,6 +50,9 @@ func (k keys) items(kind core.DataKind) string { return k.namespace(string(kind)
 
 // inited is the primary key of the initialised mark.
 func (k keys) inited() primaryKey { return k.single(initedName) }
+
+// changes is the primary key of the change marker.
+func (k keys) changes() primaryKey { return k.single(changesName) }
 
 func (k keys) metadata() primaryKey { return k.single(metadataName) }
 

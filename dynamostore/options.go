@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,8 +15,11 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// DefaultInitConcurrency is the default of [Options].
-const DefaultInitConcurrency = 16
+// Defaults of [Options].
+const (
+	DefaultInitConcurrency = 16
+	DefaultWatchInterval   = time.Second
+)
 
 // Options configures a [Store] or a [BigSegments]. The zero value of each field means its default, and so does a nil
 // *Options.
@@ -29,7 +33,10 @@ type Options struct {
 	EventuallyConsistent bool
 	// InitConcurrency is how many writes an Init has in flight at most; 0 means 16.
 	InitConcurrency int
-	// Logger gets what concerns no caller: that a Watch was interrupted, and, if the client is the store's own, what the AWS
+	// WatchInterval is how long Store.Watch waits between two looks at the change marker, and so bounds how late a change is
+	// seen; 0 means 1 s. Each look is paid for as half a read request unit.
+	WatchInterval time.Duration
+	// Logger gets what concerns no caller: what a Watch sees and cannot see, that the change marker cannot be written, and, if the client is the store's own, what the AWS
 	// SDK reports. nil means slog.Default().
 	Logger *slog.Logger
 
@@ -67,6 +74,9 @@ func (o *Options) validate() error {
 	if o.InitConcurrency < 0 {
 		refuse("InitConcurrency %d is negative", o.InitConcurrency)
 	}
+	if o.WatchInterval < 0 {
+		refuse("WatchInterval %v is negative", o.WatchInterval)
+	}
 	if err := validateEndpoint(o.Endpoint); err != nil {
 		errs = append(errs, err)
 	}
@@ -98,6 +108,7 @@ func (o *Options) withDefaults() (Options, error) {
 		return Options{}, err
 	}
 	filled.InitConcurrency = cmp.Or(filled.InitConcurrency, DefaultInitConcurrency)
+	filled.WatchInterval = cmp.Or(filled.WatchInterval, DefaultWatchInterval)
 	if filled.Logger == nil {
 		filled.Logger = slog.Default()
 	}

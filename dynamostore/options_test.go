@@ -16,6 +16,7 @@ func TestOptions_Invalid(t *testing.T) {
 	for want, opts := range map[string]Options{
 		"Prefix has 1003 bytes":          {Prefix: strings.Repeat("p", 1003)},
 		"is not UTF-8":                   {Prefix: "\xff"},
+		"WatchInterval -1ns":             {WatchInterval: -1},
 		"InitConcurrency -1 is negative": {InitConcurrency: -1},
 		"Endpoint must be a URL":         {Endpoint: "localhost:8000"},
 		"Endpoint must not contain":      {Endpoint: "http://user:secret@localhost"},

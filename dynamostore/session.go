@@ -221,13 +221,18 @@ func (p *patience) again(ctx context.Context, err error) bool {
 	if pause > left {
 		return false
 	}
+	sleep(ctx, pause)
+	return true
+}
+
+// sleep waits, and not for longer than until ctx ends.
+func sleep(ctx context.Context, pause time.Duration) {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return true
 }
 
 // retryable reports whether the same request may succeed a moment later.

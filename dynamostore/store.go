@@ -13,12 +13,16 @@ import (
 var (
 	_ core.FeatureStoreCore      = (*Store)(nil)
 	_ core.AvailabilityChecker   = (*Store)(nil)
+	_ core.Watcher               = (*Store)(nil)
 	_ core.ChangeSetApplier      = (*Store)(nil)
 	_ core.DiagnosticDescription = (*Store)(nil)
 )
 
 // Store keeps flags and segments in DynamoDB. It is safe for concurrent use; make one with [New] or [Open].
-type Store struct{ *session }
+type Store struct {
+	*session
+	marking *marking
+}
 
 // New makes a store on a client of the caller's, which Close leaves open. Of the client, the retryer is not used. Nothing is
 // sent to the service, so that a store can be made while the table cannot be reached. ctx is only checked; opts may be nil.
@@ -29,7 +33,7 @@ func New(ctx context.Context, client *dynamodb.Client, table string, opts *Optio
 	if err != nil {
 		return nil, err
 	}
-	return &Store{s}, nil
+	return &Store{s, newMarking(s)}, nil
 }
 
 // Open makes a store with a client of its own, whose connections Close closes. Region, endpoint and credentials are those
@@ -42,7 +46,7 @@ func Open(ctx context.Context, table string, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{s}, nil
+	return &Store{s, newMarking(s)}, nil
 }
 
 // Get implements [core.FeatureStoreCore] with one GetItem.
@@ -106,8 +110,9 @@ func (s *Store) DescribeConfiguration(core.ClientConfiguration) ldvalue.Value {
 	return ldvalue.String("DynamoDB")
 }
 
-// Close implements [core.FeatureStoreCore].
+// Close implements [core.FeatureStoreCore]. It has the change marker name what the store has written, for up to a second.
 func (s *Store) Close() error {
+	s.marking.end()
 	s.close()
 	return nil
 }

@@ -28,12 +28,22 @@ func (s *Store) Upsert(
 	if err := s.begin(ctx); err != nil {
 		return core.UpsertResult{}, err
 	}
+	result, err := s.upsert(ctx, kind, primary, item)
+	if result.Written || err != nil && mayBeWritten(err) {
+		s.marking.note(core.Change{Kind: kind, Key: key})
+	}
+	return result, err
+}
+
+func (s *session) upsert(
+	ctx context.Context, kind core.DataKind, primary primaryKey, item core.SerializedItem,
+) (core.UpsertResult, error) {
 	condition := olderThan(item.Version)
 	for range maxUpsertAttempts {
 		written, stored, err := s.put(ctx, primary, item, condition)
 		switch {
 		case isCode(err, codeValidation) && borderline(primary, item):
-			return core.UpsertResult{}, tooLarge(primary.namespace, kind, key, item)
+			return core.UpsertResult{}, tooLarge(primary.namespace, kind, primary.key, item)
 		case err != nil:
 			return core.UpsertResult{}, err
 		case written:
