@@ -6,6 +6,8 @@ import (
 
 	"github.com/launchdarkly/go-jsonstream/v3/jwriter"
 	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
+
+	"github.com/cleatdev/cleat/internal/itemjson"
 )
 
 // Item is one version of one flag, segment, or item of another kind: its JSON, with properties that this version of
@@ -34,15 +36,11 @@ type model struct {
 //
 // Whether the object is a valid flag or segment is found out when [Item.Flag] or [Item.Segment] is called.
 func ParseItem(data []byte) (*Item, error) {
-	meta, err := parseMetadata(data)
+	meta, err := itemjson.Read(data)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	return meta.item(data), nil
-}
-
-func (m *metadata) item(data []byte) *Item {
-	return &Item{version: m.version, deleted: m.deleted, json: data}
+	return &Item{version: meta.Version, deleted: meta.Deleted, json: data}, nil
 }
 
 // NewFlag makes an item from a flag, which must not be changed afterwards. A flag whose Deleted field is set becomes a

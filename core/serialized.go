@@ -1,6 +1,12 @@
 package core
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/cleatdev/cleat/internal/itemjson"
+)
 
 // SerializedItem is an item as a database adapter sees it. An adapter passes Data through untouched: it may come from
 // another writer, with properties that this version of cleat does not know.
@@ -20,18 +26,16 @@ type SerializedItem struct {
 // must not be evaluated in this one's place. JSON without a key is accepted. An error is an [*ItemError] wrapping
 // [ErrCorrupt].
 func (s SerializedItem) Parse(kind DataKind, key string) (*Item, error) {
-	meta, err := parseMetadata(s.Data)
-	meta.deleted = meta.deleted || s.Deleted
-	if err == nil && !meta.deleted && (kind == Flags || kind == Segments) {
-		err = meta.belongsTo(key)
+	meta, err := itemjson.Read(s.Data)
+	deleted := meta.Deleted || s.Deleted
+	// A key that is not UTF-8 is not compared, because JSON need not have it as it is.
+	if err == nil && !deleted && (kind == Flags || kind == Segments) && meta.Key != "" && meta.Key != key && utf8.ValidString(key) {
+		err = fmt.Errorf("it is the item %q, which is in the wrong place", abbreviate(meta.Key))
 	}
 	if err != nil {
-		return nil, &ItemError{Kind: kind, Key: key, Size: len(s.Data), Err: err}
+		return nil, &ItemError{Kind: kind, Key: key, Size: len(s.Data), Err: fmt.Errorf("%w: %w", ErrCorrupt, err)}
 	}
-	if s.Version != 0 {
-		meta.version = s.Version
-	}
-	return meta.item(s.Data), nil
+	return &Item{version: cmp.Or(s.Version, meta.Version), deleted: deleted, json: s.Data}, nil
 }
 
 // KeyedSerializedItem is a SerializedItem with its key.
