@@ -198,3 +198,19 @@ func TestStore_TokenFile_IsReadAgain(t *testing.T) {
 	require.NoError(t, os.Remove(file))
 	require.NoError(t, upsert(4), "the last one stays in use")
 }
+
+// Permission to read the keys under the prefix is enough to watch them.
+func TestStore_Watch_ReadPermission_IsEnough(t *testing.T) {
+	server := startACLServer(t)
+	writer := openStore(t, *server.options(managementToken))
+	require.NoError(t, writer.Init(t.Context(), []core.SerializedCollection{flags(1, 1, 60)}))
+	reader := openStore(t, *server.options(server.token(t, `key_prefix "app/" { policy = "read" }`)))
+	changes := startWatch(t, reader, func(n int) {
+		_, err := writer.Upsert(t.Context(), core.Flags, "k", item("k", n))
+		require.NoError(t, err)
+	})
+	settle(changes)
+	_, err := writer.Upsert(t.Context(), core.Segments, "k", item("k", 1))
+	require.NoError(t, err)
+	require.Equal(t, []core.Change{{Kind: core.Segments}}, settle(changes))
+}
