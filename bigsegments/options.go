@@ -2,13 +2,11 @@ package bigsegments
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"time"
 
-	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/optioncheck"
 )
 
 // Defaults of [Options].
@@ -56,33 +54,7 @@ type Options struct {
 const longest = 100 * 365 * 24 * time.Hour
 
 // validate returns an error that names every option that is out of range.
-func (o *Options) validate() error {
-	var errs []error
-	refuse := func(name string, value any) {
-		errs = append(errs, fmt.Errorf("bigsegments: %w: %s %v is negative", core.ErrInvalid, name, value))
-	}
-	if o.CacheSize < 0 {
-		refuse("CacheSize", o.CacheSize)
-	}
-	if o.CacheBytes < 0 {
-		refuse("CacheBytes", o.CacheBytes)
-	}
-	for _, d := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"CacheTime", o.CacheTime},
-		{"StatusPollInterval", o.StatusPollInterval},
-		{"StaleAfter", o.StaleAfter},
-		{"QueryTimeout", o.QueryTimeout},
-		{"ServeStaleFor", o.ServeStaleFor},
-	} {
-		if d.value < 0 {
-			refuse(d.name, d.value)
-		}
-	}
-	return errors.Join(errs...)
-}
+func (o *Options) validate() error { return optioncheck.NotNegative("bigsegments", *o) }
 
 func (o *Options) setDefaults() {
 	o.CacheSize = cmp.Or(o.CacheSize, DefaultCacheSize)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/optioncheck"
 )
 
 // Defaults of [Options].
@@ -75,26 +76,7 @@ func (o *Options) validate() error {
 	if err := o.Mode.validate(); err != nil {
 		refuse("Mode: %w", err)
 	}
-	if o.Capacity < 0 {
-		refuse("Capacity %d is negative", o.Capacity)
-	}
-	for _, d := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"MaxStale", o.MaxStale},
-		{"ReadTimeout", o.ReadTimeout},
-		{"ReadAllTimeout", o.ReadAllTimeout},
-		{"WriteTimeout", o.WriteTimeout},
-		{"InitTimeout", o.InitTimeout},
-		{"CheckInterval", o.CheckInterval},
-		{"MinRetryDelay", o.MinRetryDelay},
-		{"MaxRetryDelay", o.MaxRetryDelay},
-	} {
-		if d.value < 0 {
-			refuse("%s %v is negative", d.name, d.value)
-		}
-	}
+	errs = append(errs, optioncheck.NotNegative("caching", *o))
 	if o.MinRetryDelay > 0 && o.MaxRetryDelay > 0 && o.MinRetryDelay > o.MaxRetryDelay {
 		refuse("MinRetryDelay %v exceeds MaxRetryDelay %v", o.MinRetryDelay, o.MaxRetryDelay)
 	}

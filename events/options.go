@@ -10,6 +10,7 @@ import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldattr"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/optioncheck"
 )
 
 // Defaults and limits of [Options].
@@ -76,19 +77,7 @@ func (o *Options) validate() error {
 	if o.ContextKeysCapacity < 0 || o.ContextKeysCapacity > MaxCapacity {
 		refuse("ContextKeysCapacity %d is not between 1 and %d", o.ContextKeysCapacity, MaxCapacity)
 	}
-	for _, field := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"FlushInterval", o.FlushInterval},
-		{"ContextKeysFlushInterval", o.ContextKeysFlushInterval},
-		{"RetryDelay", o.RetryDelay},
-		{"RequestTimeout", o.RequestTimeout},
-	} {
-		if field.value < 0 {
-			refuse("%s %v is negative", field.name, field.value)
-		}
-	}
+	errs = append(errs, optioncheck.NotNegative("events", *o, "Capacity", "ContextKeysCapacity", "DiagnosticInterval"))
 	if o.DiagnosticInterval < MinDiagnosticInterval {
 		refuse("DiagnosticInterval %v is shorter than %v", o.DiagnosticInterval, MinDiagnosticInterval)
 	}

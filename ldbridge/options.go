@@ -1,13 +1,11 @@
 package ldbridge
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/lifecycle"
+	"github.com/cleatdev/cleat/internal/optioncheck"
 )
 
 // Defaults of [Options].
@@ -48,21 +46,7 @@ func (o Options) limits() lifecycle.Limits {
 }
 
 func (o Options) validate() error {
-	var errs []error
-	for _, d := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"ReadTimeout", o.ReadTimeout},
-		{"ReadAllTimeout", o.ReadAllTimeout},
-		{"WriteTimeout", o.WriteTimeout},
-		{"InitTimeout", o.InitTimeout},
-	} {
-		if d.value < 0 {
-			errs = append(errs, fmt.Errorf("ldbridge: %w: %s %v is negative", core.ErrInvalid, d.name, d.value))
-		}
-	}
-	return errors.Join(errs...)
+	return optioncheck.NotNegative("ldbridge", o)
 }
 
 // newGroup returns the group of the calls of one store.

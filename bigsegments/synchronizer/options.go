@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/optioncheck"
 )
 
 // Defaults of [Options].
@@ -44,32 +45,12 @@ type Options struct {
 
 // validate returns an error that names every option that is out of range.
 func (o *Options) validate() error {
-	var errs []error
-	refuse := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("synchronizer: %w: "+format, append([]any{core.ErrInvalid}, args...)...))
-	}
-	for _, d := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"RequestTimeout", o.RequestTimeout},
-		{"ReadTimeout", o.ReadTimeout},
-		{"StoreTimeout", o.StoreTimeout},
-		{"RefreshInterval", o.RefreshInterval},
-		{"MinRetryDelay", o.MinRetryDelay},
-		{"MaxRetryDelay", o.MaxRetryDelay},
-	} {
-		if d.value < 0 {
-			refuse("%s %v is negative", d.name, d.value)
-		}
-	}
-	if o.MaxSize < 0 {
-		refuse("MaxSize %d is negative", o.MaxSize)
-	}
+	err := optioncheck.NotNegative("synchronizer", *o)
 	if o.MinRetryDelay > 0 && o.MaxRetryDelay > 0 && o.MinRetryDelay > o.MaxRetryDelay {
-		refuse("MinRetryDelay %v exceeds MaxRetryDelay %v", o.MinRetryDelay, o.MaxRetryDelay)
+		err = errors.Join(err, fmt.Errorf("synchronizer: %w: MinRetryDelay %v exceeds MaxRetryDelay %v", core.ErrInvalid, o.MinRetryDelay,
+			o.MaxRetryDelay))
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 func (o *Options) setDefaults(settings core.ClientSettings) {

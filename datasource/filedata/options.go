@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/optioncheck"
 )
 
 // Defaults of [Options].
@@ -64,15 +65,7 @@ func (o Options) validate() error {
 	if o.DuplicateKeys != DuplicateKeysFail && o.DuplicateKeys != DuplicateKeysFirstWins {
 		refuse("DuplicateKeys %d is unknown", o.DuplicateKeys)
 	}
-	if o.MaxFileSize < 0 {
-		refuse("MaxFileSize %d is negative", o.MaxFileSize)
-	}
-	if o.Debounce < 0 {
-		refuse("Debounce %v is negative", o.Debounce)
-	}
-	if o.PollInterval < 0 {
-		refuse("PollInterval %v is negative", o.PollInterval)
-	}
+	errs = append(errs, optioncheck.NotNegative("filedata", o, "DuplicateKeys"))
 	return errors.Join(errs...)
 }
 

@@ -2,12 +2,11 @@ package polling
 
 import (
 	"cmp"
-	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
-	"github.com/cleatdev/cleat/internal/flagservice"
+	"github.com/cleatdev/cleat/internal/optioncheck"
 )
 
 // Defaults of [Options].
@@ -39,13 +38,7 @@ type Options struct {
 	Requester core.FeatureRequester
 }
 
-func (o Options) validate() error {
-	return errors.Join(
-		flagservice.NotNegative("polling", "Interval", o.Interval),
-		flagservice.NotNegative("polling", "RequestTimeout", o.RequestTimeout),
-		flagservice.NotNegative("polling", "MaxPayloadSize", o.MaxPayloadSize),
-	)
-}
+func (o Options) validate() error { return optioncheck.NotNegative("polling", o) }
 
 func (o Options) withDefaults(settings core.ClientSettings) Options {
 	o.BaseURI = cmp.Or(o.BaseURI, settings.Endpoints.Polling)

@@ -2,11 +2,10 @@ package streaming
 
 import (
 	"cmp"
-	"errors"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
-	"github.com/cleatdev/cleat/internal/flagservice"
+	"github.com/cleatdev/cleat/internal/optioncheck"
 )
 
 // Defaults of [Options].
@@ -35,14 +34,7 @@ type Options struct {
 	MaxEventSize int64
 }
 
-func (o Options) validate() error {
-	return errors.Join(
-		flagservice.NotNegative("streaming", "InitialRetryDelay", o.InitialRetryDelay),
-		flagservice.NotNegative("streaming", "ResponseTimeout", o.ResponseTimeout),
-		flagservice.NotNegative("streaming", "ReadTimeout", o.ReadTimeout),
-		flagservice.NotNegative("streaming", "MaxEventSize", o.MaxEventSize),
-	)
-}
+func (o Options) validate() error { return optioncheck.NotNegative("streaming", o) }
 
 func (o Options) withDefaults(settings core.ClientSettings) Options {
 	o.BaseURI = cmp.Or(o.BaseURI, settings.Endpoints.Streaming)
