@@ -2,7 +2,6 @@ package itemjson
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -78,7 +77,7 @@ func version(text string) (int, error) {
 func readVersion(reader *jreader.Reader) (int, error) {
 	number := reader.Float64()
 	if reader.Error() == nil && (number != math.Trunc(number) || math.Abs(number) > maxExactVersion) {
-		return 0, errors.New("the version is not an integer that JSON can hold")
+		return 0, fmt.Errorf("version %v is not an integer that JSON can hold", number)
 	}
 	return int(number), reader.Error()
 }
