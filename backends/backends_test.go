@@ -3,7 +3,6 @@ package backends_test
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -215,21 +214,4 @@ func TestOpenBigSegments_ReadTimeout(t *testing.T) {
 	require.NoError(t, backend.Store.Close())
 	_, err = backends.OpenBigSegments(t.Context(), "memory://?read_timeout=soon")
 	require.ErrorIs(t, err, core.ErrInvalid)
-}
-
-// A server that never answers shows which time-out the adapter was given.
-func TestOpen_ReadAllTimeout_ReachesTheStore(t *testing.T) {
-	t.Setenv("AWS_ACCESS_KEY_ID", "x")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "x")
-	mute, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, mute.Close()) }()
-	for _, url := range []string{
-		"redis://" + mute.Addr().String() + "?",
-		"dynamodb://t?region=x&endpoint=http://" + mute.Addr().String() + "&",
-	} {
-		_, err := open(t, url+"read_all_timeout=123ms").Store.GetAll(t.Context(), core.Flags)
-		require.ErrorIs(t, err, core.ErrUnavailable, url)
-		require.ErrorContains(t, err, "123ms", url)
-	}
 }

@@ -40,8 +40,9 @@
 //
 // redis:// is a single server, redis+sentinel:// the primary that the listed Sentinels know by the name in the path, and
 // redis+cluster:// a Redis Cluster of which the URL lists one node or more; rediss://, rediss+sentinel:// and
-// rediss+cluster:// are the same with TLS, for which there are ca_file, cert_file and key_file. A Cluster gives the stronger
-// guarantees under a prefix with a hash tag, such as {app}; see package redisstore. All take
+// rediss+cluster:// are the same with TLS, for which there are ca_file, cert_file, key_file and tls_server_name: the name that all
+// certificates bear, for servers that announce addresses. To write flags to a Cluster needs a prefix with a hash tag, such as
+// {app}; see package redisstore. All take
 //
 //   - client_name, conn_max_lifetime, dial_timeout, min_idle_conns, pool_size, pool_timeout, protocol: as the driver does
 //   - db: the database number, which may be in the path instead; not for a Cluster

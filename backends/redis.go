@@ -2,60 +2,40 @@ package backends
 
 import (
 	"context"
+	"crypto/tls"
 	"net/url"
 	"slices"
 	"strings"
 
-	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/redisstore"
 )
 
 const (
 	sentinelUsername = "sentinel_username"
 	sentinelPassword = "sentinel_password"
+	tlsServerName    = "tls_server_name"
 )
 
 // redisTarget is what a Redis URL of any scheme says.
 type redisTarget struct {
-	url     string
+	url     *url.URL
 	options *redisstore.Options
 }
 
 // redisScheme is for a single server, or with "+sentinel" or "+cluster" in its name for several.
 func redisScheme(topology string) Scheme {
-	open := openRedis
-	if topology == "+cluster" {
-		open = openRedisCluster
-	}
-	return scheme(redisParameters(topology), redisOptions, open,
+	return scheme(redisParameters(topology), redisOptions,
+		func(ctx context.Context, t redisTarget) (*redisstore.Store, error) {
+			return redisstore.OpenURL(ctx, t.url, t.options)
+		},
 		func(ctx context.Context, t redisTarget) (*redisstore.BigSegments, error) {
-			return redisstore.OpenBigSegments(ctx, t.url, t.options)
+			return redisstore.OpenBigSegmentsURL(ctx, t.url, t.options)
 		})
-}
-
-func openRedis(ctx context.Context, t redisTarget) (core.FeatureStoreCore, error) {
-	store, err := redisstore.Open(ctx, t.url, t.options)
-	if err != nil {
-		return nil, err
-	}
-	return store, nil
-}
-
-// openRedisCluster returns the store that can do more where the prefix allows for it.
-func openRedisCluster(ctx context.Context, t redisTarget) (core.FeatureStoreCore, error) {
-	if t.options.HasHashTag() {
-		return openRedis(ctx, t)
-	}
-	store, err := redisstore.OpenCluster(ctx, t.url, t.options)
-	if err != nil {
-		return nil, err
-	}
-	return store, nil
 }
 
 // redisParameters are all parameters of a scheme beyond the common ones.
 func redisParameters(topology string) []string {
-	parameters := slices.Concat(redisDriverParameters(), tlsParameters(), []string{"password_env", "password_file"})
+	parameters := slices.Concat(redisDriverParameters(), tlsParameters(), []string{tlsServerName, "password_env", "password_file"})
 	switch topology {
 	case "+cluster":
 		parameters = slices.DeleteFunc(parameters, func(name string) bool { return name == "db" })
@@ -72,19 +52,15 @@ func redisDriverParameters() []string {
 	}
 }
 
-// redisOptions returns the URL without our parameters and with the passwords from wherever they are.
+// redisOptions returns the URL without our parameters, and in the options what is read from files and variables.
 func redisOptions(u *URL) (redisTarget, error) {
 	opts := &redisstore.Options{
-		Prefix:         u.Text(paramPrefix),
-		NoPrefix:       u.Has(paramPrefix) && u.Text(paramPrefix) == "",
-		ReadTimeout:    u.Duration(paramReadTimeout),
-		ReadAllTimeout: u.Duration(paramReadAllTimeout),
-		WriteTimeout:   u.Duration(paramWriteTimeout),
-		InitTimeout:    u.Duration(paramInitTimeout),
-		TLS:            u.tls(),
-	}
-	if opts.TLS != nil && !strings.HasPrefix(u.Scheme(), "rediss") {
-		u.fail("ca_file", "TLS needs a rediss:// URL")
+		Prefix:              u.Text(paramPrefix),
+		NoPrefix:            u.Has(paramPrefix) && u.Text(paramPrefix) == "",
+		LiveTLS:             u.redisTLS(),
+		Credentials:         u.credentials(),
+		SentinelCredentials: u.sentinelCredentials(),
+		Logger:              u.Logger(),
 	}
 	passedOn := url.Values{}
 	for _, name := range append(redisDriverParameters(), sentinelUsername, sentinelPassword) {
@@ -92,24 +68,53 @@ func redisOptions(u *URL) (redisTarget, error) {
 			passedOn.Set(name, u.Text(name))
 		}
 	}
-	if password, found := u.Secret(sentinelPassword); found {
-		if u.Has(sentinelPassword) {
-			u.fail(sentinelPassword, "a file or variable says the same; keep one of them")
-		}
-		passedOn.Set(sentinelPassword, password)
-	}
-	target := url.URL{
-		Scheme: u.Scheme(), User: u.parsed.User, Host: u.parsed.Host, Path: u.parsed.Path, RawQuery: passedOn.Encode(),
-	}
-	opts.Logger = u.Logger()
-	u.refuseTwoDatabases()
-	if password, found := u.Secret("password"); found {
+	target := *u.parsed
+	if opts.Credentials != nil {
 		if inURL, _ := u.parsed.User.Password(); inURL != "" {
 			u.fail("password", "the URL has a password before its host, and another in a file or variable; keep one of them")
 		}
-		target.User = url.UserPassword(u.parsed.User.Username(), password)
+		target.User = nil
 	}
-	return redisTarget{target.String(), opts}, u.Check()
+	if opts.SentinelCredentials != nil {
+		passedOn.Del(sentinelUsername)
+	}
+	target.RawQuery = passedOn.Encode()
+	u.refuseTwoDatabases()
+	return redisTarget{&target, opts}, u.Check()
+}
+
+// redisTLS is liveTLS with tls_server_name.
+func (u *URL) redisTLS() func() *tls.Config {
+	live, name := u.liveTLS(), u.Text(tlsServerName)
+	parameter := "ca_file"
+	if name != "" {
+		files := live
+		live, parameter = func() *tls.Config {
+			config := &tls.Config{MinVersion: tls.VersionTLS12}
+			if files != nil {
+				config = files().Clone()
+			}
+			config.ServerName = name
+			return config
+		}, tlsServerName
+	}
+	if live != nil && !strings.HasPrefix(u.Scheme(), "rediss") {
+		u.fail(parameter, "TLS needs a rediss:// URL")
+	}
+	return live
+}
+
+// sentinelCredentials is credentials for the Sentinels.
+func (u *URL) sentinelCredentials() func(context.Context) (username, password string, err error) {
+	current := u.LiveSecret(sentinelPassword)
+	if current == nil {
+		return nil
+	}
+	if u.Has(sentinelPassword) {
+		u.fail(sentinelPassword, "a file or variable says the same; keep one of them")
+	}
+	username := u.Text(sentinelUsername)
+	return func(context.Context) (string, string, error) { return username, current(), nil }
 }
 
 // refuseTwoDatabases refuses a number in the path, behind the name of the primary for Sentinels, beside the parameter db.

@@ -16,10 +16,10 @@ import (
 func TestOpen_Redis_EveryTopology(t *testing.T) {
 	t.Setenv("CLEAT_TEST_SECRET", "s3cr3t")
 	for url, want := range map[string]core.FeatureStoreCore{
-		"redis+cluster://127.0.0.1:1":                                                             &redisstore.ClusterStore{},
-		"redis+cluster://u:p@127.0.0.1:1,[::1]:2,localhost/?prefix=":                              &redisstore.ClusterStore{},
+		"redis+cluster://127.0.0.1:1":                                                             &redisstore.Store{},
+		"redis+cluster://u:p@127.0.0.1:1,[::1]:2,localhost/?prefix=":                              &redisstore.Store{},
 		"redis+cluster://127.0.0.1:1,127.0.0.1:2?prefix={app}&pool_size=3":                        &redisstore.Store{},
-		"rediss+cluster://127.0.0.1:1?cache=off&conn_max_lifetime=1h":                             &redisstore.ClusterStore{},
+		"rediss+cluster://127.0.0.1:1?cache=off&conn_max_lifetime=1h":                             &redisstore.Store{},
 		"redis+sentinel://u@127.0.0.1:1,127.0.0.1/my/2?password_env=CLEAT_TEST_SECRET":            &redisstore.Store{},
 		"redis+sentinel://[::1]:1,127.0.0.1/my?sentinel_username=s&sentinel_password=x&db=1":      &redisstore.Store{},
 		"REDISS+SENTINEL://127.0.0.1:1/my?prefix=a,b&sentinel_password_env=CLEAT_TEST_SECRET":     &redisstore.Store{},

@@ -15,6 +15,7 @@ func TestOpen_IPv6Zone_IsDialled(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "x")
 	for _, url := range []string{
 		"consul://[::1%25lo]:", "consuls://[::1%25lo]:", "dynamodb://t?region=x&endpoint=http://[::1%2525lo]:",
+		"redis://[::1%25lo]:", "rediss://[::1%25lo]:", "redis+cluster://[::1%25lo]:1,[::1%25lo]:", "rediss+cluster://[::1%25lo]:",
 	} {
 		server, err := net.Listen("tcp", "[::1%lo]:0")
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 	"sync"
 
@@ -22,102 +23,103 @@ var (
 	_ core.BigSegmentWriter = (*BigSegments)(nil)
 )
 
-// BigSegments keeps the memberships of big segments in Redis. It is safe for concurrent use; make one with
+// BigSegments keeps the memberships of big segments in Redis. On a Redis Cluster under a prefix without a hash tag, they are
+// spread over all nodes; under one with a hash tag they share one slot. It is safe for concurrent use; make one with
 // [NewBigSegments] or [OpenBigSegments].
 type BigSegments struct {
-	session *session
-	fences  func() []string // names by slot, which are costly and only needed on some Clusters
+	*database
+	fenceOf func() []string // by slot, which are costly and only needed on some Clusters
 }
 
-func newBigSegments(s *session) *BigSegments {
-	return &BigSegments{session: s, fences: sync.OnceValue(s.keys.fences)}
+func newBigSegments(d *database) *BigSegments {
+	return &BigSegments{database: d, fenceOf: sync.OnceValue(d.fences)}
 }
 
 // NewBigSegments makes a big segment store on a client of the caller's, in the way of [New].
 func NewBigSegments(ctx context.Context, client redis.UniversalClient, opts *Options) (*BigSegments, error) {
-	s, err := newSession(ctx, client, opts)
+	d, err := useDatabase(ctx, client, opts)
 	if err != nil {
 		return nil, err
 	}
-	return newBigSegments(s), nil
+	return newBigSegments(d), nil
 }
 
 // OpenBigSegments makes a big segment store with a client of its own, in the way of [Open].
-func OpenBigSegments(ctx context.Context, url string, opts *Options) (*BigSegments, error) {
-	s, err := openSession(ctx, url, opts)
-	if err != nil {
-		return nil, err
-	}
-	return newBigSegments(s), nil
+func OpenBigSegments(ctx context.Context, rawURL string, opts *Options) (*BigSegments, error) {
+	return open(ctx, rawURL, opts, newBigSegments)
+}
+
+// OpenBigSegmentsURL is [OpenBigSegments] for a URL that was parsed before, in the way of [OpenURL].
+func OpenBigSegmentsURL(ctx context.Context, u *url.URL, opts *Options) (*BigSegments, error) {
+	return openURL(ctx, u, opts, newBigSegments)
 }
 
 // Metadata implements [core.BigSegmentStore] with one GET. A time that is no number is an error wrapping
 // [core.ErrCorrupt].
 func (b *BigSegments) Metadata(ctx context.Context) (core.BigSegmentMetadata, error) {
-	key := b.session.keys.synchronizedOn()
-	return call(ctx, b.session, b.session.reading(key),
-		func(ctx context.Context, client redis.UniversalClient) (core.BigSegmentMetadata, error) {
-			text, err := getString(ctx, client, key)
-			if err != nil || text == "" {
-				return core.BigSegmentMetadata{}, err
-			}
-			at, err := strconv.ParseUint(text, 10, 63)
-			if err != nil {
-				return core.BigSegmentMetadata{}, &ownError{fmt.Errorf(
-					"redisstore: reading %s: %w: it must be a time in Unix milliseconds: %w", key, core.ErrCorrupt, err)}
-			}
-			return core.BigSegmentMetadata{LastUpToDate: ldtime.UnixMillisecondTime(at)}, nil
-		})
+	text, err := b.getString(ctx, b.synchronizedOn())
+	if err != nil || text == "" {
+		return core.BigSegmentMetadata{}, err
+	}
+	at, err := strconv.ParseUint(text, 10, 63)
+	if err != nil {
+		return core.BigSegmentMetadata{}, fmt.Errorf(
+			"redisstore: reading %s: %w: it must be a time in Unix milliseconds: %w", b.synchronizedOn(), core.ErrCorrupt, err)
+	}
+	return core.BigSegmentMetadata{LastUpToDate: ldtime.UnixMillisecondTime(at)}, nil
 }
 
 // Membership implements [core.BigSegmentStore] with one transaction in one round trip. On a Redis Cluster under a prefix
 // without a hash tag it is two commands at once, between which a patch may fall.
 func (b *BigSegments) Membership(ctx context.Context, contextHash string) (core.BigSegmentMembership, error) {
-	include, exclude := b.session.keys.include(contextHash), b.session.keys.exclude(contextHash)
-	return call(ctx, b.session, b.session.reading(include+" and "+exclude),
-		func(ctx context.Context, client redis.UniversalClient) (core.BigSegmentMembership, error) {
-			var included, excluded *redis.StringSliceCmd
-			together := client.TxPipelined
-			if b.session.spread {
-				together = client.Pipelined
-			}
-			commands, err := together(ctx, func(pipe redis.Pipeliner) error {
-				included, excluded = pipe.SMembers(ctx, include), pipe.SMembers(ctx, exclude)
-				return nil
-			})
-			if err := firstError(commands, err); err != nil {
-				return core.BigSegmentMembership{}, err
-			}
-			return core.NewBigSegmentMembership(included.Val(), excluded.Val()), nil
-		})
+	if err := b.admit(ctx); err != nil {
+		return core.BigSegmentMembership{}, err
+	}
+	together := b.client.TxPipelined
+	if b.spread {
+		together = b.client.Pipelined
+	}
+	var included, excluded *redis.StringSliceCmd
+	include, exclude := b.include(contextHash), b.exclude(contextHash)
+	commands, err := together(ctx, func(pipe redis.Pipeliner) error {
+		included, excluded = pipe.SMembers(ctx, include), pipe.SMembers(ctx, exclude)
+		return nil
+	})
+	if err := firstError(commands, err); err != nil {
+		return core.BigSegmentMembership{}, b.explain(ctx, reading(include+" and "+exclude), err)
+	}
+	return core.NewBigSegmentMembership(included.Val(), excluded.Val()), nil
 }
 
 // Cursor implements [core.BigSegmentWriter] with one GET.
 func (b *BigSegments) Cursor(ctx context.Context) (string, error) {
-	key := b.session.keys.cursor()
-	return call(ctx, b.session, b.session.reading(key),
-		func(ctx context.Context, client redis.UniversalClient) (string, error) {
-			return getString(ctx, client, key)
-		})
+	return b.getString(ctx, b.cursor())
 }
 
 // ApplyPatch implements [core.BigSegmentWriter] with one script, which is one atomic step, for each 100,000 context hashes;
-// the last one moves the cursor. Each has its own time-out. It also writes the lock key, so that a Relay Proxy which is about
+// the last one moves the cursor. It also writes the lock key, so that a Relay Proxy which is about
 // to apply a patch itself starts again. A set of the wrong type is an error wrapping [core.ErrCorrupt].
 //
 // On a Redis Cluster under a prefix without a hash tag, the sets are changed by many scripts at once, one for each slot, and
-// then the cursor is moved. See "Clusters" in the package's documentation.
+// then the cursor is moved. See "Big segments on a Cluster" in the package's documentation.
 func (b *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch) (applied bool, err error) {
 	if patch.SegmentRef == "" && patch.Changes() > 0 {
 		return false, fmt.Errorf("redisstore: %w: a patch has no segment reference", core.ErrInvalid)
 	}
+	if err := b.admit(ctx); err != nil {
+		return false, err
+	}
 	apply, size := b.applyStep, maxPatchHashes
-	if b.session.spread {
+	if b.spread {
 		apply, size = b.applySpread, maxSpreadHashes
 	}
 	for step := range patch.Steps(size) {
-		if applied, err = apply(ctx, step); err != nil || !applied {
-			return false, err
+		applied, err = apply(ctx, step)
+		if err != nil {
+			return false, b.explain(ctx, writing(b.cursor()), err)
+		}
+		if !applied {
+			return false, nil
 		}
 	}
 	return true, nil
@@ -125,20 +127,16 @@ func (b *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch
 
 // applyStep is one script.
 func (b *BigSegments) applyStep(ctx context.Context, patch core.BigSegmentPatch) (bool, error) {
-	cursor := b.session.keys.cursor()
 	sets, added := b.sets(patch)
-	keys := append([]string{b.session.keys.lock(), cursor}, sets...)
-	return call(ctx, b.session, b.session.writing(cursor),
-		func(ctx context.Context, client redis.UniversalClient) (bool, error) {
-			reply, err := runScript(ctx, client, patchScript, keys, patch.PreviousVersion, patch.Version, patch.SegmentRef, added)
-			return reply == int64(1), err
-		})
+	keys := append([]string{b.lock(), b.cursor()}, sets...)
+	reply, err := runScript(ctx, b.client, patchScript, keys, patch.PreviousVersion, patch.Version, patch.SegmentRef, added)
+	return reply == int64(1), err
 }
 
 // sets returns the sets that the patch changes. It adds its segment to the first of them, as many as added says, and removes
 // it from the others.
 func (b *BigSegments) sets(patch core.BigSegmentPatch) (sets []string, added int) {
-	names := b.session.keys
+	names := b.keys
 	sets = make([]string, 0, patch.Changes())
 	sets = appendNames(sets, names.include, patch.Included.Add)
 	sets = appendNames(sets, names.exclude, patch.Excluded.Add)
@@ -156,22 +154,30 @@ func appendNames(names []string, name func(string) string, hashes []string) []st
 
 // SetLastUpToDate implements [core.BigSegmentWriter] with one SET.
 func (b *BigSegments) SetLastUpToDate(ctx context.Context, at ldtime.UnixMillisecondTime) error {
-	key := b.session.keys.synchronizedOn()
-	_, err := call(ctx, b.session, b.session.writing(key),
-		func(ctx context.Context, client redis.UniversalClient) (struct{}, error) {
-			return struct{}{}, client.Set(ctx, key, strconv.FormatUint(uint64(at), 10), 0).Err()
-		})
-	return err
+	if err := b.admit(ctx); err != nil {
+		return err
+	}
+	key := b.synchronizedOn()
+	if err := b.client.Set(ctx, key, strconv.FormatUint(uint64(at), 10), 0).Err(); err != nil {
+		return b.explain(ctx, writing(key), err)
+	}
+	return nil
 }
 
 // Close implements [core.BigSegmentStore] in the way of [Store.Close].
-func (b *BigSegments) Close() error { return b.session.close() }
+func (b *BigSegments) Close() error { return b.close() }
 
 // getString reads a string key; one that is not there is empty.
-func getString(ctx context.Context, client redis.UniversalClient, key string) (string, error) {
-	text, err := client.Get(ctx, key).Result()
-	if errors.Is(err, redis.Nil) {
-		return "", nil
+func (b *BigSegments) getString(ctx context.Context, key string) (string, error) {
+	if err := b.admit(ctx); err != nil {
+		return "", err
 	}
-	return text, err
+	text, err := b.client.Get(ctx, key).Result()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return "", nil
+	case err != nil:
+		return "", b.explain(ctx, reading(key), err)
+	}
+	return text, nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// maxSpreadHashes bounds how many context hashes are changed within one time-out if their sets are in many slots.
+// maxSpreadHashes bounds how many context hashes are changed in one step if their sets are in many slots.
 const maxSpreadHashes = 10_000
 
 // applySpread applies a patch whose sets are in many slots, where no script sees both a set and the cursor. A fencing token
@@ -18,23 +18,19 @@ const maxSpreadHashes = 10_000
 // that a patch of a later cursor has changed. In all other slots, it finds what it writes there already: the cursor would
 // not have moved otherwise.
 func (b *BigSegments) applySpread(ctx context.Context, patch core.BigSegmentPatch) (bool, error) {
-	cursor := b.session.keys.cursor()
-	return call(ctx, b.session, b.session.writing(cursor),
-		func(ctx context.Context, client redis.UniversalClient) (bool, error) {
-			keys := []string{cursor, inSlotOf(cursor, b.session.keys.epoch())}
-			epoch, err := runScript(ctx, client, epochScript, keys, patch.PreviousVersion)
-			if err != nil || epoch == int64(0) {
-				return false, err
-			}
-			if inTime, err := changeSlots(ctx, client, b.slotPatches(patch), epoch, patch.SegmentRef); err != nil || !inTime {
-				return false, err
-			}
-			if patch.Version == patch.PreviousVersion {
-				return true, nil
-			}
-			reply, err := runScript(ctx, client, cursorScript, keys[:1], patch.PreviousVersion, patch.Version)
-			return reply == int64(1), err
-		})
+	keys := []string{b.cursor(), b.epoch()}
+	epoch, err := runScript(ctx, b.client, epochScript, keys, patch.PreviousVersion)
+	if err != nil || epoch == int64(0) {
+		return false, err
+	}
+	if inTime, err := changeSlots(ctx, b.client, b.slotPatches(patch), epoch, patch.SegmentRef); err != nil || !inTime {
+		return false, err
+	}
+	if patch.Version == patch.PreviousVersion {
+		return true, nil
+	}
+	reply, err := runScript(ctx, b.client, cursorScript, keys[:1], patch.PreviousVersion, patch.Version)
+	return reply == int64(1), err
 }
 
 // slotPatch is the part of a patch that belongs to one slot.
@@ -52,7 +48,7 @@ func (b *BigSegments) slotPatches(patch core.BigSegmentPatch) []*slotPatch {
 		slot := slotOf(set)
 		p := bySlot[slot]
 		if p == nil {
-			p = &slotPatch{keys: []string{b.fences()[slot]}}
+			p = &slotPatch{keys: []string{b.fenceOf()[slot]}}
 			bySlot[slot] = p
 			patches = append(patches, p)
 		}

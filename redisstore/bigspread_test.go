@@ -90,10 +90,10 @@ type late struct {
 func newLate(t *testing.T, prefix string, patch core.BigSegmentPatch) *late {
 	t.Helper()
 	l := &late{segments: openClusterSegments(t, Options{Prefix: prefix}), patch: patch}
-	cursor := l.segments.session.keys.cursor()
+	cursor := l.segments.cursor()
 	var err error
-	l.epoch, err = runScript(t.Context(), l.segments.session.client, epochScript,
-		[]string{cursor, inSlotOf(cursor, l.segments.session.keys.epoch())}, patch.PreviousVersion)
+	l.epoch, err = runScript(t.Context(), l.segments.client, epochScript,
+		[]string{cursor, l.segments.epoch()}, patch.PreviousVersion)
 	require.NoError(t, err)
 	require.NotEqual(t, int64(0), l.epoch)
 	return l
@@ -103,7 +103,7 @@ func newLate(t *testing.T, prefix string, patch core.BigSegmentPatch) *late {
 func (l *late) write(t *testing.T) (inTime bool) {
 	t.Helper()
 	inTime, err := changeSlots(
-		t.Context(), l.segments.session.client, l.segments.slotPatches(l.patch), l.epoch, l.patch.SegmentRef)
+		t.Context(), l.segments.client, l.segments.slotPatches(l.patch), l.epoch, l.patch.SegmentRef)
 	require.NoError(t, err)
 	return inTime
 }
@@ -157,8 +157,8 @@ func TestBigSegments_Cluster_CursorIsLost_BeginsAgain(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, applied)
 	}
-	cursor := segments.session.keys.cursor()
-	require.NoError(t, client.Del(ctx, cursor, inSlotOf(cursor, segments.session.keys.epoch())).Err())
+	cursor := segments.cursor()
+	require.NoError(t, client.Del(ctx, cursor, segments.epoch()).Err())
 	applied, err := segments.ApplyPatch(ctx, include("", "v", "a", "b"))
 	require.NoError(t, err)
 	require.True(t, applied)

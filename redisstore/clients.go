@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -12,94 +13,92 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// topologyInterval is how often a Cluster is asked which node has which slots when nothing went wrong.
-const topologyInterval = 15 * time.Second
+const (
+	// answerTimeout ends what no caller's context does: dialling, and waiting for an answer about a Cluster or while a watch begins.
+	answerTimeout = 2 * time.Second
 
-// newOwnClient makes the client of a store that was given a URL. Dialling ends when closing does.
-func newOwnClient(closing context.Context, rawURL string, o *Options) (redis.UniversalClient, error) {
-	t, err := parseURL(rawURL)
-	if err != nil {
+	// fence ends the waiting for an answer on a socket if no context does.
+	fence = 65 * time.Second
+
+	// topologyInterval is how often a Cluster is asked which node has which slots when nothing went wrong.
+	topologyInterval = 15 * time.Second
+)
+
+// newClient makes the client of a store that was given a URL. Dialling ends when the store is closed.
+func (t *target) newClient(d *database) (redis.UniversalClient, error) {
+	if err := t.configure(&d.options); err != nil {
 		return nil, err
 	}
-	if err := t.configure(closing, o); err != nil {
-		return nil, err
-	}
-	switch t.topology {
-	case sentinel:
-		return t.newSentinelClient(closing), nil
-	case cluster:
-		return t.newClusterClient(o), nil
-	default:
-		return redis.NewClient(t.settings), nil
-	}
-}
-
-// configure sets what is the same in all topologies.
-func (t *target) configure(closing context.Context, o *Options) error {
-	settings := t.settings
-	if err := t.secure(o.TLS); err != nil {
-		return err
-	}
-	if o.Credentials != nil {
-		if settings.Username != "" || settings.Password != "" {
-			return fmt.Errorf("redisstore: %w: Options.Credentials and a user or password in the URL exclude each other", core.ErrInvalid)
-		}
-		settings.CredentialsProviderContext = credentialsProvider(o.Credentials)
-	}
-	// Contexts set the deadlines; the sockets' own are a fence behind them.
-	settings.ContextTimeoutEnabled = true
-	longest := max(o.ReadTimeout, o.ReadAllTimeout, o.WriteTimeout, o.InitTimeout)
-	settings.ReadTimeout, settings.WriteTimeout = longest, longest
-	setDefault(&settings.DialTimeout, o.ReadTimeout)
-	// An outage is reported to the caller, who knows what to do, instead of being waited out here.
-	settings.DialerRetries = 1
-	if t.topology != cluster {
-		setDefault(&settings.MaxRetries, 1)
-	}
-	settings.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	settings.Dialer = newDialer(closing, settings.DialTimeout, settings.TLSConfig)
-	if t.topology == sentinel {
-		patience := min(settings.DialTimeout, o.ReadTimeout) / sentinelShare
-		settings.Dialer = dialSentinels(patience, newDialer(closing, patience, settings.TLSConfig), settings.Dialer)
-	}
-	return nil
-}
-
-// secure sets the TLS configuration, if the URL asks for one. Of several servers, each is verified by the name under which it
-// is dialled.
-func (t *target) secure(replacement *tls.Config) error {
-	config := t.settings.TLSConfig
-	switch {
-	case config == nil && replacement != nil:
-		return fmt.Errorf("redisstore: %w: Options.TLS needs a rediss:// URL", core.ErrInvalid)
-	case config == nil:
-		return nil
-	case t.topology != single:
-		config.ServerName = ""
-	}
-	if replacement != nil {
-		name := config.ServerName
-		config = replacement.Clone()
-		setDefault(&config.ServerName, name)
-	}
-	t.settings.TLSConfig = config
-	return nil
-}
-
-// universal returns the settings in the form of which the driver makes those of every topology.
-func (t *target) universal() *redis.UniversalOptions {
 	s := t.settings
-	return &redis.UniversalOptions{
+	s.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	// Contexts set the deadlines; the sockets' own are a fence behind them.
+	s.ContextTimeoutEnabled, s.ReadTimeout, s.WriteTimeout = true, fence, fence
+	if s.DialTimeout <= 0 {
+		s.DialTimeout = answerTimeout
+	}
+	// An outage is reported to the caller, who knows what to do, instead of being waited out here.
+	s.DialerRetries = 1
+	s.Dialer = unfailing(newDialer(d.closing, s.DialTimeout, t.liveTLS, nil))
+	switch t.topology {
+	case cluster:
+		return t.newClusterClient(), nil
+	case sentinel:
+		s.Dialer = unfailing(newSentinels(d, t).dialPrimary)
+		s.Addr = "the primary " + t.primary
+	}
+	s.MaxRetries = cmp.Or(s.MaxRetries, 1)
+	return redis.NewClient(s), nil
+}
+
+// configure sets TLS and credentials.
+func (t *target) configure(o *Options) error {
+	refuse := func(text string) error { return fmt.Errorf("redisstore: %w: %s", core.ErrInvalid, text) }
+	s := t.settings
+	switch {
+	case !t.tls && o.LiveTLS != nil:
+		return refuse("Options.TLS and LiveTLS need a rediss:// URL")
+	case o.Credentials != nil && s.Username+s.Password != "":
+		return refuse("Options.Credentials and a user or password in the URL exclude each other")
+	case o.SentinelCredentials != nil && t.topology != sentinel:
+		return refuse("Options.SentinelCredentials needs a redis+sentinel:// URL")
+	case o.SentinelCredentials != nil && t.sentinelUsername+t.sentinelPassword != "":
+		return refuse("Options.SentinelCredentials and a user or password of the Sentinels in the URL exclude each other")
+	}
+	if t.tls {
+		t.liveTLS = o.LiveTLS
+		if t.liveTLS == nil {
+			t.liveTLS = func() *tls.Config { return &tls.Config{MinVersion: tls.VersionTLS12} }
+		}
+	}
+	s.CredentialsProviderContext = credentialsProvider(o.Credentials)
+	t.sentinelCredentials = credentialsProvider(o.SentinelCredentials)
+	return nil
+}
+
+type credentials func(ctx context.Context) (username, password string, err error)
+
+// credentialsProvider keeps a password that was returned together with an error out of the text of that error.
+func credentialsProvider(hook credentials) credentials {
+	if hook == nil {
+		return nil
+	}
+	return func(ctx context.Context) (username, password string, err error) {
+		username, password, err = hook(ctx)
+		if err != nil {
+			return "", "", &credentialsError{cause: err, password: password}
+		}
+		return username, password, nil
+	}
+}
+
+func (t *target) newClusterClient() redis.UniversalClient {
+	s := t.settings
+	client := redis.NewClusterClient(&redis.ClusterOptions{
 		Addrs:                      t.addresses,
-		MasterName:                 t.primary,
-		SentinelUsername:           t.sentinelUsername,
-		SentinelPassword:           t.sentinelPassword,
 		Username:                   s.Username,
 		Password:                   s.Password,
 		CredentialsProviderContext: s.CredentialsProviderContext,
-		DB:                         s.DB,
 		Dialer:                     s.Dialer,
-		TLSConfig:                  s.TLSConfig,
 		ClientName:                 s.ClientName,
 		Protocol:                   s.Protocol,
 		ConnMaxIdleTime:            s.ConnMaxIdleTime,
@@ -108,7 +107,6 @@ func (t *target) universal() *redis.UniversalOptions {
 		DialerRetries:              s.DialerRetries,
 		MaxActiveConns:             s.MaxActiveConns,
 		MaxIdleConns:               s.MaxIdleConns,
-		MaxRetries:                 s.MaxRetries,
 		MinIdleConns:               s.MinIdleConns,
 		PoolSize:                   s.PoolSize,
 		PoolTimeout:                s.PoolTimeout,
@@ -116,34 +114,34 @@ func (t *target) universal() *redis.UniversalOptions {
 		WriteTimeout:               s.WriteTimeout,
 		ContextTimeoutEnabled:      s.ContextTimeoutEnabled,
 		MaintNotificationsConfig:   s.MaintNotificationsConfig,
-	}
-}
-
-func (t *target) newSentinelClient(closing context.Context) redis.UniversalClient {
-	client := redis.NewFailoverClient(t.universal().Failover())
-	client.AddHook(dialGuard{closing})
+		ClusterStateReloadInterval: topologyInterval,
+		// No command of ours is for more than one server, so that the driver need not ask for descriptions of commands.
+		DisableRoutingPolicies: true,
+	})
+	client.OnNewNode(func(node *redis.Client) { node.AddHook(topologyDeadline{}) })
 	return client
 }
 
-func (t *target) newClusterClient(o *Options) redis.UniversalClient {
-	settings := t.universal().Cluster()
-	settings.ClusterStateReloadInterval = topologyInterval
-	// No command of ours is for more than one server, so that the driver need not ask for descriptions of commands.
-	settings.DisableRoutingPolicies = true
-	client := redis.NewClusterClient(settings)
-	client.OnNewNode(func(node *redis.Client) { node.AddHook(topologyDeadline(o.ReadTimeout)) })
-	return client
-}
+// topologyDeadline is a deadline for the question which node has which slots. The driver asks it in the background and
+// without one, and as long as a node does not answer it asks no other.
+type topologyDeadline struct{}
 
-// credentialsProvider keeps a password that was returned together with an error out of the text of that error.
-func credentialsProvider(
-	hook func(context.Context) (username, password string, err error),
-) func(context.Context) (username, password string, err error) {
-	return func(ctx context.Context) (username, password string, err error) {
-		username, password, err = hook(ctx)
-		if err != nil {
-			return "", "", &credentialsError{cause: err, password: password}
+// DialHook implements redis.Hook.
+func (topologyDeadline) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+// ProcessHook implements redis.Hook.
+func (topologyDeadline) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() == "cluster" {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, answerTimeout)
+			defer cancel()
 		}
-		return username, password, nil
+		return next(ctx, cmd)
 	}
+}
+
+// ProcessPipelineHook implements redis.Hook.
+func (topologyDeadline) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }

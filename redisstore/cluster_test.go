@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,14 +9,15 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
 )
 
 // openCluster opens a store of its own on the shared Cluster.
-func openCluster(t testing.TB, opts Options) *ClusterStore {
+func openCluster(t testing.TB, opts Options) *Store {
 	t.Helper()
-	store, err := OpenCluster(t.Context(), containers.RedisCluster(t), &opts)
+	store, err := Open(t.Context(), containers.RedisCluster(t), &opts)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	return store
@@ -29,12 +29,12 @@ func oneNode(url string) string {
 	return first
 }
 
-// Keys are the same whether a URL lists one node or all, with and without a hash tag, and nothing but them is left.
-func TestOpenCluster_AnyNumberOfNodes_SameKeys(t *testing.T) {
+// Keys are the same whether a URL lists one node or all, and nothing but them is left.
+func TestOpen_AnyNumberOfNodes_SameKeys(t *testing.T) {
 	ctx, client, all := t.Context(), clusterClient(t), containers.RedisCluster(t)
-	for _, prefix := range []string{freshPrefix(), "{" + freshPrefix() + "}", "a{" + freshPrefix()} {
+	for _, prefix := range []string{taggedPrefix(), "a" + taggedPrefix()} {
 		for _, url := range []string{oneNode(all), all} {
-			store, err := OpenCluster(ctx, url, &Options{Prefix: prefix})
+			store, err := Open(ctx, url, &Options{Prefix: prefix})
 			require.NoError(t, err)
 			require.NoError(t, store.Init(ctx, []core.SerializedCollection{
 				{Kind: core.Segments, Items: []core.KeyedSerializedItem{{Key: "s", Item: item("s", 1)}}}, flags(2, 1, 60),
@@ -51,15 +51,12 @@ func TestOpenCluster_AnyNumberOfNodes_SameKeys(t *testing.T) {
 	}
 }
 
-// clusterKeys lists all keys that begin with a prefix, except the numbers of Inits, which expire.
+// clusterKeys lists all keys that begin with a prefix.
 func clusterKeys(t *testing.T, client *redis.ClusterClient, prefix string) (keys []string) {
 	t.Helper()
 	found := make(chan []string, 100)
 	require.NoError(t, client.ForEachMaster(context.Background(), func(ctx context.Context, node *redis.Client) error {
 		keys, err := node.Keys(ctx, strings.NewReplacer("[", `\[`).Replace(prefix)+"*").Result()
-		keys = slices.DeleteFunc(keys, func(key string) bool {
-			return strings.HasPrefix(key, prefix+":$init:latest:") && node.TTL(ctx, key).Val() > 0
-		})
 		found <- keys
 		return err
 	}))
@@ -70,37 +67,63 @@ func clusterKeys(t *testing.T, client *redis.ClusterClient, prefix string) (keys
 	return keys
 }
 
-// Where change sets cannot be atomic, there is no type that promises them; where they can, there is.
-func TestOpen_ClusterWithoutHashTag_IsRefusedWithAdvice(t *testing.T) {
-	ctx, url := t.Context(), containers.RedisCluster(t)
-	_, openErr := Open(ctx, url, &Options{Prefix: "app"})
-	_, newErr := New(ctx, clusterClient(t), &Options{Prefix: "app"})
-	for _, err := range []error{openErr, newErr} {
-		require.ErrorIs(t, err, core.ErrInvalid)
-		require.ErrorContains(t, err, "use OpenCluster or NewCluster")
-		require.ErrorContains(t, err, `"{app}"`)
+// Under a prefix without a hash tag, what others wrote is read, one key at a time, and every write is refused with advice.
+func TestStore_ClusterWithoutHashTag_ReadsAndRefusesWrites(t *testing.T) {
+	ctx, client, prefix := t.Context(), clusterClient(t), freshPrefix()
+	callers, err := New(ctx, client, &Options{Prefix: prefix})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, callers.Close()) })
+	for _, store := range []*Store{callers, openCluster(t, Options{Prefix: prefix})} {
+		require.NoError(t, flush(ctx, client))
+		initialized, err := store.Initialized(ctx)
+		require.NoError(t, err)
+		require.False(t, initialized)
+		_, upsertErr := store.Upsert(ctx, core.Flags, "f", item("f", 1))
+		_, changeErr := store.ApplyChangeSet(ctx, []core.KindAndKeyedItem{{Kind: core.Flags, Key: "f", Item: item("f", 1)}})
+		for _, err := range []error{upsertErr, changeErr, store.Init(ctx, nil)} {
+			require.ErrorIs(t, err, core.ErrReadOnly)
+			require.ErrorContains(t, err, `"{`+prefix+`}"`)
+		}
+		require.Empty(t, clusterKeys(t, client, prefix))
+
+		w := watchStore(t, store)
+		require.NoError(t, client.HSet(ctx, prefix+":features", "f", item("f", 1).Data, "g", item("g", 2).Data).Err())
+		w.want(flagChange(""))
+		require.NoError(t, client.HSet(ctx, prefix+":segments", "s", item("s", 3).Data).Err())
+		w.want(core.Change{Kind: core.Segments})
+		require.NoError(t, client.Set(ctx, prefix+":$inited", "", 0).Err())
+		w.want(core.Change{})
+		initialized, err = store.Initialized(ctx)
+		require.NoError(t, err)
+		require.True(t, initialized)
+		require.Equal(t, map[string]int{"f": 1, "g": 2}, versionsOf(t, store, core.Flags))
+		require.Equal(t, map[string]int{"s": 3}, versionsOf(t, store, core.Segments))
+		one, found, err := store.Get(ctx, core.Segments, "s")
+		require.NoError(t, err)
+		require.True(t, found)
+		require.Equal(t, item("s", 3).Data, one.Data)
+		items, err := store.GetItems(ctx, core.Flags, []string{"g", "missing"})
+		require.NoError(t, err)
+		require.Equal(t, []core.KeyedSerializedItem{{Key: "g", Item: core.SerializedItem{Data: item("g", 2).Data}}}, items)
 	}
-	_, err := OpenCluster(ctx, containers.Redis(t), nil)
-	require.ErrorIs(t, err, core.ErrInvalid)
-	require.ErrorContains(t, err, "redis+cluster://")
+}
 
-	tagged, err := Open(ctx, url, &Options{Prefix: "{app}" + freshPrefix()})
+// The wrapper says of such a store what is true: it can be read, and not written.
+func TestStore_ClusterWithoutHashTag_WrapperIsReadOnly(t *testing.T) {
+	ctx, client, prefix := t.Context(), clusterClient(t), freshPrefix()
+	require.NoError(t, client.HSet(ctx, prefix+":features", "f", item("f", 1).Data).Err())
+	wrapper, err := caching.NewCachingStoreWrapper(openCluster(t, Options{Prefix: prefix}), &caching.Options{Logger: quietLogger()})
 	require.NoError(t, err)
-	results, err := tagged.ApplyChangeSet(ctx, []core.KindAndKeyedItem{
-		{Kind: core.Flags, Key: "f", Item: item("f", 1)}, {Kind: core.Segments, Key: "s", Item: item("s", 1)},
-	})
+	t.Cleanup(func() { require.NoError(t, wrapper.Close()) })
+	f, found, err := wrapper.Get(ctx, core.Flags, "f")
 	require.NoError(t, err)
-	require.Len(t, results, 2)
-	require.NoError(t, tagged.Close())
-	spread := openCluster(t, Options{Prefix: freshPrefix()})
-	require.NotImplements(t, (*core.ChangeSetApplier)(nil), spread)
-
-	callers, err := NewCluster(ctx, clusterClient(t), &Options{Prefix: freshPrefix()})
+	require.True(t, found)
+	require.Equal(t, 1, f.Version())
+	written, err := core.ParseItem(item("f", 2).Data)
 	require.NoError(t, err)
-	require.NoError(t, callers.Init(ctx, nil))
-	require.NoError(t, callers.Close())
-	_, err = NewCluster(ctx, nil, nil)
-	require.ErrorIs(t, err, core.ErrInvalid)
+	_, err = wrapper.Upsert(ctx, core.Flags, "f", written)
+	require.ErrorIs(t, err, core.ErrReadOnly)
+	require.ErrorContains(t, err, "has no hash tag")
 }
 
 // A redis:// URL of a Cluster's node is an error that says what to write instead.
@@ -128,9 +151,9 @@ func TestOpen_SingleServerURLOfClusterNode_SaysWhatToUse(t *testing.T) {
 }
 
 // An upsert is one round trip to one node, once the Cluster is known.
-func TestClusterStore_Upsert_IsOneRoundTrip(t *testing.T) {
+func TestStore_Cluster_Upsert_IsOneRoundTrip(t *testing.T) {
 	ctx, client := t.Context(), clusterClient(t)
-	store, err := NewCluster(ctx, client, &Options{Prefix: freshPrefix()})
+	store, err := New(ctx, client, &Options{Prefix: taggedPrefix()})
 	require.NoError(t, err)
 	_, err = store.Upsert(ctx, core.Flags, "k", item("k", 1))
 	require.NoError(t, err)
@@ -163,13 +186,13 @@ func TestBigSegments_Cluster_MembershipIsOneExchange(t *testing.T) {
 }
 
 // While a slot moves from one node to another, what is there and what is not yet there is read and written.
-func TestClusterStore_SlotMoves_IsFollowed(t *testing.T) {
+func TestStore_Cluster_SlotMoves_IsFollowed(t *testing.T) {
 	t.Parallel() // with others that have servers of their own
 	ctx := t.Context()
 	servers := containers.StartRedisCluster(t, false)
-	prefix := freshPrefix()
+	prefix := taggedPrefix()
 	move := newSlotMove(t, servers, slotOf(prefix+":features"))
-	store, err := OpenCluster(ctx, oneNode(servers.URL), &Options{Prefix: prefix})
+	store, err := Open(ctx, oneNode(servers.URL), &Options{Prefix: prefix})
 	require.NoError(t, err)
 	require.NoError(t, store.Init(ctx, nil)) // the Cluster is known now
 	move.begin()
@@ -183,7 +206,7 @@ func TestClusterStore_SlotMoves_IsFollowed(t *testing.T) {
 		require.True(t, found)
 	}
 	upsert(1) // asked of the destination, since the source has no such key
-	require.EqualValues(t, 1, move.must(move.from, "CLUSTER", "COUNTKEYSINSLOT", move.slot), "the number of the Init")
+	require.EqualValues(t, 1, move.must(move.from, "CLUSTER", "COUNTKEYSINSLOT", move.slot), "the mark")
 	move.finish()
 	upsert(2) // moved
 	require.EqualValues(t, 2, move.must(move.from, "CLUSTER", "COUNTKEYSINSLOT", move.slot), "where the slot is now")
@@ -191,14 +214,14 @@ func TestClusterStore_SlotMoves_IsFollowed(t *testing.T) {
 }
 
 // When a primary dies, what it has is unavailable, what others have is not, and its replica is used when it has taken over.
-func TestClusterStore_PrimaryDies_ReplicaIsUsed(t *testing.T) {
+func TestStore_Cluster_PrimaryDies_ReplicaIsUsed(t *testing.T) {
 	t.Parallel() // with others that have servers of their own
 	ctx := t.Context()
 	servers := containers.StartRedisCluster(t, true)
-	prefix := freshPrefix()
+	prefix := taggedPrefix()
 	slot := int(slotOf(prefix + ":features"))
 	lost := servers.PrimaryOf(t, servers.Primaries[0], slot)
-	store, err := OpenCluster(ctx, servers.URL, &Options{Prefix: prefix, ReadTimeout: time.Second, WriteTimeout: time.Second})
+	store, err := Open(ctx, servers.URL, &Options{Prefix: prefix})
 	require.NoError(t, err)
 	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(3, 1, 60)}))
 	replicated := clientFor(t, lost.URL)
@@ -218,19 +241,18 @@ func TestClusterStore_PrimaryDies_ReplicaIsUsed(t *testing.T) {
 	require.NoError(t, store.Close())
 }
 
-// Nodes that never answer cost the time-out and no more, and Close leaves nothing behind.
-func TestClusterStore_MuteNode_TimesOut(t *testing.T) {
+// Nodes that never answer cost what a context allows and no more, and Close leaves nothing behind.
+func TestStore_MuteClusterNode_TimesOut(t *testing.T) {
 	url := "redis+cluster" + strings.TrimPrefix(muteServer(t), "redis")
-	const timeout = 100 * time.Millisecond
-	store, err := OpenCluster(t.Context(), url, &Options{ReadTimeout: timeout, WriteTimeout: timeout, InitTimeout: timeout})
+	store, err := Open(t.Context(), url, &Options{Prefix: "{p}"})
 	require.NoError(t, err)
+	b := bounded(t, store, 100*time.Millisecond)
 	begin := time.Now()
-	require.ErrorIs(t, store.CheckAvailability(t.Context()), core.ErrUnavailable)
-	_, err = store.Upsert(t.Context(), core.Flags, "k", item("k", 1))
+	require.ErrorIs(t, b.CheckAvailability(t.Context()), core.ErrUnavailable)
+	_, err = b.Upsert(t.Context(), core.Flags, "k", item("k", 1))
 	require.ErrorIs(t, err, core.ErrUnavailable)
-	var partial *core.PartialInitError
-	require.ErrorAs(t, store.Init(t.Context(), nil), &partial)
-	require.NoError(t, store.Close())
+	require.ErrorIs(t, b.Init(t.Context(), nil), core.ErrUnavailable)
+	require.NoError(t, b.Close())
 	require.ErrorIs(t, store.Init(t.Context(), nil), core.ErrClosed)
 	require.Less(t, time.Since(begin), soon)
 }

@@ -70,17 +70,6 @@ func bigOpenerFor(url string) func(context.Context, *Options) (*BigSegments, err
 	return func(ctx context.Context, opts *Options) (*BigSegments, error) { return OpenBigSegments(ctx, url, opts) }
 }
 
-// clusterHarness is for prefixes without a hash tag.
-func clusterHarness(t *testing.T) conformance.Harness {
-	url := containers.RedisCluster(t)
-	return harnessOf(clusterClient(t),
-		func(ctx context.Context, opts *Options) (core.FeatureStoreCore, error) {
-			return OpenCluster(ctx, url, opts)
-		},
-		bigOpenerFor(url), optionsFor,
-		conformance.Capabilities{AvailabilityChecker: true, DiagnosticDescription: true, Watcher: true})
-}
-
 func clusterInOneSlotHarness(t *testing.T) conformance.Harness {
 	url := containers.RedisCluster(t)
 	return harnessOf(clusterClient(t), openerFor(url), bigOpenerFor(url), inOneSlot, capabilitiesInOneSlot())
@@ -100,7 +89,15 @@ func runConformance(t *testing.T, h conformance.Harness) {
 	})
 }
 
-func TestConformance_Cluster(t *testing.T) { runConformance(t, clusterHarness(t)) }
+// Under a prefix without a hash tag, big segments are spread over a Cluster.
+func TestConformance_BigSegmentsOnCluster(t *testing.T) {
+	open := bigOpenerFor(containers.RedisCluster(t))
+	conformance.RunBigSegments(t, conformance.BigSegmentsHarness{Writer: true, Open: func(t testing.TB, prefix string) core.BigSegmentStore {
+		store, err := open(t.Context(), optionsFor(prefix))
+		require.NoError(t, err)
+		return store
+	}})
+}
 
 func TestConformance_ClusterInOneSlot(t *testing.T) { runConformance(t, clusterInOneSlotHarness(t)) }
 

@@ -102,7 +102,7 @@ func TestOptions_Credentials_InEveryTopology(t *testing.T) {
 		store := openAt(t, url, Options{Prefix: "{" + freshPrefix() + "}", Credentials: source.credentials})
 		require.NoError(t, store.Init(t.Context(), nil), name)
 		require.Positive(t, source.asked.Load(), name)
-		user, err := store.session.client.Do(t.Context(), "ACL", "WHOAMI").Result()
+		user, err := store.client.Do(t.Context(), "ACL", "WHOAMI").Result()
 		require.NoError(t, err, name)
 		require.Equal(t, "rotating", user, name)
 	}

@@ -1,18 +1,65 @@
 package redisstore
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cleatdev/cleat/core"
 )
 
+// operation describes a call for its errors.
+type operation struct {
+	what  string // "reading launchdarkly:features"
+	write bool
+}
+
+func reading(what string) operation { return operation{what: "reading " + what} }
+
+func writing(what string) operation { return operation{what: "writing " + what, write: true} }
+
+// explain says why a call failed: the caller's context first, then Close, and only then what the driver said, which may be a
+// consequence of the others.
+func (d *database) explain(ctx context.Context, op operation, err error) error {
+	if deadline, ok := ctx.Deadline(); ok && isTimeout(err) && !time.Now().Before(deadline) {
+		<-ctx.Done() // A socket's deadline can be seen a moment before the context's timer fires.
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case d.closing.Err() != nil:
+		return errClosed()
+	}
+	d.noteTopology(err)
+	return translate(op, err)
+}
+
+// noteTopology has the driver ask a Cluster who is who when a node could not be reached, instead of at its next turn.
+func (d *database) noteTopology(err error) {
+	if cluster, ok := d.client.(*redis.ClusterClient); ok && !refused(err) {
+		cluster.ReloadState(d.closing)
+	}
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func errClosed() error { return fmt.Errorf("redisstore: %w", core.ErrClosed) }
+
+func errNilContext() error { return fmt.Errorf("redisstore: %w: the context is nil", core.ErrInvalid) }
+
 // storeError is a driver's error as a caller sees it: a text without secrets, the sentinel, and the cause within reach
-// of errors.As. errors.Is finds the sentinel alone: a deadline of ours must not be taken for that of the caller's context.
+// of errors.As. errors.Is finds the sentinel alone: a deadline of the driver must not be taken for that of the caller's context.
 type storeError struct {
 	text     string
 	sentinel error
@@ -34,9 +81,6 @@ func translate(op operation, err error) error {
 	}
 	return &storeError{text: text, sentinel: sentinel, cause: err}
 }
-
-// codeSuperseded begins the reply of our own scripts to an Init after which another one began.
-const codeSuperseded = "SUPERSEDED"
 
 // classify decides by the code of a reply, which is its first word and part of the protocol. Whatever else the driver
 // reports is about connections: refused, cut, timed out, none left in the pool.
@@ -61,8 +105,6 @@ func classify(op operation, err error) (advice string, sentinel error) {
 			return "grant the user the commands and keys that the package documentation lists", core.ErrReadOnly
 		}
 		return "grant the user the commands and keys that the package documentation lists", core.ErrUnavailable
-	case codeSuperseded:
-		return "the data are those of the other Init as soon as that has completed", core.ErrConflict
 	case "NOAUTH", "WRONGPASS":
 		return "check the user name and the password", core.ErrUnavailable
 	case "OOM": // writes only; so is the next
@@ -80,13 +122,35 @@ func classify(op operation, err error) (advice string, sentinel error) {
 func adviseConnection(err error) string {
 	var notTLS tls.RecordHeaderError
 	var untrusted *tls.CertificateVerificationError
+	var foreign *foreignError
 	switch {
+	case errors.As(err, &foreign):
+		return foreign.advice
 	case errors.As(err, &notTLS):
-		return "the server does not speak TLS at this port; nothing secret was sent"
+		return "the server does not speak TLS at this port; use a URL that begins with redis instead of rediss, or the port of TLS; " +
+			"nothing secret was sent"
 	case errors.As(err, &untrusted):
-		return "see that Options.TLS trusts the authority of the server's certificate and that the names are the same"
+		return "see that Options.TLS, or ca_file, trusts the authority of the server's certificate and that the names are the same; if " +
+			"servers announce addresses while their certificates bear a name, set it: ServerName of Options.TLS, or tls_server_name"
 	}
 	return ""
+}
+
+// refused reports whether err is a server's answer, after which nothing was written.
+func refused(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply)
+}
+
+// firstError returns why a transaction failed: the refused command's error if there is one, since that of the transaction
+// says only that some command was refused.
+func firstError(commands []redis.Cmder, err error) error {
+	for _, command := range commands {
+		if cause := command.Err(); cause != nil && !redis.HasErrorPrefix(cause, "EXECABORT") {
+			return cause
+		}
+	}
+	return err
 }
 
 // credentialsError is an error of Options.Credentials.

@@ -2,10 +2,8 @@ package redisstore_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -17,7 +15,7 @@ import (
 func ExampleOpen() {
 	ctx := context.Background()
 	store, err := redisstore.Open(ctx, "rediss://app:"+os.Getenv("REDIS_PASSWORD")+"@redis.example.com/0",
-		&redisstore.Options{Prefix: "production", ReadTimeout: 500 * time.Millisecond})
+		&redisstore.Options{Prefix: "production"})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -51,7 +49,7 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// redisstore: reading launchdarkly:features: cleat: store is closed
+	// redisstore: cleat: store is closed
 }
 
 // Sentinels are listed with the name by which they know the primary.
@@ -65,34 +63,10 @@ func ExampleOpen_sentinel() {
 	// Output: <nil>
 }
 
-// On a Redis Cluster, everything is atomic under a prefix with a hash tag. OpenCluster takes the others too.
-func ExampleOpenCluster() {
-	ctx, url := context.Background(), "redis+cluster://host1:6379,host2:6379"
-	atomic, err := redisstore.Open(ctx, url, &redisstore.Options{Prefix: "{production}"})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(atomic.Close())
-	spread, err := redisstore.OpenCluster(ctx, url, &redisstore.Options{Prefix: "production"})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(spread.Close())
-	_, err = redisstore.Open(ctx, url, &redisstore.Options{Prefix: "production"})
-	fmt.Println(errors.Is(err, core.ErrInvalid))
-	// Output:
-	// <nil>
-	// <nil>
-	// true
-}
-
-// A client of a Cluster that the program has anyway can be shared, and stays open.
-func ExampleNewCluster() {
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"localhost:6379"}, ContextTimeoutEnabled: true})
-	defer client.Close() //nolint:errcheck // an example
-	store, err := redisstore.NewCluster(context.Background(), client, nil)
+// On a Redis Cluster, a store writes under a prefix with a hash tag, which keeps all keys in one slot.
+func ExampleOpen_cluster() {
+	store, err := redisstore.Open(context.Background(), "redis+cluster://host1:6379,host2:6379",
+		&redisstore.Options{Prefix: "{production}"})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -4,15 +4,18 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 // bareClient is the driver alone, on the shared server.
@@ -25,6 +28,7 @@ func clientFor(t testing.TB, url string) *redis.Client {
 	t.Helper()
 	options, err := redis.ParseURL(url)
 	require.NoError(t, err)
+	options.ContextTimeoutEnabled = true
 	client := redis.NewClient(options)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	return client
@@ -119,4 +123,60 @@ func muteServer(t testing.TB) (url string) {
 		<-done
 	})
 	return "redis://" + listener.Addr().String()
+}
+
+// collectionOf makes a collection of items of one version.
+func collectionOf(kind core.DataKind, version int, itemKeys ...string) core.SerializedCollection {
+	collection := core.SerializedCollection{Kind: kind}
+	for _, key := range itemKeys {
+		collection.Items = append(collection.Items, core.KeyedSerializedItem{Key: key, Item: item(key, version)})
+	}
+	return collection
+}
+
+func versionsOf(t *testing.T, store core.FeatureStoreCore, kind core.DataKind) map[string]int {
+	t.Helper()
+	items, err := store.GetAll(context.Background(), kind)
+	require.NoError(t, err)
+	found := map[string]int{}
+	for _, keyed := range items {
+		parsed, err := keyed.Item.Parse(kind, keyed.Key)
+		require.NoError(t, err)
+		found[keyed.Key] = parsed.Version()
+	}
+	return found
+}
+
+// dataOf makes a data set in which each flag refers to a segment, with items that every data set has and items that only
+// this one has. Sets of the same version have the same bytes for the same keys.
+func dataOf(name string, version int) []core.SerializedCollection {
+	return []core.SerializedCollection{
+		collectionOf(core.Segments, version, "common", "segment of "+name),
+		collectionOf("custom", version, "common", name),
+		collectionOf(core.Flags, version, "common", "flag of "+name),
+	}
+}
+
+// requireStored requires that a data set is stored, and nothing but that.
+func requireStored(t *testing.T, store core.FeatureStoreCore, data []core.SerializedCollection, when ...any) {
+	t.Helper()
+	for _, collection := range data {
+		want := map[string]int{}
+		for _, keyed := range collection.Items {
+			want[keyed.Key] = keyed.Item.Version
+		}
+		require.Equal(t, want, versionsOf(t, store, collection.Kind), append([]any{collection.Kind}, when...)...)
+	}
+}
+
+// taggedPrefix is a prefix that no other test uses and that keeps all keys in one slot of a Cluster.
+func taggedPrefix() string { return "{" + freshPrefix() + "}" }
+
+// bounded is a store as everything in cleat uses it: one whose calls end in time.
+func bounded(t testing.TB, store *Store, timeout time.Duration) *lifecycle.Store {
+	t.Helper()
+	limits := lifecycle.Limits{Read: timeout, ReadAll: timeout, Write: timeout, Init: timeout}
+	b := lifecycle.Bound(lifecycle.New("test", slog.New(slog.DiscardHandler)), store, limits)
+	t.Cleanup(func() { require.NoError(t, b.Close()) })
+	return b
 }

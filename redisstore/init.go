@@ -5,70 +5,57 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cleatdev/cleat/core"
 )
 
-// Init implements [core.FeatureStoreCore] and is atomic, except on a Redis Cluster under a prefix without a hash tag: items
-// are staged under keys of their own, which takes as many round trips as there are megabytes, and one script then puts them
-// in the place of what was there. Readers see the old items until then and the new ones from then on. An Upsert by anybody
-// that came before that moment is replaced with everything else, one that comes after it stays.
-//
-// On a Cluster under a prefix without a hash tag, the items are staged in the same way and then put into place kind by kind,
-// in the order of the collections, each kind at once; then what is left over is removed, and then the mark is set. A failure
-// is a [*core.PartialInitError] unless it is that of ctx or the store was closed. Of several at once, the one that began last
-// is stored, and the others fail with one that wraps [core.ErrConflict] unless they were done by then.
-//
-// An Init whose context ends while its last command runs still says whether it took effect, for which it waits half a
-// second. Only if the connection breaks at that moment, or the server stops answering, an Init that failed can have taken
-// effect.
+const (
+	// A batch of staged items is one transaction. These bound how long it keeps the server from answering others.
+	maxBatchItems = 1000
+	maxBatchBytes = 1 << 20
+
+	// stagedLifetime is how long items that were staged may wait for the others of an Init, and so how long they stay behind.
+	stagedLifetime = 10 * time.Minute
+
+	// discardTimeout bounds how long a failed Init cleans up.
+	discardTimeout = 200 * time.Millisecond
+)
+
+// Init implements [core.FeatureStoreCore] and is atomic: items are staged under keys of their own, which takes as many round
+// trips as there are megabytes, and one script then puts them in the place of what was there. Readers see the old items until
+// then and the new ones from then on. An Upsert by anybody that came before that moment is replaced with everything else, one
+// that comes after it stays. An Init that failed can have taken effect only if its context ended, or the connection broke, while
+// the script ran.
 //
 // While an Init runs, the server holds the old and the new items. Staged items are removed if Init fails, and expire if
 // the process dies.
-func (s *base) Init(ctx context.Context, data []core.SerializedCollection) error {
-	if ctx == nil {
-		return errNilContext()
-	}
+func (s *Store) Init(ctx context.Context, data []core.SerializedCollection) error {
 	if err := core.ValidateInit(data); err != nil {
 		return fmt.Errorf("redisstore: %w", err)
-	}
-	if s.session.spread {
-		return s.initSpread(ctx, data)
 	}
 	plan, err := s.plan(data)
 	if err != nil {
 		return err
 	}
-	return s.initWith(ctx, plan, &plan.staging, plan.tooLarge)
-}
-
-// initWith runs a plan and removes what it staged if it fails. It returns the errors about items if it does not.
-func (s *base) initWith(ctx context.Context, plan initializer, staging *staging, tooLarge []error) error {
-	op := s.session.initializing(s.session.keys.inited())
-	op.committing = staging.committing
-	_, err := call(ctx, s.session, op,
-		func(ctx context.Context, client redis.UniversalClient) (struct{}, error) {
-			err := plan.run(ctx, client)
-			if err != nil {
-				s.discard(ctx, staging, client)
-			}
-			return struct{}{}, err
-		})
-	if err != nil {
+	if err := s.admit(ctx); err != nil {
 		return err
 	}
-	return errors.Join(tooLarge...)
-}
-
-type initializer interface {
-	run(ctx context.Context, client redis.UniversalClient) error
+	if err := s.writable(); err != nil {
+		return err
+	}
+	if err := plan.run(ctx, s.client); err != nil {
+		err = s.explain(ctx, operation{what: "initializing " + s.inited(), write: true}, err)
+		s.discard(ctx, plan)
+		return err
+	}
+	return errors.Join(plan.tooLarge...)
 }
 
 // initPlan is what one Init does.
 type initPlan struct {
-	staging
 	mark     string
 	kinds    []*stagedKind
 	kept     []any // arguments of swap.lua for items that are too large to be replaced
@@ -79,17 +66,17 @@ type initPlan struct {
 type stagedKind struct {
 	live, staged string
 	items        []core.KeyedSerializedItem
+	begun        bool // something may be staged
 }
 
-func (s *base) plan(data []core.SerializedCollection) (*initPlan, error) {
+func (s *Store) plan(data []core.SerializedCollection) (*initPlan, error) {
 	id := rand.Text()
-	plan := &initPlan{staging: s.newStaging(), mark: s.session.keys.inited()}
+	plan := &initPlan{mark: s.inited()}
 	indexOf := map[core.DataKind]int{}
 	indexFor := func(kind core.DataKind) int {
 		if _, known := indexOf[kind]; !known {
 			indexOf[kind] = len(plan.kinds)
-			plan.kinds = append(plan.kinds,
-				&stagedKind{live: s.session.keys.items(kind), staged: s.session.keys.staged(id, kind)})
+			plan.kinds = append(plan.kinds, &stagedKind{live: s.items(kind), staged: s.staged(id, kind)})
 		}
 		return indexOf[kind]
 	}
@@ -116,41 +103,80 @@ func (s *base) plan(data []core.SerializedCollection) (*initPlan, error) {
 
 func (p *initPlan) run(ctx context.Context, client redis.UniversalClient) error {
 	for _, kind := range p.kinds {
-		if err := p.stage(ctx, client, kind.staged, kind.items); err != nil {
+		if err := kind.stage(ctx, client); err != nil {
 			return err
 		}
 	}
 	return p.swap(ctx, client)
 }
 
-// swap makes the staged items the stored ones. Once begun, it is not interrupted any more: whoever called Init has to be
-// told whether it took effect.
+// stage writes items in batches.
+func (k *stagedKind) stage(ctx context.Context, client redis.UniversalClient) error {
+	var fields []any
+	size := 0
+	for i, item := range k.items {
+		fields = append(fields, item.Key, item.Item.Data)
+		size += len(item.Key) + len(item.Item.Data)
+		if size < maxBatchBytes && len(fields) < 2*maxBatchItems && i < len(k.items)-1 {
+			continue
+		}
+		if err := k.stageBatch(ctx, client, fields); err != nil {
+			return err
+		}
+		fields, size = fields[:0], 0
+	}
+	return nil
+}
+
+// stageBatch writes items together with their expiry, so that no cut connection leaves them for ever.
+func (k *stagedKind) stageBatch(ctx context.Context, client redis.UniversalClient, fields []any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	commands, err := client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+		pipe.HSet(ctx, k.staged, fields...)
+		pipe.PExpire(ctx, k.staged, stagedLifetime)
+		return nil
+	})
+	err = firstError(commands, err)
+	k.begun = k.begun || !refused(err)
+	return err
+}
+
+// swap makes the staged items the stored ones.
 func (p *initPlan) swap(ctx context.Context, client redis.UniversalClient) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	keys := append(make([]string, 0, 1+2*len(p.kinds)), p.mark)
 	args := append(make([]any, 0, 1+len(p.kinds)+len(p.kept)), len(p.kinds))
 	for _, kind := range p.kinds {
 		keys = append(keys, kind.live, kind.staged)
 		args = append(args, len(kind.items))
 	}
-	args = append(args, p.kept...)
-	reply, err := p.trySwap(ctx, client, keys, args)
-	for err != nil && isMoving(err) && pauseForMove(ctx) {
-		reply, err = p.trySwap(ctx, client, keys, args)
+	reply, err := runScript(ctx, client, swapScript, keys, append(args, p.kept...)...)
+	if err == nil && reply != int64(1) {
+		err = errors.New("the staged items vanished before they could take effect; " +
+			"the server was flushed or evicts keys for want of memory")
 	}
-	if err != nil {
-		return err
-	}
-	if reply != int64(1) {
-		return errStagedVanished()
-	}
-	return nil
+	return err
 }
 
-func (p *initPlan) trySwap(ctx context.Context, client redis.UniversalClient, keys []string, args []any) (any, error) {
-	ctx, cancel, err := p.commit(ctx)
-	if err != nil {
-		return nil, err
-	}
+// discard removes what a failed Init staged, also if it failed because its context ended.
+func (s *Store) discard(ctx context.Context, plan *initPlan) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
 	defer cancel()
-	return tryScript(ctx, client, swapScript, keys, args)
+	var staged []string
+	for _, kind := range plan.kinds {
+		if kind.begun {
+			staged = append(staged, kind.staged)
+		}
+	}
+	if len(staged) == 0 {
+		return
+	}
+	if err := s.client.Unlink(ctx, staged...).Err(); err != nil && s.closing.Err() == nil {
+		s.options.Logger.Warn("redisstore: items staged by a failed Init could not be removed and will expire",
+			"prefix", s.prefix, "expiry", stagedLifetime, "error", printable(err))
+	}
 }

@@ -3,7 +3,6 @@ package redisstore
 import (
 	"crypto/tls"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
@@ -21,12 +20,12 @@ func TestOptions_Invalid_AreRefused(t *testing.T) {
 		want    []string
 	}{
 		{Options{Prefix: "p", NoPrefix: true}, []string{`Prefix "p" and NoPrefix exclude each other`}},
-		{Options{ReadTimeout: -1}, []string{"ReadTimeout -1ns is negative"}},
-		{Options{ReadAllTimeout: -1}, []string{"ReadAllTimeout -1ns is negative"}},
-		{Options{WriteTimeout: -time.Second}, []string{"WriteTimeout -1s is negative"}},
-		{Options{InitTimeout: -1}, []string{"InitTimeout -1ns is negative"}},
 		{Options{MaxItemSize: -1}, []string{"MaxItemSize -1 is negative"}},
-		{Options{ReadTimeout: -1, MaxItemSize: -2}, []string{"ReadTimeout", "MaxItemSize"}},
+		{Options{Prefix: "p", NoPrefix: true, MaxItemSize: -2}, []string{"NoPrefix", "MaxItemSize"}},
+		{
+			Options{TLS: &tls.Config{MinVersion: tls.VersionTLS12}, LiveTLS: func() *tls.Config { return nil }},
+			[]string{"TLS and LiveTLS exclude each other"},
+		},
 	} {
 		_, openErr := Open(t.Context(), "redis://localhost", &test.options)
 		_, newErr := New(t.Context(), unconnected(t), &test.options)
@@ -54,6 +53,18 @@ func TestNew_UnusableClient_IsRefused(t *testing.T) {
 	_, err := New(t.Context(), ring, nil)
 	require.ErrorIs(t, err, core.ErrInvalid)
 	require.ErrorContains(t, err, `a prefix with a hash tag, such as "{launchdarkly}"`)
+	for name, client := range map[string]redis.UniversalClient{
+		"single":  redis.NewClient(&redis.Options{}),
+		"cluster": redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"localhost:1"}}),
+	} {
+		_, newErr := New(t.Context(), client, nil)
+		_, bigErr := NewBigSegments(t.Context(), client, nil)
+		for _, err := range []error{newErr, bigErr} {
+			require.ErrorIs(t, err, core.ErrInvalid, name)
+			require.ErrorContains(t, err, "ContextTimeoutEnabled is not set", name)
+		}
+		require.NoError(t, client.Close())
+	}
 	_, err = New(t.Context(), unconnected(t), &Options{TLS: &tls.Config{MinVersion: tls.VersionTLS12}})
 	require.ErrorIs(t, err, core.ErrInvalid)
 	_, err = Open(t.Context(), "redis://localhost", &Options{TLS: &tls.Config{MinVersion: tls.VersionTLS12}})
@@ -65,12 +76,9 @@ func TestNew_UnusableClient_IsRefused(t *testing.T) {
 func TestOptions_Nil_MeansDefaults(t *testing.T) {
 	store, err := Open(t.Context(), "redis://localhost", nil)
 	require.NoError(t, err)
-	options := store.session.options
+	options := store.options
 	require.NotNil(t, options.Logger)
 	options.Logger = nil
-	require.Equal(t, Options{
-		Prefix: "launchdarkly", ReadTimeout: 2 * time.Second, ReadAllTimeout: 10 * time.Second, WriteTimeout: 5 * time.Second,
-		InitTimeout: time.Minute, MaxItemSize: 512 << 20,
-	}, options)
+	require.Equal(t, Options{Prefix: "launchdarkly", MaxItemSize: 512 << 20}, options)
 	require.NoError(t, store.Close())
 }

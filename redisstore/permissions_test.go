@@ -53,7 +53,14 @@ func useEverything(t *testing.T, store core.FeatureStoreCore, segments *BigSegme
 	require.NoError(t, store.(core.AvailabilityChecker).CheckAvailability(ctx))
 	watching, stop := context.WithCancel(ctx)
 	require.ErrorIs(t, store.(core.Watcher).Watch(watching, func(core.Change) { stop() }), context.Canceled)
+	_, err = store.(core.ItemsGetter).GetItems(ctx, core.Flags, []string{"k"})
+	require.NoError(t, err)
+	useBigSegments(t, segments)
+}
 
+func useBigSegments(t *testing.T, segments *BigSegments) {
+	t.Helper()
+	ctx := t.Context()
 	applied, err := segments.ApplyPatch(ctx, core.BigSegmentPatch{
 		SegmentRef: "s.g1", Version: "1", Included: core.BigSegmentChanges{Add: []string{"a"}, Remove: []string{"b"}},
 	})
@@ -77,8 +84,9 @@ func TestStore_DocumentedPermissions_AreEnough(t *testing.T) {
 	require.NoError(t, segments.Close())
 }
 
-// With what it says of Clusters, they are enough there too, with and without a hash tag.
-func TestClusterStore_DocumentedPermissions_AreEnough(t *testing.T) {
+// With what it says of Clusters, they are enough there too: for everything under a prefix with a hash tag, and for big segments
+// and reading under any.
+func TestStore_Cluster_DocumentedPermissions_AreEnough(t *testing.T) {
 	ctx, all := t.Context(), containers.RedisCluster(t)
 	for _, prefix := range []string{freshPrefix(), "{" + freshPrefix() + "}"} {
 		user := strings.Trim(prefix, "{}")
@@ -88,11 +96,17 @@ func TestClusterStore_DocumentedPermissions_AreEnough(t *testing.T) {
 			t.Cleanup(func() { admin.Do(context.Background(), "ACL", "DELUSER", user) })
 		}
 		url, opts := strings.Replace(all, "://", "://"+user+":hunter2@", 1), Options{Prefix: prefix, MaxItemSize: 1000}
-		store, err := OpenCluster(ctx, url, &opts)
+		store, err := Open(ctx, url, &opts)
 		require.NoError(t, err)
 		segments, err := OpenBigSegments(ctx, url, &opts)
 		require.NoError(t, err)
-		useEverything(t, store, segments)
+		if store.spread {
+			_, err := store.GetAll(ctx, core.Flags)
+			require.NoError(t, err)
+			useBigSegments(t, segments)
+		} else {
+			useEverything(t, store, segments)
+		}
 		require.NoError(t, store.Close())
 		require.NoError(t, segments.Close())
 	}
@@ -102,35 +116,27 @@ func TestClusterStore_DocumentedPermissions_AreEnough(t *testing.T) {
 func TestScripts_CommandRefusedBeforeRedis7_ChangeNothing(t *testing.T) {
 	server, ctx := containers.StartRedis(t), t.Context()
 	const mark, live, staged = "launchdarkly:$inited", "launchdarkly:features", "launchdarkly:$init:id:features"
-	const latest = "launchdarkly:$init:latest:features"
 	const unaware = "local redis = setmetatable({acl_check_cmd = false}, {__index = redis})\n"
 	for _, denied := range []string{"rename", "persist", "unlink"} {
 		admin, store, _ := restricted(t, server, Options{}, aclToWrite)
 		run := func(source string, keys []string, args ...any) error {
 			require.NoError(t, admin.HSet(ctx, staged, "new", "{}").Err())
 			require.NoError(t, admin.Expire(ctx, staged, time.Minute).Err())
-			_, err := runScript(ctx, store.session.client, newScript(unaware+source), keys, args...)
+			_, err := runScript(ctx, store.client, newScript(unaware+source), keys, args...)
 			return err
 		}
-		for name, put := range map[string]func() error{
-			"swap":  func() error { return run(swapSource, []string{mark, live, staged}, 1, 1) },
-			"merge": func() error { return run(mergeSource, []string{live, staged, latest}, 1, 60000, 0, 1, 0) },
-		} {
-			require.NoError(t, admin.Do(ctx, "acl", "setuser", "app", "-"+denied).Err())
-			require.NoError(t, admin.FlushAll(ctx).Err())
-			require.NoError(t, admin.HSet(ctx, live, "old", "{}").Err())
-			if name == "merge" && denied == "unlink" {
-				continue // It is for a kind of which nothing is staged.
-			}
-			require.Error(t, put(), "%s without %s", name, denied)
-			require.Equal(t, map[string]string{"old": "{}"}, admin.HGetAll(ctx, live).Val(), "%s without %s", name, denied)
-			require.Zero(t, admin.Exists(ctx, mark).Val(), "%s without %s", name, denied)
-			require.Positive(t, admin.TTL(ctx, staged).Val(), "%s without %s", name, denied)
+		put := func() error { return run(swapSource, []string{mark, live, staged}, 1, 1) }
+		require.NoError(t, admin.Do(ctx, "acl", "setuser", "app", "-"+denied).Err())
+		require.NoError(t, admin.FlushAll(ctx).Err())
+		require.NoError(t, admin.HSet(ctx, live, "old", "{}").Err())
+		require.Error(t, put(), "without %s", denied)
+		require.Equal(t, map[string]string{"old": "{}"}, admin.HGetAll(ctx, live).Val(), "without %s", denied)
+		require.Zero(t, admin.Exists(ctx, mark).Val(), "without %s", denied)
+		require.Positive(t, admin.TTL(ctx, staged).Val(), "without %s", denied)
 
-			require.NoError(t, admin.Do(ctx, "acl", "setuser", "app", "+"+denied).Err())
-			require.NoError(t, put())
-			require.Equal(t, map[string]string{"new": "{}"}, admin.HGetAll(ctx, live).Val(), name)
-			require.Negative(t, admin.TTL(ctx, live).Val(), name)
-		}
+		require.NoError(t, admin.Do(ctx, "acl", "setuser", "app", "+"+denied).Err())
+		require.NoError(t, put())
+		require.Equal(t, map[string]string{"new": "{}"}, admin.HGetAll(ctx, live).Val())
+		require.Negative(t, admin.TTL(ctx, live).Val())
 	}
 }

@@ -15,12 +15,6 @@ var (
 	upsertSource string
 	//go:embed swap.lua
 	swapSource string
-	//go:embed begin.lua
-	beginSource string
-	//go:embed merge.lua
-	mergeSource string
-	//go:embed remove.lua
-	removeSource string
 	//go:embed patch.lua
 	patchSource string
 	//go:embed epoch.lua
@@ -32,9 +26,6 @@ var (
 
 	upsertScript = newScript(upsertSource)
 	swapScript   = newScript(swapSource)
-	beginScript  = newScript(beginSource)
-	mergeScript  = newScript(mergeSource)
-	removeScript = newScript(removeSource)
 	patchScript  = newScript(patchSource)
 	epochScript  = newScript(epochSource)
 	fenceScript  = newScript(fenceSource)
@@ -57,26 +48,20 @@ type once struct{ *redis.Cmd }
 func (once) NoRetry() bool { return true }
 
 // runScript runs a script by its digest and, if the server does not have it in its cache, by its source. A script that a
-// server did not know did not run. It waits for keys that are on their way to another node.
+// server did not know did not run. It waits for keys that are on their way to another node of a Cluster, which asks for that.
 func runScript(
 	ctx context.Context, client redis.UniversalClient, script script, keys []string, args ...any,
 ) (any, error) {
+	command, code := "evalsha", script.digest
 	for {
-		reply, err := tryScript(ctx, client, script, keys, args)
-		if err == nil || !isMoving(err) || !pauseForMove(ctx) {
+		reply, err := evaluate(ctx, client, command, code, keys, args)
+		switch {
+		case redis.HasErrorPrefix(err, "NOSCRIPT"):
+			command, code = "eval", script.source
+		case !isMoving(err) || !pauseForMove(ctx):
 			return reply, err
 		}
 	}
-}
-
-func tryScript(
-	ctx context.Context, client redis.UniversalClient, script script, keys []string, args []any,
-) (any, error) {
-	reply, err := evaluate(ctx, client, "evalsha", script.digest, keys, args)
-	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
-		return evaluate(ctx, client, "eval", script.source, keys, args)
-	}
-	return reply, err
 }
 
 // isMoving reports whether a command was refused, and so did not run, because its keys are in a slot that moves and not all
@@ -87,6 +72,15 @@ func isMoving(err error) bool { return redis.HasErrorPrefix(err, "TRYAGAIN") }
 func pauseForMove(ctx context.Context) bool {
 	pause(ctx, slotMovesPause)
 	return ctx.Err() == nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 func evaluate(

@@ -145,7 +145,7 @@ func TestOpen_OneSentinelIsLost_OthersAreAsked(t *testing.T) {
 	} {
 		for place := range 3 {
 			listed := slices.Insert(slices.Clone(working), place, lost)
-			opts := Options{Prefix: freshPrefix(), ReadTimeout: soon / 2, WriteTimeout: soon / 2}
+			opts := Options{Prefix: freshPrefix()}
 			begin := time.Now()
 			store, err := Open(ctx, "redis+sentinel://"+strings.Join(listed, ",")+"/"+name, &opts)
 			require.NoError(t, err)
@@ -173,7 +173,7 @@ func TestStore_SentinelInUseIsLost_OthersAreAsked(t *testing.T) {
 	} {
 		used := startProxyTo(t, strings.Split(hosts, ",")[0])
 		url := "redis+sentinel://" + used.Listen + "/" + name + "?client_name=" + rand.Text()
-		store := openAt(t, url, Options{Prefix: freshPrefix(), ReadTimeout: soon / 2})
+		store := openAt(t, url, Options{Prefix: freshPrefix()})
 		require.NoError(t, store.CheckAvailability(ctx))
 		lose(used)
 		for range 3 {
@@ -191,7 +191,7 @@ func dropConnections(t *testing.T, admin *redis.Client, store *Store) {
 	t.Helper()
 	dropped := 0
 	for line := range strings.Lines(admin.ClientList(t.Context()).Val()) {
-		if id, _, _ := strings.Cut(line, " "); strings.Contains(line, "name="+store.session.client.(*redis.Client).Options().ClientName) {
+		if id, _, _ := strings.Cut(line, " "); strings.Contains(line, "name="+store.client.(*redis.Client).Options().ClientName) {
 			require.NoError(t, admin.ClientKillByFilter(t.Context(), "ID", strings.TrimPrefix(id, "id=")).Err())
 			dropped++
 		}
@@ -202,7 +202,7 @@ func dropConnections(t *testing.T, admin *redis.Client, store *Store) {
 // Sentinels that never answer cost the time-out and no more, and Close ends what waits for them.
 func TestStore_MuteSentinel_TimesOut(t *testing.T) {
 	url := "redis+sentinel" + strings.TrimPrefix(muteServer(t), "redis") + "/mymaster"
-	store := openAt(t, url, Options{ReadTimeout: 100 * time.Millisecond, WriteTimeout: 100 * time.Millisecond})
+	store := openAt(t, url+"?dial_timeout=100ms", Options{})
 	begin := time.Now()
 	require.ErrorIs(t, store.CheckAvailability(t.Context()), core.ErrUnavailable)
 	_, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 1))

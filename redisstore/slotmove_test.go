@@ -123,27 +123,22 @@ func (h *beforeExchange) ProcessPipelineHook(next redis.ProcessPipelineHook) red
 	}
 }
 
-// prefixesOnCluster are one under which keys are spread over slots, and one under which they are in one.
-func prefixesOnCluster() map[string]string {
-	return map[string]string{"spread": freshPrefix(), "in one slot": "{" + freshPrefix() + "}"}
-}
-
 // Whenever a slot begins to move, however many of its keys have moved, and whenever it has arrived: an Init waits for keys
 // that are at two nodes and succeeds, or the nodes disagree for too long about who has the slot, and it changes nothing there.
-func TestClusterStore_Init_SlotMovesMeanwhile_LosesNothing(t *testing.T) {
+func TestStore_Cluster_Init_SlotMovesMeanwhile_LosesNothing(t *testing.T) {
 	t.Parallel() // with others that have servers of their own
 	servers := containers.StartRedisCluster(t, false)
 	moved := map[uint16]bool{}
-	for name := range prefixesOnCluster() {
+	{
 		succeeded, failed, undecided := 0, 0, 0
 		const last = 9 // one more than the exchanges of an Init
 		for begin := 1; begin < last; begin++ {
 			for some := begin; some <= last; some += 4 {
 				for _, finish := range []int{some, some + 1, last} {
 					// Each time it is another slot: nodes disagree for long about one that moves again.
-					prefix := prefixesOnCluster()[name]
+					prefix := taggedPrefix()
 					for moved[slotOf(keys{prefix}.items(core.Flags))] {
-						prefix = prefixesOnCluster()[name]
+						prefix = taggedPrefix()
 					}
 					slot := slotOf(keys{prefix}.items(core.Flags))
 					moved[slot] = true
@@ -179,18 +174,18 @@ func TestClusterStore_Init_SlotMovesMeanwhile_LosesNothing(t *testing.T) {
 					}
 					if err == nil {
 						succeeded++
-						requireStored(t, store, dataOf("new", 2), name, begin, some, finish)
+						requireStored(t, store, dataOf("new", 2), begin, some, finish)
 						continue
 					}
 					failed++
 					require.ErrorIs(t, err, core.ErrUnavailable)
 					found := versionsOf(t, store, core.Flags)
 					require.Contains(t, []map[string]int{{"common": 1, "flag of old": 1}, {"common": 2, "flag of new": 2}}, found,
-						"%s %d %d %d: %v", name, begin, some, finish, err)
+						"%d %d %d: %v", begin, some, finish, err)
 				}
 			}
 		}
-		t.Logf("%s: %d succeeded, %d failed, %d undecided", name, succeeded, failed, undecided)
+		t.Logf("%d succeeded, %d failed, %d undecided", succeeded, failed, undecided)
 		require.Greater(t, succeeded, 4*failed)
 		require.LessOrEqual(t, undecided, 3)
 	}
@@ -198,7 +193,7 @@ func TestClusterStore_Init_SlotMovesMeanwhile_LosesNothing(t *testing.T) {
 
 // nodesAgree waits until the nodes agree about who has the slots of the store. It reports false if they do not in time: now and
 // then two of them send a client to each other for good.
-func nodesAgree(t *testing.T, store *ClusterStore) bool {
+func nodesAgree(t *testing.T, store *Store) bool {
 	t.Helper()
 	for begin := time.Now(); time.Since(begin) < 2*soon; {
 		_, err := store.GetAll(t.Context(), core.Segments)
@@ -213,7 +208,7 @@ func nodesAgree(t *testing.T, store *ClusterStore) bool {
 }
 
 // newStoreOn makes a store with a hook on a Cluster.
-func newStoreOn(t *testing.T, servers *containers.RedisClusterServers, opts Options) (*ClusterStore, *beforeExchange) {
+func newStoreOn(t *testing.T, servers *containers.RedisClusterServers, opts Options) (*Store, *beforeExchange) {
 	t.Helper()
 	addresses := []string{}
 	for _, server := range servers.Primaries {
@@ -223,29 +218,29 @@ func newStoreOn(t *testing.T, servers *containers.RedisClusterServers, opts Opti
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	hook := &beforeExchange{}
 	client.AddHook(hook)
-	store, err := NewCluster(t.Context(), client, &opts)
+	store, err := New(t.Context(), client, &opts)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	return store, hook
 }
 
 // A slot that does not arrive in time fails the Init and loses nothing. When it has arrived, the next one succeeds.
-func TestClusterStore_Init_SlotDoesNotArrive_ChangesNothing(t *testing.T) {
+func TestStore_Cluster_Init_SlotDoesNotArrive_ChangesNothing(t *testing.T) {
 	t.Parallel() // with others that have servers of their own
 	servers := containers.StartRedisCluster(t, false)
-	for name, prefix := range prefixesOnCluster() {
-		move := newSlotMove(t, servers, slotOf(keys{prefix}.items(core.Flags)))
-		store, _ := newStoreOn(t, servers, Options{Prefix: prefix, InitTimeout: time.Second})
-		require.NoError(t, store.Init(t.Context(), dataOf("old", 1)))
-		move.begin()
-		err := store.Init(t.Context(), dataOf("new", 2))
-		require.ErrorIs(t, err, core.ErrUnavailable, name)
-		require.Equal(t, map[string]int{"common": 1, "flag of old": 1}, versionsOf(t, store, core.Flags), name)
-		_, err = store.Upsert(t.Context(), core.Flags, "common", item("common", 3))
-		require.NoError(t, err)
-		move.finish()
-		require.Equal(t, map[string]int{"common": 3, "flag of old": 1}, versionsOf(t, store, core.Flags), name)
-		require.NoError(t, store.Init(t.Context(), dataOf("new", 2)))
-		requireStored(t, store, dataOf("new", 2), name)
-	}
+	prefix := taggedPrefix()
+	move := newSlotMove(t, servers, slotOf(keys{prefix}.items(core.Flags)))
+	store, _ := newStoreOn(t, servers, Options{Prefix: prefix})
+	require.NoError(t, store.Init(t.Context(), dataOf("old", 1)))
+	move.begin()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	require.Equal(t, context.DeadlineExceeded, store.Init(ctx, dataOf("new", 2)))
+	require.Equal(t, map[string]int{"common": 1, "flag of old": 1}, versionsOf(t, store, core.Flags))
+	_, err := store.Upsert(t.Context(), core.Flags, "common", item("common", 3))
+	require.NoError(t, err)
+	move.finish()
+	require.Equal(t, map[string]int{"common": 3, "flag of old": 1}, versionsOf(t, store, core.Flags))
+	require.NoError(t, store.Init(t.Context(), dataOf("new", 2)))
+	requireStored(t, store, dataOf("new", 2))
 }

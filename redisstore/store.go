@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
 	"unsafe"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
@@ -12,37 +14,42 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
+// maxGetItems bounds how many items one command reads, and so how long it keeps the server from answering others.
+const maxGetItems = 1000
+
 var (
 	_ core.FeatureStoreCore      = (*Store)(nil)
 	_ core.AvailabilityChecker   = (*Store)(nil)
 	_ core.ChangeSetApplier      = (*Store)(nil)
 	_ core.DiagnosticDescription = (*Store)(nil)
+	_ core.ItemsGetter           = (*Store)(nil)
 	_ core.Watcher               = (*Store)(nil)
 )
 
-// Store keeps flags and segments in Redis: on a single server, on the primary that Sentinels name, or in one slot of a
-// Redis Cluster. It is safe for concurrent use; make one with [New] or [Open].
-type Store struct{ base }
+// Store keeps flags and segments in Redis: on a single server, on the primary that Sentinels name, or on a Redis Cluster. On a
+// Cluster, a store writes only if the prefix has a hash tag, such as "{flags}", which keeps all keys in one slot; under any
+// other prefix it reads, and every write is an error that wraps [core.ErrReadOnly]. A Store is safe for concurrent use; make one
+// with [New] or [Open].
+type Store struct {
+	*database
+	kinds kindSet // what the store was asked about, for watching
+}
 
-// base is what a [Store] and a [ClusterStore] have in common: everything but change sets.
-type base struct{ session *session }
-
-// New makes a store on a client of the caller's, which Close leaves open: one of redis.NewClient, redis.NewFailoverClient,
-// or redis.NewClusterClient with a prefix that has a hash tag (see [NewCluster] for other prefixes). Nothing is sent to the
-// server, so that a store can be made while the server is down. ctx is only checked; opts may be nil.
+// New makes a store on a client of the caller's, which Close leaves open: one of redis.NewClient, redis.NewFailoverClient and
+// redis.NewClusterClient. Nothing is sent to the server, so that a store can be made while the server is down. ctx is only
+// checked; opts may be nil.
 //
-// The client should have ContextTimeoutEnabled set. Without it, a command that the server does not answer occupies its
-// connection and a goroutine until the client's ReadTimeout ends it, and a client without a ReadTimeout never lets it go.
-// The caller of the store is let go in time in any case. The client's own ReadTimeout, which is 3 s unless it is set, applies
-// as well: it should be no shorter than [Options].ReadAllTimeout.
+// The client must have ContextTimeoutEnabled set: without it, it does not end calls when their contexts do. The client's own
+// ReadTimeout, which is 3 s unless it is set, applies as well: it should be no shorter than a call may take, which is 10 s for
+// reading a whole kind unless the reader says otherwise. What the client logs goes to the log of redis.SetLogger.
 //
 // Options or arguments that cannot be used are errors wrapping [core.ErrInvalid].
 func New(ctx context.Context, client redis.UniversalClient, opts *Options) (*Store, error) {
-	s, err := newSession(ctx, client, opts)
+	d, err := useDatabase(ctx, client, opts)
 	if err != nil {
 		return nil, err
 	}
-	return newStore(s)
+	return &Store{database: d}, nil
 }
 
 // Open makes a store with a client of its own, which Close closes. The URL has one of the forms
@@ -54,106 +61,130 @@ func New(ctx context.Context, client redis.UniversalClient, opts *Options) (*Sto
 // or begins with rediss for TLS. User, password, port (6379, or 26379 of a Sentinel) and db (0) may be left out, and special
 // characters of a password are percent-encoded. A redis+sentinel:// URL lists Sentinels and the name by which they know the
 // primary; user and password are those of the primary, and the parameters sentinel_username and sentinel_password those of
-// the Sentinels. A redis+cluster:// URL lists nodes of a Cluster, of which one suffices, and needs a prefix with a hash tag;
-// [OpenCluster] takes every prefix. What is listed has no influence on the names of keys.
+// the Sentinels. A redis+cluster:// URL lists nodes of a Cluster, of which one suffices. What is listed has no influence on the
+// names of keys.
 //
-// A URL may have the query parameters client_name, conn_max_idle_time, conn_max_lifetime, db, dial_timeout,
+// A URL may have the query parameters client_name, conn_max_idle_time, conn_max_lifetime, db, dial_timeout (2 s),
 // max_active_conns, max_idle_conns, max_retries, min_idle_conns, pool_size, pool_timeout and protocol, in the meaning of the
 // driver; db and max_retries are not for Clusters.
 //
 // Nothing is sent to the server, so that a store can be opened while the server is down. ctx is only checked; opts may be
 // nil. A URL or options that cannot be used are errors wrapping [core.ErrInvalid], which never contain a part of the URL.
-func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
-	s, err := openSession(ctx, url, opts)
-	if err != nil {
-		return nil, err
-	}
-	return newStore(s)
+func Open(ctx context.Context, rawURL string, opts *Options) (*Store, error) {
+	return open(ctx, rawURL, opts, newStore)
 }
 
-// newStore refuses a session whose keys are spread over slots, and closes it.
-func newStore(s *session) (*Store, error) {
-	if !s.spread {
-		return &Store{base{s}}, nil
-	}
-	return nil, errors.Join(fmt.Errorf("redisstore: %w: the prefix %q has no hash tag, so that its keys are in several slots of a "+
-		"Redis Cluster, where change sets cannot be atomic; use OpenCluster or NewCluster, or a prefix such as %q",
-		core.ErrInvalid, s.keys.prefix, "{"+s.keys.prefix+"}"), s.close())
+// OpenURL is [Open] for a URL that was parsed before. Its Host may consist of several hosts, separated by commas.
+func OpenURL(ctx context.Context, u *url.URL, opts *Options) (*Store, error) {
+	return openURL(ctx, u, opts, newStore)
 }
+
+func newStore(d *database) *Store { return &Store{database: d} }
 
 // Get implements [core.FeatureStoreCore] with one HGET.
-func (s *base) Get(
-	ctx context.Context, kind core.DataKind, key string,
-) (item core.SerializedItem, found bool, err error) {
+func (s *Store) Get(ctx context.Context, kind core.DataKind, key string) (item core.SerializedItem, found bool, err error) {
 	if err := core.ValidateKey(kind, key); err != nil {
 		return core.SerializedItem{}, false, fmt.Errorf("redisstore: %w", err)
 	}
-	s.session.kinds.note(kind)
-	hash := s.session.keys.items(kind)
-	data, err := call(ctx, s.session, s.session.reading(hash),
-		func(ctx context.Context, client redis.UniversalClient) ([]byte, error) {
-			data, err := client.HGet(ctx, hash, key).Bytes()
-			if errors.Is(err, redis.Nil) {
-				return nil, nil
-			}
-			if data == nil {
-				data = []byte{}
-			}
-			return data, err
-		})
-	if err != nil || data == nil {
+	if err := s.admit(ctx); err != nil {
 		return core.SerializedItem{}, false, err
+	}
+	s.kinds.note(kind)
+	hash := s.items(kind)
+	data, err := s.client.HGet(ctx, hash, key).Bytes()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return core.SerializedItem{}, false, nil
+	case err != nil:
+		return core.SerializedItem{}, false, s.explain(ctx, reading(hash), err)
 	}
 	return core.SerializedItem{Data: data}, true, nil
 }
 
 // GetAll implements [core.FeatureStoreCore] with one HGETALL.
-func (s *base) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
+func (s *Store) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
 	if err := kind.Validate(); err != nil {
 		return nil, fmt.Errorf("redisstore: %w", err)
 	}
-	s.session.kinds.note(kind)
-	hash := s.session.keys.items(kind)
-	return call(ctx, s.session, s.session.readingAll(hash),
-		func(ctx context.Context, client redis.UniversalClient) ([]core.KeyedSerializedItem, error) {
-			stored, err := client.HGetAll(ctx, hash).Result()
-			if err != nil {
-				return nil, err
-			}
-			items := make([]core.KeyedSerializedItem, 0, len(stored))
-			for key, data := range stored {
+	if err := s.admit(ctx); err != nil {
+		return nil, err
+	}
+	s.kinds.note(kind)
+	hash := s.items(kind)
+	stored, err := s.client.HGetAll(ctx, hash).Result()
+	if err != nil {
+		return nil, s.explain(ctx, reading(hash), err)
+	}
+	items := make([]core.KeyedSerializedItem, 0, len(stored))
+	for key, data := range stored {
+		items = append(items, core.KeyedSerializedItem{Key: key, Item: core.SerializedItem{Data: sharedBytes(data)}})
+	}
+	return items, nil
+}
+
+// GetItems implements [core.ItemsGetter] with one HMGET for each 1,000 keys.
+func (s *Store) GetItems(ctx context.Context, kind core.DataKind, keys []string) ([]core.KeyedSerializedItem, error) {
+	for _, key := range keys {
+		if err := core.ValidateKey(kind, key); err != nil {
+			return nil, fmt.Errorf("redisstore: %w", err)
+		}
+	}
+	if err := s.admit(ctx); err != nil {
+		return nil, err
+	}
+	s.kinds.note(kind)
+	hash := s.items(kind)
+	items := make([]core.KeyedSerializedItem, 0, len(keys))
+	for chunk := range slices.Chunk(keys, maxGetItems) {
+		stored, err := s.client.HMGet(ctx, hash, chunk...).Result()
+		if err != nil {
+			return nil, s.explain(ctx, reading(hash), err)
+		}
+		for i, key := range chunk {
+			if data, found := stored[i].(string); found {
 				items = append(items, core.KeyedSerializedItem{Key: key, Item: core.SerializedItem{Data: sharedBytes(data)}})
 			}
-			return items, nil
-		})
+		}
+	}
+	return items, nil
 }
 
 // Initialized implements [core.FeatureStoreCore] with one EXISTS.
-func (s *base) Initialized(ctx context.Context) (bool, error) {
-	mark := s.session.keys.inited()
-	return call(ctx, s.session, s.session.reading(mark),
-		func(ctx context.Context, client redis.UniversalClient) (bool, error) {
-			n, err := client.Exists(ctx, mark).Result()
-			return n > 0, err
-		})
+func (s *Store) Initialized(ctx context.Context) (bool, error) {
+	if err := s.admit(ctx); err != nil {
+		return false, err
+	}
+	n, err := s.client.Exists(ctx, s.inited()).Result()
+	if err != nil {
+		return false, s.explain(ctx, reading(s.inited()), err)
+	}
+	return n > 0, nil
 }
 
 // CheckAvailability implements [core.AvailabilityChecker]. It asks for a key, because a server that cannot answer that,
 // such as a replica that lost its primary, may still answer a PING.
-func (s *base) CheckAvailability(ctx context.Context) error {
+func (s *Store) CheckAvailability(ctx context.Context) error {
 	_, err := s.Initialized(ctx)
 	return err
 }
 
 // DescribeConfiguration implements [core.DiagnosticDescription].
-func (s *base) DescribeConfiguration(core.ClientConfiguration) ldvalue.Value {
+func (s *Store) DescribeConfiguration(core.ClientConfiguration) ldvalue.Value {
 	return ldvalue.String("Redis")
 }
 
-// Close implements [core.FeatureStoreCore]. Calls in flight return at once. With a client of the caller's, a command that
-// the server does not answer can outlive Close, which waits a second for such; it ends with its time-out or when the caller
-// closes the client.
-func (s *base) Close() error { return s.session.close() }
+// Close implements [core.FeatureStoreCore]. Calls in flight through a client of the store's own end at once; through one of the
+// caller's, they end with their contexts.
+func (s *Store) Close() error { return s.close() }
+
+// writable returns an error if the keys of the store are spread over slots.
+func (s *Store) writable() error {
+	if !s.spread {
+		return nil
+	}
+	return fmt.Errorf("redisstore: %w: the prefix %q has no hash tag, so that its keys are in several slots of a Redis Cluster, where "+
+		"no write is atomic; to write, use a prefix such as %q", core.ErrReadOnly, s.prefix, "{"+s.prefix+"}")
+}
 
 // sharedBytes returns the bytes of a string without copying them. Whoever gets an item's data must not change it
 // ([core.SerializedItem]), and the string is the driver's only copy.

@@ -162,6 +162,8 @@ func TestStore_Operations_TakeOneRoundTrip(t *testing.T) {
 		{"Upsert older", func() error { _, err := store.Upsert(ctx, core.Flags, "k", item("k", 1)); return err }, []string{"evalsha"}},
 		{"Initialized", func() error { _, err := store.Initialized(ctx); return err }, []string{"exists"}},
 		{"CheckAvailability", func() error { return store.CheckAvailability(ctx) }, []string{"exists"}},
+		{"GetItems", func() error { _, err := store.GetItems(ctx, core.Flags, []string{"k", "l"}); return err }, []string{"hmget"}},
+		{"GetItems of none", func() error { _, err := store.GetItems(ctx, core.Flags, nil); return err }, nil},
 		{"Init", func() error { return store.Init(ctx, []core.SerializedCollection{flags(10, 1, 100)}) }, []string{"pipeline", "evalsha"}},
 		{"Metadata", func() error { _, err := segments.Metadata(ctx); return err }, []string{"get"}},
 		{"Membership", func() error { _, err := segments.Membership(ctx, "h"); return err }, []string{"pipeline"}},

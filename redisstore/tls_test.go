@@ -81,7 +81,7 @@ func startTLS(t *testing.T, a *authority, prefix string) *containers.RedisServer
 		Certificate: inPEM("CERTIFICATE", certificate.Certificate[0]), Key: inPEM("PRIVATE KEY", key),
 		Authority: inPEM("CERTIFICATE", a.own.Certificate[0]), Client: a.client(t, a),
 	})
-	admin := openAt(t, server.URL, Options{TLS: a.client(t, a)}).session.client
+	admin := openAt(t, server.URL, Options{TLS: a.client(t, a)}).client
 	addUser(t, admin, "app", prefix)
 	return server
 }
@@ -99,8 +99,8 @@ func TestOpen_TLSAndUser_BothSidesAreVerified(t *testing.T) {
 		"right":                       {with("app:hunter2"), Options{TLS: a.client(t, a)}, ""},
 		"no client certificate":       {with("app:hunter2"), Options{TLS: a.client(t, nil)}, "certificate required"},
 		"another authority's client":  {with("app:hunter2"), Options{TLS: a.client(t, other)}, "unknown certificate authority"},
-		"server of another authority": {with("app:hunter2"), Options{TLS: other.client(t, a)}, "see that Options.TLS trusts"},
-		"the system's authorities":    {with("app:hunter2"), Options{}, "see that Options.TLS trusts"},
+		"server of another authority": {with("app:hunter2"), Options{TLS: other.client(t, a)}, "see that Options.TLS, or ca_file, trusts"},
+		"the system's authorities":    {with("app:hunter2"), Options{}, "see that Options.TLS, or ca_file, trusts"},
 		"wrong password":              {with("app:hunter3"), Options{TLS: a.client(t, a)}, "check the user name and the password"},
 		"unknown user":                {with("ape:hunter2"), Options{TLS: a.client(t, a)}, "check the user name and the password"},
 		"no TLS":                      {"redis://app:hunter2@" + server.Address, Options{}, "redisstore: writing app:features"},
@@ -173,7 +173,7 @@ func tlsHarness(t *testing.T) conformance.Harness {
 	a := newAuthority(t)
 	server := startTLS(t, a, "suite*") // which the suite puts prefixes of its own behind
 	url, config := strings.Replace(server.URL, "://", "://app:hunter2@", 1), a.client(t, a)
-	admin := openAt(t, server.URL, Options{TLS: config}).session.client
+	admin := openAt(t, server.URL, Options{TLS: config}).client
 	options := func(prefix string) *Options { return &Options{Prefix: "suite" + prefix, TLS: config} }
 	return harnessOf(admin, openerFor(url), bigOpenerFor(url), options, capabilitiesInOneSlot())
 }

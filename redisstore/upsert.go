@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,10 +17,10 @@ const maxUpsertAttempts = 16
 
 // Upsert implements [core.FeatureStoreCore]. Comparing and writing is one script and one round trip; a second one is needed
 // only to overwrite an item that is damaged, or one that does not say its version where items do.
-func (s *base) Upsert(
+func (s *Store) Upsert(
 	ctx context.Context, kind core.DataKind, key string, item core.SerializedItem,
 ) (core.UpsertResult, error) {
-	results, err := s.applyChangeSet(ctx, []core.KindAndKeyedItem{{Kind: kind, Key: key, Item: item}})
+	results, err := s.ApplyChangeSet(ctx, []core.KindAndKeyedItem{{Kind: kind, Key: key, Item: item}})
 	if err != nil {
 		return core.UpsertResult{}, err
 	}
@@ -29,44 +30,40 @@ func (s *base) Upsert(
 // ApplyChangeSet implements [core.ChangeSetApplier] with one script for all items. Of several changes to one item, the one
 // with the greatest version counts, and the results of the others show it.
 func (s *Store) ApplyChangeSet(ctx context.Context, changes []core.KindAndKeyedItem) ([]core.UpsertResult, error) {
-	return s.applyChangeSet(ctx, changes)
-}
-
-// applyChangeSet needs all keys in one slot.
-func (s *base) applyChangeSet(ctx context.Context, changes []core.KindAndKeyedItem) ([]core.UpsertResult, error) {
 	for _, change := range changes {
 		if err := s.validate(change.Kind, change.Key, change.Item); err != nil {
 			return nil, err
 		}
 	}
-	set := newChangeSet(s.session.keys, changes)
-	_, err := call(ctx, s.session, s.session.writing(set.describe()),
-		func(ctx context.Context, client redis.UniversalClient) (struct{}, error) {
-			return struct{}{}, set.apply(ctx, client)
-		})
-	if err != nil {
+	if err := s.admit(ctx); err != nil {
 		return nil, err
+	}
+	if err := s.writable(); err != nil {
+		return nil, err
+	}
+	set := newChangeSet(s.keys, changes)
+	switch err := set.apply(ctx, s.client); {
+	case errors.Is(err, core.ErrConflict):
+		return nil, fmt.Errorf("redisstore: writing %s: %w", set.describe(), err)
+	case err != nil:
+		return nil, s.explain(ctx, writing(set.describe()), err)
 	}
 	return set.results(changes), nil
 }
 
-func (s *base) validate(kind core.DataKind, key string, item core.SerializedItem) error {
+func (s *Store) validate(kind core.DataKind, key string, item core.SerializedItem) error {
 	if err := core.ValidateKey(kind, key); err != nil {
 		return fmt.Errorf("redisstore: %w", err)
 	}
-	s.session.kinds.note(kind)
+	s.kinds.note(kind)
 	if len(item.Data) == 0 {
 		return fmt.Errorf("redisstore: %w: item %.100q of kind %q has no JSON", core.ErrInvalid, key, string(kind))
 	}
-	if len(item.Data) > s.session.options.MaxItemSize {
-		return s.tooLarge(kind, key, item)
+	if len(item.Data) > s.options.MaxItemSize {
+		reason := fmt.Errorf("%w: the limit is %d bytes", core.ErrTooLarge, s.options.MaxItemSize)
+		return fmt.Errorf("redisstore: %w", &core.ItemError{Kind: kind, Key: key, Size: len(item.Data), Err: reason})
 	}
 	return nil
-}
-
-func (s *base) tooLarge(kind core.DataKind, key string, item core.SerializedItem) error {
-	reason := fmt.Errorf("%w: the limit is %d bytes", core.ErrTooLarge, s.session.options.MaxItemSize)
-	return fmt.Errorf("redisstore: %w", &core.ItemError{Kind: kind, Key: key, Size: len(item.Data), Err: reason})
 }
 
 // changeSet is a set of upserts, each to a different item, on its way through the script.
@@ -131,8 +128,7 @@ func (set *changeSet) apply(ctx context.Context, client redis.UniversalClient) e
 			return nil
 		}
 	}
-	return &ownError{fmt.Errorf("redisstore: writing %s: %w: other writers came first %d times",
-		set.describe(), core.ErrConflict, maxUpsertAttempts)}
+	return fmt.Errorf("%w: other writers came first %d times", core.ErrConflict, maxUpsertAttempts)
 }
 
 func (set *changeSet) arguments() []any {

@@ -58,7 +58,8 @@ if undecided then
   answer[1] = 0
   return answer
 end
--- tell lets those who watch the store know what was written. A user who may not publish can still write.
+-- tell lets those who watch the store know what is about to be written: what they are told before the server's own notice of a
+-- write explains that. A user who may not publish can still write.
 local function tell(hash, field)
   local kind = string.match(hash, '^.*:()') or 1 -- where it begins
   redis.pcall('PUBLISH', string.sub(hash, 1, kind - 1) .. '$changes', string.sub(hash, kind) .. ':' .. field)
@@ -69,9 +70,9 @@ local singly, written = #ARGV <= 5 * 100, {}
 for i = 1, #ARGV, 5 do
   if answer[(i - 1) / 5 + 2] == 1 then
     local hash = KEYS[tonumber(ARGV[i])]
+    if singly then tell(hash, ARGV[i + 1]) else written[hash] = true end
     local reply = redis.pcall('HSET', hash, ARGV[i + 1], ARGV[i + 3])
     if type(reply) == 'table' then return reply end
-    if singly then tell(hash, ARGV[i + 1]) else written[hash] = true end
   end
 end
 for hash in pairs(written) do tell(hash, '') end

@@ -1,18 +1,20 @@
 package redisstore
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storeurl"
 )
 
 // topology is how the servers of a URL belong together.
@@ -20,8 +22,8 @@ type topology string
 
 const (
 	single   topology = ""
-	sentinel topology = "+sentinel"
-	cluster  topology = "+cluster"
+	sentinel topology = "sentinel"
+	cluster  topology = "cluster"
 )
 
 const (
@@ -38,28 +40,12 @@ type target struct {
 	addresses []string
 	// settings are what all topologies have in common, in the form of a single server.
 	settings *redis.Options
+	tls      bool
+	liveTLS  func() *tls.Config // of the next connection; nil without TLS
 	// primary is the name by which Sentinels know the primary.
 	primary                            string
 	sentinelUsername, sentinelPassword string
-}
-
-// urlParameters are the query parameters of a URL that the driver knows.
-func urlParameters(t topology) []string {
-	names := []string{
-		"client_name", "conn_max_idle_time", "conn_max_lifetime", "db", "dial_timeout", "max_active_conns",
-		"max_idle_conns", "max_retries", "min_idle_conns", "pool_size", "pool_timeout", "protocol",
-	}
-	if t == cluster { // which has no databases, and repeats by itself
-		return slices.DeleteFunc(names, func(name string) bool { return name == "db" || name == "max_retries" })
-	}
-	return names
-}
-
-func ownParameters(t topology) []string {
-	if t == sentinel {
-		return []string{sentinelPassword, sentinelUsername}
-	}
-	return nil
+	sentinelCredentials                credentials
 }
 
 func refuseURL(format string, args ...any) error {
@@ -69,134 +55,124 @@ func refuseURL(format string, args ...any) error {
 // parseURL reads a URL. No part of the URL is repeated in an error, because a password with unescaped characters can end
 // up in any of them.
 func parseURL(rawURL string) (*target, error) {
-	scheme, _, _ := strings.Cut(rawURL, "://")
-	base, kind, _ := strings.Cut(strings.ToLower(scheme), "+")
-	t := &target{}
-	if kind != "" {
-		t.topology = topology("+" + kind)
+	parsed, err := storeurl.Parse(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("redisstore: %w: %w", core.ErrInvalid, err)
 	}
+	return newTarget(parsed)
+}
+
+func newTarget(u *url.URL) (*target, error) {
+	base, kind, _ := strings.Cut(strings.ToLower(u.Scheme), "+")
+	t := &target{topology: topology(kind), tls: base == "rediss", settings: &redis.Options{}}
 	if base != "redis" && base != "rediss" || !slices.Contains([]topology{single, sentinel, cluster}, t.topology) {
 		return nil, refuseURL("must begin with redis://, redis+sentinel:// or redis+cluster:// or, for TLS, with " +
 			"rediss://, rediss+sentinel:// or rediss+cluster://")
 	}
-	hosts := []string{}
-	if t.topology != single {
-		rawURL, hosts = cutHosts(rawURL)
-	}
-	parsed, err := url.Parse(rawURL)
-	switch {
-	case err != nil:
-		return nil, refuseURL("cannot be parsed; it must look like redis://user:password@host:6379/0, " +
-			"with special characters of the password percent-encoded")
-	case parsed.Hostname() == "":
-		return nil, refuseURL("has no host")
-	case t.topology == single && strings.Contains(parsed.Host, ","):
-		return nil, refuseURL("lists several hosts; begin it with redis+sentinel:// or redis+cluster://")
-	case parsed.Fragment != "":
-		return nil, refuseURL("has a fragment; percent-encode the '#' of a password as %%23")
-	}
-	if err := t.readHosts(append([]string{parsed.Host}, hosts...)); err != nil {
-		return nil, err
-	}
-	parsed.Scheme = base
-	if err := t.read(parsed); err != nil {
-		return nil, err
-	}
-	return t, nil
-}
-
-// cutHosts takes all hosts but the first out of a URL, since package url knows of one only.
-func cutHosts(rawURL string) (withFirst string, others []string) {
-	begin := strings.Index(rawURL, "://") + len("://")
-	end := len(rawURL)
-	if i := strings.IndexAny(rawURL[begin:], "/?#"); i >= 0 {
-		end = begin + i
-	}
-	if at := strings.LastIndex(rawURL[begin:end], "@"); at >= 0 {
-		begin += at + 1
-	}
-	hosts := strings.Split(rawURL[begin:end], ",")
-	return rawURL[:begin] + hosts[0] + rawURL[end:], hosts[1:]
-}
-
-func (t *target) readHosts(hosts []string) error {
 	port := redisPort
 	if t.topology == sentinel {
 		port = sentinelPort
 	}
-	for _, host := range hosts {
-		parsed, err := url.Parse("redis://" + host)
-		if err != nil || parsed.Hostname() == "" || parsed.Host != host {
-			return refuseURL("has a host that cannot be read; several are separated by commas, as in host:%s,host:%s", port, port)
-		}
-		if parsed.Port() == "" {
-			host = net.JoinHostPort(parsed.Hostname(), port)
-		}
-		t.addresses = append(t.addresses, host)
+	t.addresses = storeurl.Addresses(u, port)
+	switch {
+	case len(t.addresses) == 0:
+		return nil, refuseURL("has no host")
+	case t.topology == single && len(t.addresses) > 1:
+		return nil, refuseURL("lists several hosts; begin it with redis+sentinel:// or redis+cluster://")
+	case u.Fragment != "":
+		return nil, refuseURL("has a fragment; percent-encode the '#' of a password as %%23")
 	}
-	return nil
+	t.settings.Addr, t.settings.Username = t.addresses[0], u.User.Username()
+	t.settings.Password, _ = u.User.Password()
+	if err := t.readPath(u.Path); err != nil {
+		return nil, err
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, refuseURL("has a query that cannot be parsed")
+	}
+	if err := t.readParameters(query); err != nil {
+		return nil, refuseURL("%w", err)
+	}
+	return t, nil
 }
 
-// read reads everything but the hosts.
-func (t *target) read(parsed *url.URL) error {
-	query, err := url.ParseQuery(parsed.RawQuery)
-	if err != nil {
-		return refuseURL("has a query that cannot be parsed")
-	}
-	if err := t.checkParameters(query); err != nil {
-		return refuseURL("%w", err)
-	}
-	if err := t.readPath(parsed); err != nil {
-		return err
-	}
-	t.sentinelUsername, t.sentinelPassword = query.Get(sentinelUsername), query.Get(sentinelPassword)
-	for _, name := range ownParameters(t.topology) {
-		query.Del(name)
-	}
-	parsed.RawQuery = query.Encode()
-	t.settings, err = redis.ParseURL(parsed.String())
-	if err != nil {
-		return refuseURL("has a path that is not a database number, such as /0")
-	}
-	return nil
-}
-
-// readPath takes from the path what is not a database number.
-func (t *target) readPath(parsed *url.URL) error {
+// readPath takes from the path the name of a primary and the number of a database.
+func (t *target) readPath(path string) error {
+	db, shape := strings.Trim(path, "/"), "a database number, such as /0"
 	switch t.topology {
 	case single:
 	case cluster:
-		if parsed.Path != "" && parsed.Path != "/" && parsed.Path != "/0" {
+		if db != "" && db != "0" {
 			return refuseURL("has a path; a Redis Cluster has no numbered databases")
 		}
 	case sentinel:
-		name, db, _ := strings.Cut(strings.TrimPrefix(parsed.Path, "/"), "/")
-		if name == "" {
+		t.primary, db, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
+		if t.primary == "" {
 			return refuseURL("does not say by which name the Sentinels know the primary, as in redis+sentinel://host:26379/mymaster/0")
 		}
-		if _, err := strconv.ParseUint(db, 10, 31); db != "" && err != nil {
-			return refuseURL("has a path that is not the name of a primary and a database number, such as /mymaster/0")
-		}
-		t.primary, parsed.Path, parsed.RawPath = name, "/"+db, ""
+		shape = "the name of a primary and a database number, such as /mymaster/0"
 	}
+	if db == "" {
+		return nil
+	}
+	number, err := strconv.ParseUint(db, 10, 31)
+	if err != nil {
+		return refuseURL("has a path that is not " + shape)
+	}
+	t.settings.DB = int(number)
 	return nil
 }
 
-// checkParameters names the known parameters if there is an unknown one, and the one whose value is wrong. It asks the
-// driver about each alone.
-func (t *target) checkParameters(query url.Values) error {
-	known, own := urlParameters(t.topology), ownParameters(t.topology)
+// parameters are the query parameters of a URL and where they go.
+func (t *target) parameters() map[string]any {
+	s := t.settings
+	known := map[string]any{
+		"client_name": &s.ClientName, "conn_max_idle_time": &s.ConnMaxIdleTime, "conn_max_lifetime": &s.ConnMaxLifetime,
+		"dial_timeout": &s.DialTimeout, "max_active_conns": &s.MaxActiveConns, "max_idle_conns": &s.MaxIdleConns,
+		"min_idle_conns": &s.MinIdleConns, "pool_size": &s.PoolSize, "pool_timeout": &s.PoolTimeout, "protocol": &s.Protocol,
+	}
+	if t.topology != cluster { // which has no databases, and repeats by itself
+		known["db"], known["max_retries"] = &s.DB, &s.MaxRetries
+	}
+	if t.topology == sentinel {
+		known[sentinelUsername], known[sentinelPassword] = &t.sentinelUsername, &t.sentinelPassword
+	}
+	return known
+}
+
+// readParameters names the known parameters if there is an unknown one, and the one whose value is wrong.
+func (t *target) readParameters(query url.Values) error {
+	known := t.parameters()
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if slices.Contains(own, name) {
-			continue
+		field, ok := known[name]
+		if !ok {
+			return errors.New("has an unknown parameter; known are " + strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		}
-		if !slices.Contains(known, name) {
-			return errors.New("has an unknown parameter; known are " + strings.Join(append(known, own...), ", "))
+		var err error
+		switch value := query.Get(name); field := field.(type) {
+		case *string:
+			*field = value
+		case *int:
+			*field, err = strconv.Atoi(value)
+		case *time.Duration:
+			*field, err = parseDuration(value)
 		}
-		alone := url.Values{name: query[name]}
-		if _, err := redis.ParseURL("redis://localhost?" + alone.Encode()); err != nil {
+		if err != nil || len(query[name]) > 1 {
 			return fmt.Errorf("has an unusable value for the parameter %s", name)
 		}
 	}
 	return nil
+}
+
+// parseDuration reads a duration as the driver does: a number without a unit is one of seconds, and none above 0 means never.
+func parseDuration(text string) (time.Duration, error) {
+	seconds, err := strconv.Atoi(text)
+	switch {
+	case err != nil:
+		return time.ParseDuration(text)
+	case seconds <= 0:
+		return -1, nil
+	}
+	return time.Duration(seconds) * time.Second, nil
 }

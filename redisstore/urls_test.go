@@ -22,14 +22,15 @@ import (
 // A URL that cannot be used is refused with advice and without any part of it, since a password may be in every part.
 func TestOpen_UnusableURL_IsRefusedWithoutSecrets(t *testing.T) {
 	for url, want := range map[string]string{
-		"redis://:hunter2/x@localhost":             "cannot be parsed",
-		"redis://:hunter2?x@localhost":             "cannot be parsed",
-		"redis://u:hunter2%zz@localhost":           "cannot be parsed",
-		"redis://u:p#hunter2@localhost":            "cannot be parsed",
-		"redis://u#hunter2@localhost":              "has a fragment",
+		"redis://:hunter2/x@localhost":             "is no URL",
+		"redis://:hunter2?x@localhost":             "is no URL",
+		"redis://u:hunter2%zz@localhost":           "is no URL",
+		"redis://u:p#hunter2@localhost":            "is no URL",
+		"redis://u#hunter2@localhost":              "has an @ behind the place of its host",
+		"redis://localhost#hunter2":                "has a fragment",
 		"http://u:hunter2@localhost":               "must begin with redis://",
 		"unix://u:hunter2@/tmp/redis.sock":         "must begin with redis://",
-		"hunter2":                                  "must begin with redis://",
+		"hunter2":                                  "has no scheme",
 		"redis://u:hunter2@":                       "has no host",
 		"redis://u:hunter2@localhost/one":          "database number",
 		"redis://u:p@localhost/hunter2":            "database number",
@@ -41,7 +42,7 @@ func TestOpen_UnusableURL_IsRefusedWithoutSecrets(t *testing.T) {
 		"redis+cluster://u:hunter2@a,b/1":          "no numbered databases",
 		"redis+cluster://u:hunter2@a,,b":           "a host that cannot be read",
 		"redis+cluster://u:p@a,hunter2:x":          "a host that cannot be read",
-		"redis+cluster://u:hun,ter2/@a":            "cannot be parsed",
+		"redis+cluster://u:hun,ter2/@a":            "is no URL",
 		"redis+cluster://u:p@a?db=hunter2":         "known are client_name, conn_max_idle_time, conn_max_lifetime, dial_timeout",
 		"redis+sentinel://u:hunter2@a,b":           "by which name the Sentinels know the primary",
 		"redis+sentinel://u:hunter2@a,b/my/hunter": "the name of a primary and a database number",
@@ -58,15 +59,13 @@ func TestOpen_UnusableURL_IsRefusedWithoutSecrets(t *testing.T) {
 func TestOpen_URL_ConfiguresTheClient(t *testing.T) {
 	store, err := Open(t.Context(), "rediss://u:p%40ss@example.com:7000/3?pool_size=7&dial_timeout=9s", nil)
 	require.NoError(t, err)
-	options := store.session.client.(*redis.Client).Options()
+	options := store.client.(*redis.Client).Options()
 	require.Equal(t, "example.com:7000", options.Addr)
 	require.Equal(t, "u", options.Username)
 	require.Equal(t, "p@ss", options.Password)
 	require.Equal(t, 3, options.DB)
 	require.Equal(t, 7, options.PoolSize)
 	require.Equal(t, 9*time.Second, options.DialTimeout)
-	require.Equal(t, "example.com", options.TLSConfig.ServerName)
-	require.GreaterOrEqual(t, options.TLSConfig.MinVersion, uint16(tls.VersionTLS12))
 	require.True(t, options.ContextTimeoutEnabled)
 	require.NoError(t, store.Close())
 }
@@ -75,25 +74,22 @@ func TestOpen_URL_ConfiguresTheClient(t *testing.T) {
 func TestOpen_URLOfSeveralServers_ConfiguresTheClient(t *testing.T) {
 	sentinels, err := parseURL("REDISS+sentinel://u:p%40ss@a,[::1]:1,b:2/my%20master/3?sentinel_username=su&sentinel_password=s%2Fp&pool_size=7")
 	require.NoError(t, err)
-	require.NoError(t, sentinels.configure(t.Context(), &Options{ReadTimeout: time.Second}))
-	failover := sentinels.universal().Failover()
-	require.Equal(t, []string{"a:26379", "[::1]:1", "b:2"}, failover.SentinelAddrs)
-	require.Equal(t, "my master", failover.MasterName)
-	require.Equal(t, []string{"u", "p@ss", "su", "s/p"},
-		[]string{failover.Username, failover.Password, failover.SentinelUsername, failover.SentinelPassword})
-	require.Equal(t, []int{3, 7, 1}, []int{failover.DB, failover.PoolSize, failover.MaxRetries})
-	require.NotNil(t, failover.TLSConfig)
-	require.Empty(t, failover.TLSConfig.ServerName, "each server has its own name")
+	require.Equal(t, []string{"a:26379", "[::1]:1", "b:2"}, sentinels.addresses)
+	require.Equal(t, "my master", sentinels.primary)
+	require.Equal(t, []string{"u", "p@ss", "su", "s/p"}, []string{
+		sentinels.settings.Username, sentinels.settings.Password, sentinels.sentinelUsername, sentinels.sentinelPassword,
+	})
+	require.Equal(t, []int{3, 7}, []int{sentinels.settings.DB, sentinels.settings.PoolSize})
+	require.True(t, sentinels.tls)
 
-	store, err := OpenCluster(t.Context(), "redis+cluster://u:p@a:1,b?dial_timeout=9s", nil)
+	store, err := Open(t.Context(), "redis+cluster://u:p@a:1,b?dial_timeout=9s", nil)
 	require.NoError(t, err)
-	options := store.session.client.(*redis.ClusterClient).Options()
+	options := store.client.(*redis.ClusterClient).Options()
 	require.Equal(t, []string{"a:1", "b:6379"}, options.Addrs)
 	require.Equal(t, "u", options.Username)
 	require.Equal(t, "p", options.Password)
 	require.Equal(t, 9*time.Second, options.DialTimeout)
 	require.True(t, options.ContextTimeoutEnabled)
-	require.Nil(t, options.TLSConfig)
 	require.NoError(t, store.Close())
 }
 
@@ -163,7 +159,7 @@ func TestOpen_TLS_IsSpokenAndVerified(t *testing.T) {
 	require.ErrorAs(t, err, &unknown)
 	require.NoError(t, distrusting.Close())
 
-	plain, err := Open(t.Context(), "redis://"+address, &Options{ReadTimeout: time.Second})
+	plain, err := Open(t.Context(), "redis://"+address, nil)
 	require.NoError(t, err)
 	require.ErrorIs(t, plain.CheckAvailability(t.Context()), core.ErrUnavailable)
 	require.NoError(t, plain.Close())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,242 +19,181 @@ const (
 	firstReconnectPause   = 50 * time.Millisecond
 	longestReconnectPause = 5 * time.Second
 
-	// nodesInterval is how often a Cluster or its Sentinels are asked which servers are to be watched, and nodesPause how
-	// often at most when something goes wrong.
-	nodesInterval = 5 * time.Second
-	nodesPause    = 500 * time.Millisecond
+	// nodesInterval is how often a watch looks which servers of a Cluster it concerns.
+	nodesInterval = time.Second
 )
 
-// Watch implements [core.Watcher] with a connection of its own to every primary, as the package documentation says. It
-// reports the key of an item that cleat wrote, and the kind of one that somebody else wrote; what the store writes itself is
-// reported too. The connection is made as those of the store's client are. Several calls do not disturb each other.
+// Watch implements [core.Watcher] with a connection of its own to the server that has the keys, as the package documentation
+// says. It reports the key of an item that cleat wrote, and the kind of one that another program wrote; what the store writes
+// itself is reported too. The connection is made as those of the store's client are. Several calls do not disturb each other.
 //
 // If the server refuses every way to be told of changes, Watch returns an error wrapping [core.ErrUnavailable]; a client that
 // is neither a *redis.Client, *redis.ClusterClient nor *redis.Ring cannot be watched either, which is [core.ErrInvalid].
-func (b *base) Watch(ctx context.Context, changed func(core.Change)) error {
-	s := b.session
-	op := operation{what: "watching " + s.keys.name("*")}
-	switch {
-	case ctx == nil:
-		return errNilContext()
-	case changed == nil:
+func (s *Store) Watch(ctx context.Context, changed func(core.Change)) error {
+	if changed == nil {
 		return fmt.Errorf("redisstore: %w: there is no function to call", core.ErrInvalid)
-	case !s.enter():
-		return errClosed(op)
 	}
-	defer s.calls.Done()
-	if err := ctx.Err(); err != nil {
+	if err := s.admit(ctx); err != nil {
 		return err
 	}
+	if !s.beginBackground() {
+		return errClosed()
+	}
+	defer s.background.Done()
 	watching, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.closing, cancel)()
-	w := &watch{
-		session: s, changed: changed, links: map[string]*link{},
-		events: make(chan event), found: make(chan foundNodes, 1),
-	}
+	w := &watch{store: s, news: newNews(s.keys, changed), links: map[string]context.CancelFunc{}, refused: make(chan error, 1)}
 	err := w.run(watching)
 	cancel()
 	w.running.Wait()
-	var own *ownError
+	w.news.end()
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case s.closing.Err() != nil:
-		return errClosed(op)
-	case errors.As(err, &own):
-		return own.err
+		return errClosed()
+	case errors.Is(err, core.ErrInvalid):
+		return err
 	}
-	return translate(op, err)
+	return translate(operation{what: "watching " + s.name("*")}, err)
 }
 
-// event is what a link tells the watch.
-type event struct {
-	link *link
-	feed *feed
-	what eventKind
-	text string
-	err  error
-}
-
-type eventKind int
-
-const (
-	feedBegan  eventKind = iota
-	feedLost             // or could not begin; err says why
-	keyChanged           // text is the Redis key
-	itemTold             // text is the message
-	allChanged
-)
-
-// watch is one call of Watch. Its fields belong to the goroutine of the caller, which also calls changed.
+// watch is one call of Watch.
 type watch struct {
-	session *session
-	changed func(core.Change)
-
-	collector *collector
-	begun     bool // every node has been tried once
-	kinds     []core.DataKind
-	links     map[string]*link // by node
-	events    chan event
-	running   sync.WaitGroup
-
-	found     chan foundNodes // holds the answer that was not looked at yet
-	seeking   bool
-	seekAfter time.Time
+	store   *Store
+	news    *news
+	links   map[string]context.CancelFunc // by node
+	running sync.WaitGroup
+	refused chan error // why nothing can be watched
+	unknown bool       // which servers are to be watched, which was logged
 }
 
-// link keeps a feed from one node alive.
-type link struct {
-	cancel  context.CancelFunc
-	feed    *feed // while there is one
-	settled bool  // it has begun or failed once
-	lost    bool  // which was logged
-	dropped bool  // nothing that is still on its way counts
-}
-
-// run watches until ctx ends, or until it is clear that nothing can be watched.
+// run watches until ctx ends, or until it is clear that nothing can be watched. If the store is asked about another kind, it
+// begins again, and what it misses meanwhile is made good by the report that anything may have changed.
 func (w *watch) run(ctx context.Context) error {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	refresh := time.NewTicker(nodesInterval)
-	defer refresh.Stop()
-	grown := w.begin(ctx)
+	look := time.NewTicker(nodesInterval)
+	defer look.Stop()
+	recheck := time.NewTicker(recheckInterval)
+	defer recheck.Stop()
+	kinds, grown := w.store.kinds.list()
 	for {
-		var err error
+		if err := w.followNodes(ctx, kinds); err != nil {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case e := <-w.events:
-			err = w.handle(ctx, e)
-		case found := <-w.found:
-			err = w.adopt(ctx, found)
-		case <-grown:
-			grown = w.begin(ctx)
-		case <-refresh.C:
-			w.seek(ctx)
-		case <-timer.C:
-		}
-		if err != nil {
+		case err := <-w.refused:
 			return err
-		}
-		w.flush(timer)
-	}
-}
-
-// begin watches all kinds that the store was asked about. Those that are watched already are watched anew, and what is missed
-// meanwhile is made good by the report that anything may have changed.
-func (w *watch) begin(ctx context.Context) (grown <-chan struct{}) {
-	w.kinds, grown = w.session.kinds.list()
-	w.collector = newCollector(w.session.keys, w.kinds, w.changed)
-	for node := range w.links {
-		w.drop(node)
-	}
-	w.seekAfter = time.Time{}
-	w.seek(ctx)
-	return grown
-}
-
-func (w *watch) drop(node string) {
-	l := w.links[node]
-	l.cancel()
-	l.dropped = true
-	w.collector.lost(l.feed)
-	delete(w.links, node)
-}
-
-// flush reports what is due and sets the timer to when more will be. Before every node has been tried, nothing is: the first
-// report says that changes are seen from now on.
-func (w *watch) flush(timer *time.Timer) {
-	for _, l := range w.links {
-		if !w.begun && !l.settled {
-			return
+		case <-look.C:
+		case <-recheck.C:
+			w.news.recheck()
+		case <-grown:
+			kinds, grown = w.store.kinds.list()
+			w.keepOnly(nil)
 		}
 	}
-	w.begun = w.begun || len(w.links) > 0
-	w.collector.flush(time.Now())
-	if next := w.collector.next(); !next.IsZero() {
-		timer.Reset(time.Until(next))
-	}
 }
 
-func (w *watch) handle(ctx context.Context, e event) error {
-	now, l := time.Now(), e.link
-	if l.dropped || l.feed != e.feed && e.what != feedBegan && e.what != feedLost {
+// followNodes follows the servers that have the keys, and no others.
+func (w *watch) followNodes(ctx context.Context, kinds []core.DataKind) error {
+	nodes, err := w.store.nodes(ctx, kinds)
+	switch {
+	case errors.Is(err, core.ErrInvalid):
+		return err
+	case err != nil && (w.unknown || ctx.Err() != nil):
+		return nil
+	case err != nil:
+		w.unknown = true
+		w.store.options.Logger.Warn("redisstore: the servers to watch for changes by others are not known until one answers",
+			"prefix", w.store.prefix, "error", printable(err))
 		return nil
 	}
-	switch e.what {
-	case feedBegan:
-		w.logBeginning(ctx, l, e.feed)
-		l.settled, l.lost, l.feed = true, false, e.feed
-		w.collector.anything(now)
-	case feedLost:
-		return w.lost(ctx, l, e.err)
-	case keyChanged:
-		w.collector.notice(now, l.feed, e.text)
-	case itemTold:
-		w.collector.message(now, l.feed, e.text)
-	case allChanged:
-		w.collector.anything(now)
+	w.unknown = false
+	w.keepOnly(nodes)
+	for node, settings := range nodes {
+		if w.links[node] == nil {
+			linked, cancel := context.WithCancel(ctx)
+			w.links[node] = cancel
+			l := &link{store: w.store, settings: settings, kinds: kinds, news: w.news}
+			w.news.add(w.store.keys, kinds)
+			w.running.Go(func() { l.keepFollowing(linked, w.refused) })
+		}
 	}
 	return nil
 }
 
-// logBeginning tells more loudly what is not as it should be, or was not.
-func (w *watch) logBeginning(ctx context.Context, l *link, f *feed) {
-	level := slog.LevelDebug
-	if l.lost || !f.tracking || !f.channel {
-		level = slog.LevelInfo
+func (w *watch) keepOnly(nodes map[string]*redis.Options) {
+	for node, cancel := range w.links {
+		if nodes[node] == nil {
+			cancel()
+			delete(w.links, node)
+		}
 	}
-	w.session.logger.Log(ctx, level, "redisstore: watching for changes by others",
-		"server", f.address, "prefix", w.session.options.Prefix, "by", f.describe())
 }
 
-func (w *watch) lost(ctx context.Context, l *link, err error) error {
-	var unwatchable *unwatchableError
-	if errors.As(err, &unwatchable) {
-		return err
+// nodes returns the servers that have the keys of the kinds and the mark, each by a name that no other has. Sentinels are asked
+// each time that a connection is made, and end the connections to a primary that they replace.
+func (s *Store) nodes(ctx context.Context, kinds []core.DataKind) (map[string]*redis.Options, error) {
+	var nodeOf func(key string) (*redis.Client, error)
+	switch client := s.client.(type) {
+	case *redis.Client:
+		nodeOf = func(string) (*redis.Client, error) { return client, nil }
+	case *redis.Ring:
+		nodeOf = client.GetShardClientForKey
+	case *redis.ClusterClient:
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
+		nodeOf = func(key string) (*redis.Client, error) { return client.MasterForKey(ctx, key) }
+	default:
+		return nil, fmt.Errorf("redisstore: %w: a client of type %T cannot be watched", core.ErrInvalid, client)
 	}
-	l.settled = true
-	if l.feed != nil {
-		w.collector.lost(l.feed)
-		l.feed = nil
+	nodes := map[string]*redis.Options{}
+	for _, key := range append(s.itemsOf(kinds), s.inited()) {
+		node, err := nodeOf(key)
+		if err != nil {
+			return nil, err
+		}
+		nodes[node.Options().Addr] = node.Options()
 	}
-	if !l.lost && ctx.Err() == nil {
-		w.session.logger.Warn("redisstore: changes by others cannot be seen until the server answers again",
-			"prefix", w.session.options.Prefix, "error", printable(err))
-	}
-	l.lost = true
-	w.seek(ctx)
-	return nil
+	return nodes, nil
 }
 
-// connect starts a link.
-func (w *watch) connect(ctx context.Context, node string, settings *redis.Options) {
-	ctx, cancel := context.WithCancel(ctx)
-	l := &link{cancel: cancel}
-	w.links[node] = l
-	plan := &feedPlan{
-		settings: settings, names: w.session.keys, kinds: w.kinds,
-		timeout: w.session.options.ReadTimeout, calls: &w.session.calls,
-		tell: func(ctx context.Context, e event) {
-			e.link = l
-			select {
-			case w.events <- e:
-			case <-ctx.Done():
-			}
-		},
-	}
-	w.running.Go(func() { plan.keepFollowing(ctx) })
+// link keeps a feed from one server alive.
+type link struct {
+	store    *Store
+	settings *redis.Options // of a client of that server; not changed
+	kinds    []core.DataKind
+	news     *news
+	lost     bool // which was logged
 }
 
-// keepFollowing opens one feed after the other until ctx ends or the server cannot be watched.
-func (p *feedPlan) keepFollowing(ctx context.Context) {
-	pauses := reconnectPauses()
+// keepFollowing opens one feed after the other until ctx ends or the server refuses to be watched.
+func (l *link) keepFollowing(ctx context.Context, refused chan<- error) {
+	pauses := &backoff.ExponentialBackOff{
+		InitialInterval: firstReconnectPause, RandomizationFactor: 1, Multiplier: 2, MaxInterval: longestReconnectPause,
+	}
+	pauses.Reset()
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := p.follow(ctx)
-		p.tell(ctx, event{what: feedLost, err: err})
+		err := l.follow(ctx)
+		var unwatchable *unwatchableError
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.As(err, &unwatchable):
+			select {
+			case refused <- err:
+			default: // another server refuses too
+			}
+			return
+		case !l.lost:
+			l.lost = true
+			l.store.options.Logger.Warn("redisstore: changes by others cannot be seen until the server answers again",
+				"prefix", l.store.prefix, "error", printable(err))
+		}
+		l.store.noteTopology(err)
 		if time.Since(began) > longestReconnectPause {
 			pauses.Reset()
 		}
@@ -261,19 +201,47 @@ func (p *feedPlan) keepFollowing(ctx context.Context) {
 	}
 }
 
-func reconnectPauses() *backoff.ExponentialBackOff {
-	pauses := &backoff.ExponentialBackOff{
-		InitialInterval: firstReconnectPause, RandomizationFactor: 1, Multiplier: 2, MaxInterval: longestReconnectPause,
+// begun tells of a feed that has begun, more loudly if something is not as it should be, or was not.
+func (l *link) begun(ctx context.Context, f *feed) {
+	level := slog.LevelDebug
+	if l.lost || !f.tracking || !f.channel {
+		level = slog.LevelInfo
 	}
-	pauses.Reset()
-	return pauses
+	l.lost = false
+	l.store.options.Logger.Log(ctx, level, "redisstore: watching for changes by others",
+		"server", f.address, "prefix", l.store.prefix, "by", f.describe())
+	l.news.anything()
 }
 
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+// kindSet is which kinds a store was asked about. The zero value has the built-in ones. It is safe for concurrent use.
+type kindSet struct {
+	mu    sync.Mutex
+	more  []core.DataKind // besides the built-in ones
+	grown chan struct{}   // closed when there is another kind
+}
+
+func (s *kindSet) note(kind core.DataKind) {
+	if kind == core.Flags || kind == core.Segments {
+		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.Contains(s.more, kind) {
+		return
+	}
+	s.more = append(s.more, kind)
+	if s.grown != nil {
+		close(s.grown)
+		s.grown = nil
+	}
+}
+
+// list returns the kinds, and a channel that is closed when there are more.
+func (s *kindSet) list() (kinds []core.DataKind, grown <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.grown == nil {
+		s.grown = make(chan struct{})
+	}
+	return append(core.BuiltInKinds(), s.more...), s.grown
 }

@@ -226,7 +226,7 @@ func TestStore_Watch_EndsAtOnce(t *testing.T) {
 	cancel()
 	require.Equal(t, context.Canceled, store.Watch(ended, func(core.Change) {}))
 
-	for name, store := range mutedStores(t, Options{Logger: slog.New(slog.DiscardHandler)}) {
+	for name, store := range mutedStores(t) {
 		begin := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		require.Equal(t, context.DeadlineExceeded, store.Watch(ctx, func(core.Change) {}), name)
@@ -279,7 +279,7 @@ func TestStore_Watch_ConnectionLost_IsRestored(t *testing.T) {
 			p, prefix := startProxy(t), freshPrefix()
 			other := openStore(t, Options{Prefix: prefix})
 			warnings := make(warnings, 100)
-			opts := Options{Prefix: prefix, ReadTimeout: 500 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(warnings, nil))}
+			opts := Options{Prefix: prefix, Logger: slog.New(slog.NewTextHandler(warnings, nil))}
 			watches := map[string]*watched{}
 			for owner, store := range storesThrough(t, p, opts) {
 				watches[owner] = watchStore(t, store)

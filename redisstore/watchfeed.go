@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,7 +26,9 @@ type feed struct {
 	address  string // of the server's end
 	tracking bool   // the server tells of every write, by client tracking
 	keyspace bool   // the server may tell of writes, by keyspace notifications
-	channel  bool   // writers of cleat's tell what they wrote, on their channel
+	channel  bool   // writers of cleat's tell what they write, on their channel
+
+	named map[core.DataKind]bool // a message named an item of the kind, and the notice of it is to come
 }
 
 // describe names what the feed uses.
@@ -42,22 +45,12 @@ func (f *feed) describe() string {
 	return strings.Join(means, " and ")
 }
 
-// feedPlan is what a feed is to tell of, and to whom.
-type feedPlan struct {
-	settings *redis.Options // of a client of that server; not changed
-	names    keys
-	kinds    []core.DataKind
-	timeout  time.Duration // of every answer
-	calls    *sync.WaitGroup
-	tell     func(ctx context.Context, e event)
-}
-
 // open makes the connection and settles what it uses. When ctx ends, nothing on the connection waits any longer.
-func (p *feedPlan) open(ctx context.Context) (*feed, *redis.Client, *redis.PubSub, error) {
-	f := &feed{}
-	client := redis.NewClient(p.clientSettings(ctx, f))
+func (l *link) open(ctx context.Context) (*feed, *redis.Client, *redis.PubSub, error) {
+	f := &feed{named: map[core.DataKind]bool{}}
+	client := redis.NewClient(l.clientSettings(ctx, f))
 	sub := client.Subscribe(ctx)
-	err := p.begin(ctx, f, sub)
+	err := l.begin(ctx, f, sub)
 	if err != nil {
 		closeFeed(client, sub)
 		return nil, nil, nil, err
@@ -71,22 +64,22 @@ func closeFeed(client *redis.Client, sub *redis.PubSub) {
 }
 
 // clientSettings are those of the store's client, for one connection that is never replaced.
-func (p *feedPlan) clientSettings(ctx context.Context, f *feed) *redis.Options {
-	o := *p.settings
+func (l *link) clientSettings(ctx context.Context, f *feed) *redis.Options {
+	o := *l.settings
 	o.Protocol = 3
 	o.PushNotificationProcessor = redis.NewPushNotificationProcessor()
 	// It cannot fail: the processor is new.
-	_ = o.PushNotificationProcessor.RegisterHandler("invalidate", &trackingHandler{ctx, f, p.tell}, false)
-	o.Dialer = p.dialOnce(ctx, f, p.settings.Dialer)
+	_ = o.PushNotificationProcessor.RegisterHandler("invalidate", &trackingHandler{f, l.news}, false)
+	o.Dialer = dialOnce(ctx, f, l.settings.Dialer)
 	o.OnConnect = func(ctx context.Context, conn *redis.Conn) error {
-		if p.settings.OnConnect != nil {
-			if err := p.settings.OnConnect(ctx, conn); err != nil {
+		if l.settings.OnConnect != nil {
+			if err := l.settings.OnConnect(ctx, conn); err != nil {
 				return err
 			}
 		}
-		return p.chooseMeans(ctx, f, conn)
+		return l.chooseMeans(ctx, f, conn)
 	}
-	o.ReadTimeout, o.WriteTimeout, o.ContextTimeoutEnabled = p.timeout, p.timeout, true
+	o.ReadTimeout, o.WriteTimeout, o.ContextTimeoutEnabled = answerTimeout, answerTimeout, true
 	o.MaxRetries, o.DialerRetries = -1, 1
 	o.PoolSize, o.MinIdleConns, o.MaxActiveConns, o.PipelinePoolSize = 1, 0, 0, -1
 	o.AutoPipelineOptions, o.Limiter, o.ClientSideCacheConfig, o.ClientSideCache = nil, nil, nil, nil
@@ -98,41 +91,25 @@ var errFeedEnded = errors.New("the connection was lost")
 
 // dialOnce dials for one feed: the driver would replace a connection that was lost, and hide that something was missed. The
 // connection is closed when ctx ends, because the driver watches no context while it waits for a server.
-func (p *feedPlan) dialOnce(ctx context.Context, f *feed, dial dialer) dialer {
+func dialOnce(ctx context.Context, f *feed, dial dialer) dialer {
 	var dialled atomic.Bool
-	type outcome struct {
-		conn net.Conn
-		err  error
-	}
-	return func(bounded context.Context, network, address string) (net.Conn, error) {
+	return unfailing(func(bounded context.Context, network, address string) (net.Conn, error) {
 		if dialled.Swap(true) {
 			return nil, errFeedEnded
 		}
-		done := make(chan outcome, 1)
-		p.calls.Add(1)
-		go func() { // A dialer of the caller's may not watch the context either.
-			defer p.calls.Done()
-			conn, err := dial(toPrimary(bounded), network, address)
-			if conn != nil && err == nil {
-				context.AfterFunc(ctx, func() { _ = conn.Close() })
-			}
-			done <- outcome{conn, err}
-		}()
-		select {
-		case made := <-done:
-			if made.err == nil {
-				f.address = made.conn.RemoteAddr().String()
-			}
-			return made.conn, made.err
-		case <-bounded.Done():
-			return nil, bounded.Err()
+		conn, err := dial(bounded, network, address)
+		if err != nil {
+			return nil, err
 		}
-	}
+		context.AfterFunc(ctx, func() { _ = conn.Close() })
+		f.address = conn.RemoteAddr().String()
+		return conn, nil
+	})
 }
 
 // chooseMeans turns client tracking on, or finds out whether there are keyspace notifications.
-func (p *feedPlan) chooseMeans(ctx context.Context, f *feed, conn *redis.Conn) error {
-	prefixes := trackedPrefixes(p.names, p.kinds)
+func (l *link) chooseMeans(ctx context.Context, f *feed, conn *redis.Conn) error {
+	prefixes := l.trackedPrefixes()
 	tracking := append(make([]any, 0, 4+2*len(prefixes)), "client", "tracking", "on", "bcast")
 	for _, prefix := range prefixes {
 		tracking = append(tracking, "prefix", prefix)
@@ -170,16 +147,16 @@ func isRefusal(err error) bool {
 }
 
 // begin subscribes to the channels. A server that refuses everything cannot be watched.
-func (p *feedPlan) begin(ctx context.Context, f *feed, sub *redis.PubSub) error {
-	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+func (l *link) begin(ctx context.Context, f *feed, sub *redis.PubSub) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	refusal, err := p.subscribe(ctx, sub, p.names.changes())
+	refusal, err := l.subscribe(ctx, sub, l.store.changes())
 	if err != nil {
 		return err
 	}
 	f.channel = refusal == nil
 	if f.keyspace {
-		ignored, err := p.subscribe(ctx, sub, p.keyspaceChannels()...)
+		ignored, err := l.subscribe(ctx, sub, l.keyspaceChannels()...)
 		if err != nil {
 			return err
 		}
@@ -199,12 +176,12 @@ func (e *unwatchableError) Error() string { return e.cause.Error() }
 func (e *unwatchableError) Unwrap() error { return e.cause }
 
 // subscribe waits until the server has confirmed, or refused, every channel.
-func (p *feedPlan) subscribe(ctx context.Context, sub *redis.PubSub, channels ...string) (refusal, err error) {
+func (l *link) subscribe(ctx context.Context, sub *redis.PubSub, channels ...string) (refusal, err error) {
 	if err := sub.Subscribe(ctx, channels...); err != nil {
 		return nil, err
 	}
 	for confirmed := 0; confirmed < len(channels); {
-		reply, err := sub.ReceiveTimeout(ctx, p.timeout)
+		reply, err := sub.ReceiveTimeout(ctx, answerTimeout)
 		switch {
 		case isRefusal(err):
 			return err, nil
@@ -220,47 +197,60 @@ func (p *feedPlan) subscribe(ctx context.Context, sub *redis.PubSub, channels ..
 
 const keyspaceInfix = "__:"
 
-// keyspaceChannels are the channels of keyspace notifications about the kinds and the mark.
-func (p *feedPlan) keyspaceChannels() []string {
-	before := fmt.Sprintf("__keyspace@%d%s", p.settings.DB, keyspaceInfix)
-	channels := append(make([]string, 0, 1+len(p.kinds)), before+p.names.inited())
-	for _, kind := range p.kinds {
-		channels = append(channels, before+p.names.items(kind))
+// watchedKeys are the Redis keys of the kinds and the mark.
+func (l *link) watchedKeys() []string { return append(l.store.itemsOf(l.kinds), l.store.inited()) }
+
+// keyspaceChannels are the channels of keyspace notifications about them.
+func (l *link) keyspaceChannels() []string {
+	channels := l.watchedKeys()
+	for i, key := range channels {
+		channels[i] = fmt.Sprintf("__keyspace@%d%s%s", l.settings.DB, keyspaceInfix, key)
 	}
 	return channels
 }
 
+// trackedPrefixes returns prefixes that together cover the keys. None begins with another, which servers refuse.
+func (l *link) trackedPrefixes() (prefixes []string) {
+	for _, key := range slices.Sorted(slices.Values(l.watchedKeys())) { // a prefix sorts before what begins with it
+		if len(prefixes) == 0 || !strings.HasPrefix(key, prefixes[len(prefixes)-1]) {
+			prefixes = append(prefixes, key)
+		}
+	}
+	return prefixes
+}
+
 // follow opens a feed and passes on what comes from it until it is lost.
-func (p *feedPlan) follow(ctx context.Context) error {
+func (l *link) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	f, client, sub, err := p.open(ctx)
+	f, client, sub, err := l.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer closeFeed(client, sub)
-	p.tell(ctx, event{feed: f, what: feedBegan})
+	l.begun(ctx, f)
 	var pinging sync.WaitGroup
 	defer pinging.Wait()
 	defer cancel()
 	pinging.Go(func() { ping(ctx, sub, cancel) })
 	for {
-		reply, err := sub.ReceiveTimeout(ctx, pingInterval+p.timeout)
+		reply, err := sub.ReceiveTimeout(ctx, pingInterval+answerTimeout)
 		if err != nil && !isRefusal(err) { // A user who may not ask for a sign of life is answered that, which is one.
 			return err
 		}
 		if message, ok := reply.(*redis.Message); ok {
-			p.tell(ctx, p.eventOf(f, message))
+			l.tell(f, message)
 		}
 	}
 }
 
-func (p *feedPlan) eventOf(f *feed, m *redis.Message) event {
-	if m.Channel == p.names.changes() {
-		return event{feed: f, what: itemTold, text: m.Payload}
+func (l *link) tell(f *feed, m *redis.Message) {
+	if m.Channel == l.store.changes() {
+		l.news.message(f, m.Payload)
+		return
 	}
 	_, redisKey, _ := strings.Cut(m.Channel, keyspaceInfix)
-	return event{feed: f, what: keyChanged, text: redisKey}
+	l.news.notice(f, redisKey)
 }
 
 // ping asks for a sign of life every now and then, so that reading fails if none comes.
@@ -282,9 +272,8 @@ func ping(ctx context.Context, sub *redis.PubSub, lost func()) {
 
 // trackingHandler receives the notices of client tracking.
 type trackingHandler struct {
-	ctx  context.Context // of the feed
 	feed *feed
-	tell func(context.Context, event)
+	news *news
 }
 
 // HandlePushNotification implements push.NotificationHandler. A notice has a list of keys, or none after a flush.
@@ -295,12 +284,12 @@ func (h *trackingHandler) HandlePushNotification(_ context.Context, _ push.Notif
 	}
 	redisKeys, some := notice[1].([]any)
 	if !some {
-		h.tell(h.ctx, event{feed: h.feed, what: allChanged})
+		h.news.anything()
 		return nil
 	}
 	for _, redisKey := range redisKeys {
 		if text, ok := redisKey.(string); ok {
-			h.tell(h.ctx, event{feed: h.feed, what: keyChanged, text: text})
+			h.news.notice(h.feed, text)
 		}
 	}
 	return nil

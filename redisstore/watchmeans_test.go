@@ -218,7 +218,7 @@ func TestStore_Writes_TellOnTheChannel(t *testing.T) {
 // A user who may not ask for a sign of life gets one all the same: the refusal.
 func TestStore_Watch_UserMayNotPing_GoesOn(t *testing.T) {
 	t.Parallel()
-	_, store, other := restricted(t, containers.StartRedis(t), Options{ReadTimeout: 500 * time.Millisecond},
+	_, store, other := restricted(t, containers.StartRedis(t), Options{},
 		aclToWrite+" "+aclToWatch)
 	w := watchStore(t, store)
 	select {

@@ -17,9 +17,9 @@ import (
 // quietLogger is for tests in which servers are lost.
 func quietLogger() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func watchableCluster(t *testing.T, url string, opts Options) *ClusterStore {
+func watchableCluster(t *testing.T, url string, opts Options) *Store {
 	t.Helper()
-	store, err := OpenCluster(t.Context(), url, &opts)
+	store, err := Open(t.Context(), url, &opts)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	return store
@@ -28,18 +28,18 @@ func watchableCluster(t *testing.T, url string, opts Options) *ClusterStore {
 func clusterClientOf(t *testing.T, url string) *redis.ClusterClient {
 	t.Helper()
 	client := redis.NewClusterClient(&redis.ClusterOptions{
-		Addrs: strings.Split(strings.TrimPrefix(url, "redis+cluster://"), ","), DialerRetries: 1,
+		Addrs: strings.Split(strings.TrimPrefix(url, "redis+cluster://"), ","), DialerRetries: 1, ContextTimeoutEnabled: true,
 	})
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	return client
 }
 
 // On a Cluster every write is told once, whichever node has the kind, and also if nobody but cleat's channel tells it.
-func TestClusterStore_Watch_EachWriteIsToldOnce(t *testing.T) {
+func TestStore_Cluster_Watch_EachWriteIsToldOnce(t *testing.T) {
 	ctx, url := t.Context(), containers.RedisCluster(t)
 	client := clusterClientOf(t, url)
-	for _, prefix := range []string{freshPrefix(), freshPrefix(), "{" + freshPrefix() + "}"} {
-		callers, err := NewCluster(ctx, client, &Options{Prefix: prefix})
+	for _, prefix := range []string{taggedPrefix(), taggedPrefix()} {
+		callers, err := New(ctx, client, &Options{Prefix: prefix})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, callers.Close()) })
 		other := watchableCluster(t, url, Options{Prefix: prefix})
@@ -69,26 +69,6 @@ func TestClusterStore_Watch_EachWriteIsToldOnce(t *testing.T) {
 	}
 }
 
-// An Init on a Cluster, which takes several steps, is told on the channel too, for those who have nothing else.
-func TestClusterStore_Init_TellsOnTheChannel(t *testing.T) {
-	ctx, url, prefix := t.Context(), containers.RedisCluster(t), freshPrefix()
-	store := watchableCluster(t, url, Options{Prefix: prefix})
-	sub := clusterClientOf(t, url).Subscribe(ctx, keys{prefix}.changes())
-	defer func() { require.NoError(t, sub.Close()) }()
-	_, err := sub.Receive(ctx)
-	require.NoError(t, err)
-	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(3, 1, 50)}))
-	told := map[string]bool{}
-	for !told["features:"] || !told["segments:"] {
-		message, err := sub.ReceiveTimeout(ctx, 5*soon)
-		require.NoError(t, err)
-		if m, ok := message.(*redis.Message); ok {
-			told[m.Payload] = true
-		}
-	}
-	require.Len(t, told, 2)
-}
-
 // writeUntilSeen writes until the watch tells that it has seen a write, which then is not a copy of an earlier one.
 func (w *watched) writeUntilSeen(store core.FeatureStoreCore, key string) {
 	w.t.Helper()
@@ -109,10 +89,10 @@ func (w *watched) writeUntilSeen(store core.FeatureStoreCore, key string) {
 }
 
 // When a node of a Cluster is lost, the watch goes on with the one that takes its place.
-func TestClusterStore_Watch_NodeLost_GoesOnWithItsReplica(t *testing.T) {
+func TestStore_Cluster_Watch_NodeLost_GoesOnWithItsReplica(t *testing.T) {
 	t.Parallel()
 	cluster := containers.StartRedisCluster(t, true)
-	opts := Options{Prefix: "{flags}", ReadTimeout: 500 * time.Millisecond, Logger: quietLogger()}
+	opts := Options{Prefix: "{flags}", Logger: quietLogger()}
 	store, other := watchableCluster(t, cluster.URL, opts), watchableCluster(t, cluster.URL, opts)
 	w := watchStore(t, store)
 	upsert(t, other, core.Flags, "before", 1)
@@ -140,13 +120,13 @@ func TestStore_Watch_Sentinel_GoesWithThePrimary(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			servers, log := containers.StartRedisSentinel(t), make(warnings, 1000)
-			opts := Options{ReadTimeout: 500 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{
+			opts := Options{Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{
 				Level: slog.LevelDebug,
 			}))}
 			store, err := Open(t.Context(), servers.URL, &opts)
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, store.Close()) })
-			other, err := Open(t.Context(), servers.URL, &Options{ReadTimeout: 500 * time.Millisecond, Logger: quietLogger()})
+			other, err := Open(t.Context(), servers.URL, &Options{Logger: quietLogger()})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, other.Close()) })
 			w := watchStore(t, store)

@@ -15,18 +15,18 @@ import (
 const soon = 2 * time.Second
 
 // mutedStores makes a store with a client of its own and one with a client of the caller's, on a server that accepts
-// connections and never answers. The caller's client is set so that nothing but the store ends a call.
-func mutedStores(t *testing.T, opts Options) map[string]*Store {
+// connections and never answers. The caller's client is set so that nothing but contexts ends a call.
+func mutedStores(t *testing.T) map[string]*Store {
 	t.Helper()
 	url := muteServer(t)
-	own, err := Open(t.Context(), url, &opts)
+	own, err := Open(t.Context(), url, nil)
 	require.NoError(t, err)
 	settings, err := redis.ParseURL(url)
 	require.NoError(t, err)
-	settings.ReadTimeout, settings.WriteTimeout = -1, -1
+	settings.ReadTimeout, settings.WriteTimeout, settings.ContextTimeoutEnabled = -1, -1, true
 	client := redis.NewClient(settings)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
-	callers, err := New(t.Context(), client, &opts)
+	callers, err := New(t.Context(), client, nil)
 	require.NoError(t, err)
 	for _, store := range []*Store{own, callers} {
 		t.Cleanup(func() { require.NoError(t, store.Close()) })
@@ -45,77 +45,47 @@ func calls(store *Store) map[string]func(context.Context) error {
 		},
 		"Init":              func(ctx context.Context) error { return store.Init(ctx, []core.SerializedCollection{flags(1, 1, 9)}) },
 		"Init of nothing":   func(ctx context.Context) error { return store.Init(ctx, nil) },
+		"GetItems":          func(ctx context.Context) error { _, err := store.GetItems(ctx, core.Flags, []string{"k"}); return err },
 		"Initialized":       func(ctx context.Context) error { _, err := store.Initialized(ctx); return err },
 		"CheckAvailability": func(ctx context.Context) error { return store.CheckAvailability(ctx) },
 	}
 }
 
-// A server that never answers costs the time-out and no more, and is not mistaken for the caller's own deadline.
-func TestStore_MuteServer_TimesOut(t *testing.T) {
-	const timeout = 100 * time.Millisecond
-	opts := Options{ReadTimeout: timeout, ReadAllTimeout: timeout, WriteTimeout: timeout, InitTimeout: timeout}
-	for name, store := range mutedStores(t, opts) {
-		for method, run := range calls(store) {
-			begin := time.Now()
-			err := run(t.Context())
-			require.ErrorIs(t, err, core.ErrUnavailable, "%s of %s", method, name)
-			require.NotErrorIs(t, err, context.DeadlineExceeded, "%s of %s", method, name)
-			require.Less(t, time.Since(begin), soon, "%s of %s", method, name)
-		}
-	}
-}
-
-// Reading a whole kind has a time-out of its own.
-func TestStore_MuteServer_GetAllTimesOutLater(t *testing.T) {
-	for name, store := range mutedStores(t, Options{ReadTimeout: 100 * time.Millisecond, ReadAllTimeout: 300 * time.Millisecond}) {
-		begin := time.Now()
-		_, err := store.GetAll(t.Context(), core.Flags)
-		require.ErrorIs(t, err, core.ErrUnavailable, name)
-		require.ErrorContains(t, err, "300ms", name)
-		require.GreaterOrEqual(t, time.Since(begin), 300*time.Millisecond, name)
-	}
-}
-
-// A context that ends, ends the call, with its error as it is.
+// A server that never answers costs what the context allows and no more, and the error is the context's.
 func TestStore_MuteServer_ContextEnds(t *testing.T) {
-	for name, store := range mutedStores(t, Options{}) {
+	for name, store := range mutedStores(t) {
 		for method, run := range calls(store) {
 			begin := time.Now()
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-			err := run(ctx)
-			require.Equal(t, ctx.Err(), err, "%s of %s", method, name)
+			require.Equal(t, context.DeadlineExceeded, run(ctx), "%s of %s", method, name)
+			require.Equal(t, context.DeadlineExceeded, run(ctx), "%s of %s with a context that has ended", method, name)
 			cancel()
-
-			ctx, cancel = context.WithCancel(t.Context())
-			time.AfterFunc(20*time.Millisecond, cancel)
-			require.Equal(t, context.Canceled, run(ctx), "%s of %s", method, name)
 			require.Less(t, time.Since(begin), soon, "%s of %s", method, name)
 		}
 	}
 }
 
-// Close ends calls in flight, waits no longer than its grace, and a second Close does nothing.
+// Close ends calls in flight that have a client of the store's own, and a second Close does nothing.
 func TestStore_Close_InterruptsCalls(t *testing.T) {
-	for name, store := range mutedStores(t, Options{}) {
-		outcomes := map[string]chan error{}
-		for method, run := range calls(store) {
-			outcome := make(chan error, 1)
-			outcomes[method] = outcome
-			go func() { outcome <- run(context.Background()) }()
-		}
-		require.Eventually(t, func() bool { // until there are calls in flight
-			return store.session.client.PoolStats().TotalConns > 0
-		}, 10*time.Second, time.Millisecond)
-		begin := time.Now()
-		require.NoError(t, store.Close())
-		require.Less(t, time.Since(begin), closeGrace+soon, name)
-		require.NoError(t, store.Close())
-		for method, outcome := range outcomes {
-			require.ErrorIs(t, <-outcome, core.ErrClosed, "%s of %s", method, name)
-		}
-		for method, run := range calls(store) {
-			require.ErrorIs(t, run(t.Context()), core.ErrClosed, "%s of %s", method, name)
-		}
+	store := mutedStores(t)["own client"]
+	outcomes := map[string]chan error{}
+	for method, run := range calls(store) {
+		outcome := make(chan error, 1)
+		outcomes[method] = outcome
+		go func() { outcome <- run(context.Background()) }()
+	}
+	require.Eventually(t, func() bool { // until there are calls in flight
+		return store.client.PoolStats().TotalConns > 0
+	}, 10*time.Second, time.Millisecond)
+	begin := time.Now()
+	require.NoError(t, store.Close())
+	require.NoError(t, store.Close())
+	for method, outcome := range outcomes {
+		require.ErrorIs(t, <-outcome, core.ErrClosed, method)
+	}
+	require.Less(t, time.Since(begin), soon)
+	for method, run := range calls(store) {
+		require.ErrorIs(t, run(t.Context()), core.ErrClosed, method)
 	}
 }
 
@@ -137,9 +107,7 @@ func TestStore_Close_LeavesTheCallersClientOpen(t *testing.T) {
 
 // A client that its owner closed too early is an outage, not a closed store.
 func TestStore_CallersClientClosed_IsUnavailable(t *testing.T) {
-	options, err := redis.ParseURL("redis://localhost")
-	require.NoError(t, err)
-	client := redis.NewClient(options)
+	client := redis.NewClient(&redis.Options{ContextTimeoutEnabled: true})
 	store, err := New(t.Context(), client, nil)
 	require.NoError(t, err)
 	require.NoError(t, client.Close())
