@@ -12,7 +12,8 @@ import (
 )
 
 // limits are what each workload of ours may need at most, when done quickly, with a tenth of the data. They are a little
-// above what was measured: counts of requests are exact, and what happens in the background allocates now and then.
+// above what was measured: counts of requests are exact, and what happens in the background allocates now and then. (Of an Init
+// in DynamoDB, one write is the change marker, which comes a moment later.)
 var limits = map[string]measure.Sample{
 	"wrapper/get-ttl":         {measure.Allocations: 0, measure.Bytes: 0},
 	"wrapper/get-forever":     {measure.Allocations: 0, measure.Bytes: 0},
@@ -28,8 +29,8 @@ var limits = map[string]measure.Sample{
 	"redis/init":              {measure.Requests: 3, measure.Allocations: 2_300, measure.Bytes: 400_000},
 	"redis/getall":            {measure.Requests: 1, measure.Allocations: 2_100, measure.Bytes: 2_500_000},
 	"redis/membership":        {measure.Requests: 1, measure.Allocations: 64, measure.Bytes: 3_700},
-	"dynamodb/init":           {measure.Requests: 45, measure.Writes: 1_001, measure.Allocations: 31_000, measure.Bytes: 25_000_000},
-	"dynamodb/init-far":       {measure.Requests: 45, measure.Writes: 1_001, measure.Allocations: 31_000, measure.Bytes: 25_000_000},
+	"dynamodb/init":           {measure.Requests: 46, measure.Writes: 1_002, measure.Allocations: 31_000, measure.Bytes: 25_000_000},
+	"dynamodb/init-far":       {measure.Requests: 46, measure.Writes: 1_002, measure.Allocations: 31_000, measure.Bytes: 25_000_000},
 	"dynamodb/init-again":     {measure.Requests: 4, measure.Writes: 0, measure.Allocations: 21_000, measure.Bytes: 15_000_000},
 	"consul/init":             {measure.Requests: 12, measure.Allocations: 11_500, measure.Bytes: 9_000_000},
 	"consul/init-far":         {measure.Requests: 12, measure.Allocations: 11_500, measure.Bytes: 9_000_000},

@@ -90,7 +90,7 @@
 //
 // No error contains a secret; what the service says about a signature that it refuses is left out for that reason.
 //
-// Required permissions: dynamodb:GetItem and dynamodb:Query to read, dynamodb:PutItem and dynamodb:BatchWriteItem to write,
+// Required permissions: dynamodb:GetItem and dynamodb:Query to read, dynamodb:BatchGetItem to read several items in one request, dynamodb:PutItem and dynamodb:BatchWriteItem to write,
 // dynamodb:ConditionCheckItem for change sets, that and dynamodb:UpdateItem to write big segments. With
 // dynamodb:DescribeTable, which is optional, the error about a table with other keys says which. CreateTable needs dynamodb:CreateTable and
 // dynamodb:DescribeTable.

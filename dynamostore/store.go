@@ -3,8 +3,10 @@ package dynamostore
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 
 	"github.com/cleatdev/cleat/core"
@@ -14,6 +16,7 @@ var (
 	_ core.FeatureStoreCore      = (*Store)(nil)
 	_ core.AvailabilityChecker   = (*Store)(nil)
 	_ core.Watcher               = (*Store)(nil)
+	_ core.ItemsGetter           = (*Store)(nil)
 	_ core.ChangeSetApplier      = (*Store)(nil)
 	_ core.DiagnosticDescription = (*Store)(nil)
 )
@@ -84,6 +87,76 @@ func (s *Store) GetAll(ctx context.Context, kind core.DataKind) (items []core.Ke
 		return nil, err
 	}
 	return items, nil
+}
+
+// maxGetItems is how many keys DynamoDB accepts in a BatchGetItem.
+const maxGetItems = 100
+
+// GetItems implements [core.ItemsGetter] with one BatchGetItem for a hundred keys or 16 MB, as consistent as Get. Without the
+// permission for that, it is one GetItem for each key.
+func (s *Store) GetItems(ctx context.Context, kind core.DataKind, keys []string) ([]core.KeyedSerializedItem, error) {
+	if err := kind.Validate(); err != nil {
+		return nil, fmt.Errorf("dynamostore: %w", err)
+	}
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	items := make([]core.KeyedSerializedItem, 0, len(keys))
+	add := func(stored attributes) {
+		if key, ok := stored[keyAttribute].(*types.AttributeValueMemberS); ok {
+			item, _ := unmarshalItem(stored)
+			items = append(items, core.KeyedSerializedItem{Key: key.Value, Item: item})
+		}
+	}
+	namespace := s.keys.items(kind)
+	var wanted []map[string]types.AttributeValue
+	for _, key := range keys {
+		if primary := (primaryKey{namespace, key}); primary.possible() {
+			wanted = append(wanted, primary.attributes())
+		}
+	}
+	for chunk := range slices.Chunk(wanted, maxGetItems) {
+		if err := s.getBatch(ctx, namespace, chunk, add); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
+// getBatch calls add with each of the items that is there.
+func (s *session) getBatch(
+	ctx context.Context, namespace string, keys []map[string]types.AttributeValue, add func(attributes),
+) error {
+	strongly, p := s.strongly(), &patience{}
+	err := s.retry(ctx, reading(namespace), p, func() error {
+		output, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+			RequestItems: map[string]types.KeysAndAttributes{s.table: {Keys: keys, ConsistentRead: &strongly}},
+		}, s.perRequest)
+		if err != nil {
+			return err
+		}
+		for _, stored := range output.Responses[s.table] {
+			p.failures = 0
+			add(stored)
+		}
+		if keys = output.UnprocessedKeys[s.table].Keys; len(keys) > 0 {
+			return errUnprocessed
+		}
+		return nil
+	})
+	if !isCode(err, codeAccessDenied) {
+		return err
+	}
+	for _, key := range keys {
+		output, err := send(ctx, s, reading(namespace), s.client.GetItem, &dynamodb.GetItemInput{
+			TableName: &s.table, Key: key, ConsistentRead: &strongly,
+		})
+		if err != nil {
+			return err
+		}
+		add(output.Item)
+	}
+	return nil
 }
 
 // Initialized implements [core.FeatureStoreCore] with one GetItem.
