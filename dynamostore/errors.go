@@ -68,6 +68,14 @@ func (s *session) translate(op operation, err error) error {
 	return &storeError{text: text, sentinel: sentinel, cause: err}
 }
 
+// credentialsEndpointError is what the endpoint for credentials answered. Its code says nothing about the table.
+type credentialsEndpointError interface {
+	error
+	HTTPStatusCode() int
+	ErrorCode() string
+	ErrorMessage() string
+}
+
 // codeOf returns the code of an answer of the service, or "". For a cancelled transaction it is that of the reason.
 func codeOf(err error) string {
 	var cancelled *types.TransactionCanceledException
@@ -75,7 +83,8 @@ func codeOf(err error) string {
 		return reasonOf(cancelled)
 	}
 	var answer smithy.APIError
-	if errors.As(err, &answer) {
+	var endpoint credentialsEndpointError
+	if errors.As(err, &answer) && !errors.As(err, &endpoint) {
 		return answer.ErrorCode()
 	}
 	return ""
@@ -178,6 +187,14 @@ func isRefusal(err error) bool {
 // printable returns an error's text without what may be secret: an URL, and the message about a refused signature, in
 // which the service repeats the signed headers, a session token among them.
 func printable(err error) string {
+	var endpoint credentialsEndpointError
+	if errors.As(err, &endpoint) {
+		text := fmt.Sprintf("the endpoint for credentials answered with HTTP status %d", endpoint.HTTPStatusCode())
+		if code := endpoint.ErrorCode(); code != "" { // without one, the message is whatever the body was
+			text += fmt.Sprintf(": %.100s: %.200s", code, endpoint.ErrorMessage())
+		}
+		return text
+	}
 	var answer smithy.APIError
 	if errors.As(err, &answer) {
 		code, message := answer.ErrorCode(), answer.ErrorMessage()

@@ -7,10 +7,12 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/logging"
 
@@ -51,14 +53,22 @@ func openSession(ctx context.Context, table string, opts *Options) (*session, er
 	return makeSession(client, table, options, release), nil
 }
 
+// credentialsTime is how long a request for credentials may take. All calls wait for the same one, and a call's context does
+// not end it, so that one which hangs would block the store for good.
+const credentialsTime = 2 * time.Second
+
 func loadOptions(options Options) []func(*config.LoadOptions) error {
 	load := []func(*config.LoadOptions) error{
 		config.WithRegion(options.Region), config.WithLogger(sdkLogger(options.Logger)),
+		config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) {
+			o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(credentialsTime)
+		}),
 	}
 	if options.Credentials != nil {
 		load = append(load, config.WithCredentialsProvider(options.Credentials))
 	}
-	return append(load, config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(
+	// The time-out is for the other services that give credentials; the store's own client takes the transport only.
+	return append(load, config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(credentialsTime).WithTransportOptions(
 		func(t *http.Transport) {
 			t.MaxIdleConnsPerHost = idleConnections
 			t.HTTP2 = httptransport.HTTP2()

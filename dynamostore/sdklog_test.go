@@ -2,23 +2,44 @@ package dynamostore
 
 import (
 	"log/slog"
+	"net/http"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/conformance/containers"
+	"github.com/cleatdev/cleat/core"
 )
 
-// Writes that lose are ordinary, and so is a server that sends no checksum with the errors by which it says so.
+// Writes that lose are ordinary, and so is a server that sends no checksum with the errors by which it says so: nothing is
+// logged about it, whoever made the client.
 func TestStore_Upsert_Loses_LogsNothing(t *testing.T) {
-	var log lockedBuilder
-	store, err := Open(t.Context(), freshTable(t), &Options{
-		Region: region, Endpoint: containers.DynamoDB(t), Credentials: testCredentials(),
-		Logger: slog.New(slog.NewTextHandler(&log, nil)),
-	})
-	require.NoError(t, err)
-	upsert(t, store, "a", item("a", 2))
-	upsert(t, store, "a", item("a", 1))
-	require.NoError(t, store.Close())
-	require.Empty(t, log.String())
+	endpoint, table := containers.DynamoDB(t), freshTable(t)
+	for _, owned := range []bool{true, false} {
+		var log lockedBuilder
+		logger := slog.New(slog.NewTextHandler(&log, nil))
+		var store *Store
+		var err error
+		if owned {
+			store, err = Open(t.Context(), table, &Options{
+				Region: region, Endpoint: endpoint, Credentials: testCredentials(), Logger: logger,
+			})
+		} else {
+			transport := &http.Transport{}
+			defer transport.CloseIdleConnections()
+			store, err = New(t.Context(), dynamodb.New(dynamodb.Options{
+				Region: region, BaseEndpoint: &endpoint, Credentials: testCredentials(), Logger: sdkLogger(logger),
+				HTTPClient: &http.Client{Transport: transport},
+			}), table, &Options{Logger: logger})
+		}
+		require.NoError(t, err)
+		upsert(t, store, "a", item("a", 2))
+		upsert(t, store, "a", item("a", 1))
+		change := core.KindAndKeyedItem{Kind: core.Flags, Key: "a", Item: item("a", 1)}
+		_, err = store.ApplyChangeSet(t.Context(), []core.KindAndKeyedItem{change})
+		require.NoError(t, err)
+		require.NoError(t, store.Close())
+		require.Empty(t, log.String(), "owned: %t", owned)
+	}
 }
