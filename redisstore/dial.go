@@ -8,9 +8,16 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"syscall"
 	"time"
 )
+
+// handshakePatience is how long a server may take to answer a TLS handshake before it is asked whether it speaks TLS.
+const handshakePatience = 300 * time.Millisecond
+
+const notTLSAdvice = "the server does not speak TLS at this port; use a URL that begins with redis instead of rediss, or the port " +
+	"of TLS; nothing secret was sent"
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -27,7 +34,7 @@ func newDialer(
 		defer context.AfterFunc(closing, cancel)()
 		dial := plain.DialContext
 		if liveTLS != nil {
-			dial = (&tls.Dialer{NetDialer: plain, Config: liveTLS()}).DialContext
+			dial = dialTLS(liveTLS())
 		}
 		conn, err := dial(ctx, network, address)
 		if err != nil {
@@ -42,6 +49,52 @@ func newDialer(
 		}
 		return greeting, nil
 	}
+}
+
+// dialTLS makes a dialer for TLS. A Redis server that does not speak it waits for more of the handshake, without end: so a server
+// that is slow to answer is asked over another connection whether it speaks plainly.
+func dialTLS(config *tls.Config) dialer {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		var asking sync.WaitGroup
+		defer asking.Wait()
+		asking.Add(1)
+		slow := time.AfterFunc(handshakePatience, func() {
+			defer asking.Done()
+			if speaksPlainly(ctx, network, address) {
+				cancel(&foreignError{text: "the server did not answer the TLS handshake", advice: notTLSAdvice, cause: errForeign})
+			}
+		})
+		conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, network, address)
+		if slow.Stop() {
+			asking.Done()
+		}
+		var foreign *foreignError
+		if err != nil && errors.As(context.Cause(ctx), &foreign) {
+			return nil, foreign
+		}
+		cancel(nil)
+		return conn, err
+	}
+}
+
+// speaksPlainly reports whether a server answers a plain PING, which says nothing secret, as Redis does.
+func speaksPlainly(ctx context.Context, network, address string) bool {
+	ctx, cancel := context.WithTimeout(ctx, handshakePatience)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return false
+	}
+	defer conn.Close() //nolint:errcheck // nothing more is expected of it
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	answer := make([]byte, 1)
+	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+		return false
+	}
+	_, err = conn.Read(answer)
+	return err == nil && (answer[0] == '+' || answer[0] == '-')
 }
 
 // unfailing makes a dialer that returns connections on which everything fails in place of errors. Of failed dials the driver
@@ -81,6 +134,7 @@ func (failedConn) SetWriteDeadline(time.Time) error { return nil }
 type greetedConn struct {
 	net.Conn
 	greeted bool
+	foreign error       // what the answer was if it was none of a Redis server: the driver may read on after an error
 	closed  func() bool // to be called by Close; may be nil
 }
 
@@ -99,13 +153,17 @@ type systemConn struct {
 
 // Read implements net.Conn.
 func (c *greetedConn) Read(b []byte) (int, error) {
+	if c.foreign != nil {
+		return 0, c.foreign
+	}
 	n, err := c.Conn.Read(b)
 	if c.greeted || len(b) == 0 || isTimeout(err) {
 		return n, err
 	}
 	c.greeted = true
 	if foreign := recognize(b[:n], err); foreign != nil {
-		return 0, fmt.Errorf("connecting: %w", foreign)
+		c.foreign = fmt.Errorf("connecting: %w", foreign)
+		return 0, c.foreign
 	}
 	return n, err
 }

@@ -127,8 +127,7 @@ func adviseConnection(err error) string {
 	case errors.As(err, &foreign):
 		return foreign.advice
 	case errors.As(err, &notTLS):
-		return "the server does not speak TLS at this port; use a URL that begins with redis instead of rediss, or the port of TLS; " +
-			"nothing secret was sent"
+		return notTLSAdvice
 	case errors.As(err, &untrusted):
 		return "see that Options.TLS, or ca_file, trusts the authority of the server's certificate and that the names are the same; if " +
 			"servers announce addresses while their certificates bear a name, set it: ServerName of Options.TLS, or tls_server_name"
