@@ -1,6 +1,7 @@
 package backends
 
 import (
+	"crypto/tls"
 	"encoding/pem"
 	"log/slog"
 	"net/http/httptest"
@@ -85,4 +86,21 @@ func TestURL_LiveTLS_FollowsTheFile(t *testing.T) {
 	require.NotSame(t, before, config())
 	require.Nil(t, parsed(t, "rediss://h").liveTLS())
 	require.Nil(t, parsed(t, "rediss://h").tls())
+}
+
+// The name that certificates bear stands beside the files, and without them.
+func TestURL_RedisTLS_ServerName(t *testing.T) {
+	o, err := redisOptions(parsed(t, "rediss://h?tls_server_name=redis.example.com"))
+	require.NoError(t, err)
+	require.Equal(t, "redis.example.com", o.options.LiveTLS().ServerName)
+	require.Equal(t, uint16(tls.VersionTLS12), o.options.LiveTLS().MinVersion)
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	require.NoError(t, os.WriteFile(file, certificate, 0o600))
+	o, err = redisOptions(parsed(t, "rediss+cluster://h?tls_server_name=redis.example.com&ca_file="+file))
+	require.NoError(t, err)
+	require.Equal(t, "redis.example.com", o.options.LiveTLS().ServerName)
+	require.NotNil(t, o.options.LiveTLS().RootCAs)
 }

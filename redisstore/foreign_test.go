@@ -2,15 +2,19 @@ package redisstore
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/conformance/containers"
@@ -97,4 +101,73 @@ func TestOpen_PlainToTLSServer_SaysWhatWasProbablyMeant(t *testing.T) {
 	require.ErrorContains(t, err, "begins with rediss")
 	require.NotContains(t, err.Error(), "hunter")
 	require.Less(t, time.Since(begin), time.Second)
+}
+
+// logged counts the lines that the driver writes to its own log.
+type logged struct{ lines atomic.Int64 }
+
+func (l *logged) Printf(context.Context, string, ...any) { l.lines.Add(1) }
+
+// The driver has nothing to write to its log, which is global, about servers that cannot be reached.
+func TestOpen_NoServer_DriverLogsNothing(t *testing.T) {
+	log := &logged{}
+	redis.SetLogger(log)
+	t.Cleanup(func() { redis.SetLogger(&logged{}) })
+	for _, url := range []string{
+		"redis://127.0.0.1:1", "redis+cluster://127.0.0.1:1,127.0.0.1:2", "redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster",
+	} {
+		store := openAt(t, url+"?pool_size=2", Options{Prefix: "{p}", Logger: quietLogger()})
+		w := startWatch(t, store)
+		for range 10 {
+			require.ErrorIs(t, store.CheckAvailability(t.Context()), core.ErrUnavailable, url)
+			_, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 1))
+			require.ErrorIs(t, err, core.ErrUnavailable, url)
+		}
+		w.cancel()
+		require.Zero(t, log.lines.Load(), url)
+	}
+}
+
+// Certificates may bear a name while servers are dialled by the addresses that they announce.
+func TestOptions_TLS_ServerNameOfAllServers(t *testing.T) {
+	a := newAuthority(t)
+	certificate := a.issue(t, &x509.Certificate{
+		DNSNames: []string{"redis.example.com"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+	upstream := strings.TrimPrefix(containers.Redis(t), "redis://")
+	upstream, _, _ = strings.Cut(upstream, "/")
+	address := listen(t, func(conn net.Conn) {
+		relay(tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}), upstream)
+	})
+	named := a.client(t, nil)
+	named.ServerName = "redis.example.com"
+	require.NoError(t, openAt(t, "rediss://"+address, Options{TLS: named}).CheckAvailability(t.Context()))
+	live := Options{LiveTLS: func() *tls.Config { return named }}
+	require.NoError(t, openAt(t, "rediss://"+address, live).CheckAvailability(t.Context()))
+	err := openAt(t, "rediss://"+address, Options{TLS: a.client(t, nil)}).CheckAvailability(t.Context())
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.ErrorContains(t, err, "tls_server_name")
+}
+
+// Whoever opens a store by URL can give Sentinels credentials that change.
+func TestOptions_SentinelCredentials_AreAskedForEachTime(t *testing.T) {
+	t.Parallel() // with others that have servers of their own
+	ctx, servers := t.Context(), containers.StartRedisSentinel(t, "requirepass hunter2")
+	var password atomic.Value
+	password.Store("hunter3")
+	opts := Options{SentinelCredentials: func(context.Context) (string, string, error) { return "", password.Load().(string), nil }}
+	store := openAt(t, servers.URL, opts)
+	err := store.CheckAvailability(ctx)
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.ErrorContains(t, err, "check the user name and the password")
+	require.NotContains(t, err.Error(), "hunter")
+	password.Store("hunter2")
+	require.Eventually(t, func() bool { return store.CheckAvailability(ctx) == nil }, 10*time.Second, 10*time.Millisecond)
+	for url, want := range map[string]string{
+		"redis://localhost": "needs a redis+sentinel:// URL", servers.URL + "?sentinel_password=x": "exclude each other",
+	} {
+		_, err := Open(ctx, url, &opts)
+		require.ErrorIs(t, err, core.ErrInvalid)
+		require.ErrorContains(t, err, want)
+	}
 }
