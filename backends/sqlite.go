@@ -30,12 +30,9 @@ func sqliteOptions(u *URL) (sqliteTarget, error) {
 			"sqlite:///var/lib/app/flags.db", core.ErrInvalid)
 	}
 	return sqliteTarget{u.Path(), &sqlitestore.Options{
-		Prefix:       u.Text(paramPrefix),
-		Logger:       u.Logger(),
-		BusyTimeout:  u.Duration("busy_timeout"),
-		ReadTimeout:  u.Duration(paramReadTimeout),
-		WriteTimeout: u.Duration(paramWriteTimeout),
-		InitTimeout:  u.Duration(paramInitTimeout),
-		ReadOnly:     u.Bool("read_only", false),
+		Prefix:      u.Text(paramPrefix),
+		Logger:      u.Logger(),
+		BusyTimeout: u.Duration("busy_timeout"),
+		ReadOnly:    u.Bool("read_only", false),
 	}}, u.Check()
 }

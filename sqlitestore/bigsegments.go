@@ -102,7 +102,7 @@ func (s *BigSegments) metadata(ctx context.Context, operation, name string) (val
 // maxChanges bounds how many changes of a patch are one transaction, so that other writers of the file get their turn.
 const maxChanges = 50_000
 
-// ApplyPatch implements [core.BigSegmentWriter] with one transaction for each 50,000 changes. Each has its own time-out.
+// ApplyPatch implements [core.BigSegmentWriter] with one transaction for each 50,000 changes.
 func (s *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch) (applied bool, err error) {
 	for step := range patch.Steps(maxChanges) {
 		if applied, err = s.applyStep(ctx, step); err != nil || !applied {
@@ -114,7 +114,7 @@ func (s *BigSegments) ApplyPatch(ctx context.Context, patch core.BigSegmentPatch
 
 // applyStep is one transaction.
 func (s *BigSegments) applyStep(ctx context.Context, patch core.BigSegmentPatch) (applied bool, err error) {
-	err = s.db.write(ctx, "apply patch", s.db.options.WriteTimeout, func(ctx context.Context, tx transaction) error {
+	err = s.db.write(ctx, "apply patch", func(ctx context.Context, tx transaction) error {
 		applied = false
 		cursor, _, err := scanMetadata(tx.queryRow(ctx, selectMetadata, s.db.options.Prefix, segmentCursorName))
 		if err != nil || cursor != patch.PreviousVersion {
@@ -158,10 +158,9 @@ func (s *BigSegments) change(ctx context.Context, tx transaction, patch core.Big
 
 // SetLastUpToDate implements [core.BigSegmentWriter].
 func (s *BigSegments) SetLastUpToDate(ctx context.Context, at ldtime.UnixMillisecondTime) error {
-	return s.db.write(ctx, "set last up to date", s.db.options.WriteTimeout,
-		func(ctx context.Context, tx transaction) error {
-			return s.setMetadata(ctx, tx, lastUpToDateName, strconv.FormatUint(uint64(at), 10))
-		})
+	return s.db.write(ctx, "set last up to date", func(ctx context.Context, tx transaction) error {
+		return s.setMetadata(ctx, tx, lastUpToDateName, strconv.FormatUint(uint64(at), 10))
+	})
 }
 
 func (s *BigSegments) setMetadata(ctx context.Context, tx transaction, name, value string) error {

@@ -23,8 +23,8 @@
 //
 // PRAGMA application_id is 0x636c6561 ("clea") and PRAGMA user_version the version of this layout. New creates the file
 // if there is none, and brings an older layout up to date in one transaction. It refuses a newer layout and a database
-// of anything else with [core.ErrIncompatible], and a file that is no database with [core.ErrCorrupt], and leaves them
-// as they are, byte for byte.
+// of anything else with [core.ErrIncompatible], and leaves them as they are, byte for byte; so it does with a file that is
+// no database.
 //
 // Beside the file lie, while it is in use and after a crash, its write-ahead log and shared memory, with "-wal" and
 // "-shm" appended to the name. They are part of the database: do not copy, move or replace any of the three alone, and
@@ -53,23 +53,23 @@
 // sees a mixture.
 //
 // An operation ends soon after its context, at the latest after the statement that is running, which concerns a single
-// row. Close ends operations in the same way and waits for them.
+// row. Close waits for what is running.
 //
 // # Read-only files
 //
-// [Options.ReadOnly] opens a database without ever writing to it or its write-ahead log. A store without that option does the same, and
-// logs a warning, if the file or its directory cannot be written. Reads then go on, and every write is
-// [core.ErrReadOnly] until the store is opened anew.
+// [Options.ReadOnly] opens a database without ever writing to it or its write-ahead log. A store without that option does
+// the same, and logs a warning, if the file or its directory cannot be written. Reads then go on; every write tries again
+// to open the file for writing, and is [core.ErrReadOnly] until that succeeds.
 //
 // # Errors
 //
 // Errors wrap the sentinels of package core; SQLite's own error, a *sqlite.Error with its result code, is within reach of
 // errors.As.
 //
-//   - [core.ErrUnavailable]: another process kept the database locked, the time-out of the operation ended, the disk is
-//     failing, the file or directory is missing or cannot be opened.
+//   - [core.ErrUnavailable]: another process kept the database locked, the disk is failing, the file or directory is missing
+//     or cannot be opened, the file is no database. The store goes on by itself when that is over.
 //   - [core.ErrReadOnly]: the file, its directory or its file system cannot be written, or is full.
-//   - [core.ErrCorrupt]: the file is damaged or no database.
+//   - [core.ErrCorrupt]: the part of the file that was to be read is damaged.
 //   - [core.ErrIncompatible]: the database is of something else or of a newer version of cleat.
 //   - [core.ErrTooLarge]: key and JSON of an item together exceed a billion bytes, SQLite's limit.
 //   - [core.ErrInvalid] and [core.ErrClosed] as everywhere.

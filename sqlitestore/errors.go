@@ -71,6 +71,11 @@ func sentinelOfCode(code int) error {
 	}
 }
 
+// isDamaged reports whether SQLite has said that the file is damaged or not a database.
+func isDamaged(err error) bool {
+	return sentinelOf(err) == core.ErrCorrupt //nolint:errorlint // sentinelOf does not wrap
+}
+
 // isBusy reports whether another connection was in the way, so that the same may succeed a moment later.
 func isBusy(err error) bool {
 	var driverErr *sqlite.Error

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -40,7 +41,7 @@ func ExampleNew() {
 	// false {"key":"dark-mode","version":2,"on":true}
 }
 
-func ExampleNew_incompatible() {
+func ExampleNew_notADatabase() {
 	dir, err := os.MkdirTemp("", "cleat")
 	if err != nil {
 		log.Fatal(err)
@@ -51,9 +52,15 @@ func ExampleNew_incompatible() {
 		log.Fatal(err)
 	}
 
-	_, err = sqlitestore.New(context.Background(), path, nil)
+	ctx := context.Background()
+	store, err := sqlitestore.New(ctx, path, &sqlitestore.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close() //nolint:errcheck // an example
+	err = store.CheckAvailability(ctx)
 	content, _ := os.ReadFile(path)
-	fmt.Println(errors.Is(err, core.ErrCorrupt), string(content))
+	fmt.Println(errors.Is(err, core.ErrUnavailable), string(content))
 	// Output: true Remember the milk.
 }
 

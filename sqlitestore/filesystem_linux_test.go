@@ -79,10 +79,15 @@ func TestStore_OnAReadOnlyFileSystem_ReadsGoOnAndWritesAreReadOnly(t *testing.T)
 			require.Equal(t, !readOnly, bytes.Contains(log.Bytes(), []byte("read-only")), log.String())
 			require.NoError(t, s.Close())
 		}
-		_, err := sqlitestore.New(t.Context(), filepath.Join(dir, "new.db"), nil)
+		reading, missing := openQuietly(t, path), openQuietly(t, filepath.Join(dir, "new.db"))
+		requireReadOnly(t, reading)
+		_, err := missing.Initialized(t.Context())
 		require.ErrorIs(t, err, core.ErrUnavailable)
 		require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, ""))
-		upsert(t, openStore(t, path, nil), "f", 2)
+		require.True(t, upsert(t, reading, "f", 2).Written, "noticed with the next write")
+		require.True(t, upsert(t, reading, "f", 3).Written)
+		require.Equal(t, 3, versionOf(t.Context(), t, reading, "f"))
+		require.True(t, upsert(t, missing, "f", 1).Written)
 	})
 }
 
@@ -124,13 +129,20 @@ func TestStore_OnAFullFileSystem_ReadsGoOnAndWritesAreReadOnlyUntilThereIsSpace(
 		_, err = s.GetAll(t.Context(), core.Flags)
 		require.NoError(t, err)
 		require.NoError(t, s.CheckAvailability(t.Context()))
-		_, err = sqlitestore.New(t.Context(), filepath.Join(dir, "another.db"), nil)
+		another := openQuietly(t, filepath.Join(dir, "another.db"))
+		_, err = another.Upsert(t.Context(), core.Flags, "f", live("f", 1, 1).Item)
 		require.ErrorIs(t, err, core.ErrReadOnly)
+		_, _, err = another.Get(t.Context(), core.Flags, "f")
+		require.ErrorIs(t, err, core.ErrUnavailable)
+		require.NoError(t, s.Close())
+		s = openQuietly(t, filepath.Join(dir, "flags.db"))
+		_, err = s.GetAll(t.Context(), core.Flags)
+		require.NoError(t, err, "also of a store that is opened on a full disk")
 
 		require.NoError(t, os.Remove(ballast))
 		require.NoError(t, s.Init(t.Context(), flags(100, 3, 100)))
 		requireWholeSet(t, s, 100, 3, 3)
-		upsert(t, openStore(t, filepath.Join(dir, "another.db"), nil), "f", 1)
+		upsert(t, another, "f", 1)
 	})
 }
 
@@ -161,13 +173,10 @@ func useWithoutPermissions(t *testing.T, path string) {
 	s := openStore(t, path, &sqlitestore.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.Equal(t, 1, versionOf(t.Context(), t, s, "f"))
 	requireReadOnly(t, s)
-	_, err := sqlitestore.New(t.Context(), path+"new", nil)
+	require.ErrorIs(t, openQuietly(t, path+"new").CheckAvailability(t.Context()), core.ErrUnavailable)
+	err := openQuietly(t, path+"-unreadable").CheckAvailability(t.Context())
 	require.ErrorIs(t, err, core.ErrUnavailable)
-	for _, options := range []*sqlitestore.Options{nil, frozen} {
-		_, err := sqlitestore.New(t.Context(), path+"-unreadable", options)
-		require.ErrorIs(t, err, core.ErrUnavailable)
-		require.ErrorContains(t, err, "check the permissions")
-	}
+	require.ErrorContains(t, err, "check the permissions")
 }
 
 func TestNew_OfAFileThatThisProcessHasOpen_LeavesItsSharedLockAlone(t *testing.T) {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -22,6 +24,14 @@ func openStore(t testing.TB, path string, opts *sqlitestore.Options) *sqlitestor
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
+}
+
+// openQuietly opens a store that may warn.
+func openQuietly(t testing.TB, path string) *sqlitestore.Store {
+	t.Helper()
+	return openStore(t, path, &sqlitestore.Options{
+		BusyTimeout: 20 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+	})
 }
 
 // bare runs a statement with the bare driver.

@@ -23,7 +23,7 @@ func (s *Store) Init(ctx context.Context, data []core.SerializedCollection) erro
 		return fmt.Errorf("sqlitestore: init: %w", err)
 	}
 	var refused []error
-	err := s.db.write(ctx, "init", s.db.options.InitTimeout, func(ctx context.Context, tx transaction) error {
+	err := s.db.write(ctx, "init", func(ctx context.Context, tx transaction) error {
 		refused = nil
 		for kind, items := range itemsByKind(data) {
 			tooLarge, err := s.replaceKind(ctx, tx, kind, items)

@@ -166,7 +166,7 @@ func TestStore_AnItemOverTheLimit_IsTooLargeAndStopsNothingElse(t *testing.T) {
 // limitLength lowers SQLite's own limit of the size of a row, a billion bytes, on the connection that writes.
 func limitLength(t *testing.T, s *Store, length int) {
 	t.Helper()
-	conn, err := s.db.file.current.writer.db.Conn(t.Context())
+	conn, err := s.db.current.writer.db.Conn(t.Context())
 	require.NoError(t, err)
 	_, err = sqlite.Limit(conn, sqlite3.SQLITE_LIMIT_LENGTH, length)
 	require.NoError(t, err)
@@ -178,7 +178,7 @@ func TestStore_Writes_ToAFullDatabase_AreReadOnlyUntilThereIsSpace(t *testing.T)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
 	limitPages := func(pages int) {
-		_, err := s.db.file.current.writer.db.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+		_, err := s.db.current.writer.db.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages))
 		require.NoError(t, err)
 	}
 	item := core.SerializedItem{Version: 1, Data: make([]byte, 100_000)}

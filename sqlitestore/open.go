@@ -13,7 +13,8 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// open opens or creates the database, and prepares the queries of its user.
+// open opens or creates the database, and prepares the queries of its user. What may go away by itself is no reason to
+// fail: every operation tries again.
 func open(ctx context.Context, path string, opts *Options, reads, writes []string) (*database, error) {
 	if ctx == nil {
 		return nil, fmt.Errorf("sqlitestore: open: %w: the context is nil", core.ErrInvalid)
@@ -22,41 +23,75 @@ func open(ctx context.Context, path string, opts *Options, reads, writes []strin
 	if err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
+	d := &database{
+		options: options, reads: append(reads, selectVersion), writes: append(writes, selectVersion), ended: make(chan struct{}),
+	}
+	if d.path, err = resolvePath(path); err != nil {
+		return nil, fmt.Errorf("sqlitestore: open %s: %w", path, err)
+	}
+	err = d.do(ctx, "open", func(*connections) error { return nil })
+	switch {
+	case err == nil:
+		return d, nil
+	case errors.Is(err, core.ErrUnavailable), errors.Is(err, core.ErrReadOnly):
+		options.Logger.WarnContext(ctx, "sqlitestore: the database cannot be opened; calls fail until it can",
+			"path", d.path, "error", err)
+		return d, nil
+	}
+	return nil, err
+}
+
+// openError says of a file that cannot be opened that the store is unavailable, or cannot be written. What else is wrong
+// with it, such as that it is damaged, concerns no single item.
+func openError(err error) error {
+	switch {
+	case isBusy(err), isContextError(err), hasSentinel(err), sentinelOf(err) == nil:
+		return err
+	case sentinelOf(err) == core.ErrReadOnly: //nolint:errorlint // sentinelOf does not wrap
+		return fmt.Errorf("%w: the file cannot be opened or created: %w", core.ErrReadOnly, err)
+	}
+	return fmt.Errorf("%w: the file cannot be opened: %w", core.ErrUnavailable, err)
+}
+
+// connect opens the file for writing if that is wanted and possible, and for reading otherwise.
+func (d *database) connect(ctx context.Context) (*connections, error) {
+	if d.options.ReadOnly {
+		return d.connectReadOnly(ctx)
+	}
+	opened, err := d.connectWritable(ctx)
+	if err == nil || isBusy(err) || isContextError(err) || errors.Is(err, core.ErrIncompatible) {
+		return opened, err
+	}
+	opened, readErr := d.connectReadOnly(ctx)
+	if readErr != nil {
 		return nil, err
 	}
-	bounded, cancel := context.WithTimeoutCause(ctx, options.InitTimeout, errTimeout)
-	defer cancel()
-	d := &database{options: options, reads: append(reads, selectVersion), writes: append(writes, selectVersion)}
-	if d.path, err = resolvePath(path); err == nil {
-		err = d.open(bounded)
+	opened.unwritable = err
+	if !d.warned.Swap(true) {
+		d.options.Logger.WarnContext(ctx, "sqlitestore: the database is read-only, so updates will not be stored",
+			"path", d.path, "error", err)
 	}
+	return opened, nil
+}
+
+// connectReadOnly opens the file without ever writing to it.
+func (d *database) connectReadOnly(ctx context.Context) (*connections, error) {
+	state, err := readFileState(d.path)
 	if err != nil {
-		return nil, explain(ctx, err, "sqlitestore: open %s", path)
+		return nil, err
 	}
-	d.begin(ctx)
-	return d, nil
-}
-
-func (d *database) open(ctx context.Context) error {
-	if d.options.ReadOnly {
-		return d.openWith(ctx, d.connectReadOnly)
+	found, err := inspect(ctx, d.path)
+	if err != nil {
+		return nil, err
 	}
-	err := d.openWith(ctx, d.connectWritable)
-	if !isUnwritable(err) || d.openWith(ctx, d.connectReadOnly) != nil {
-		return err
+	if err := found.readable(); err != nil {
+		return nil, err
 	}
-	d.unwritable = err
-	d.options.Logger.WarnContext(ctx, "sqlitestore: the database is read-only, so updates will not be stored",
-		"path", d.path, "error", err)
-	return nil
-}
-
-func (d *database) openWith(ctx context.Context, connect func(context.Context) (*connections, error)) error {
-	return retryBusy(ctx, d.options.BusyTimeout, func() (err error) {
-		d.file, err = openHandle(ctx, d.path, connect)
-		return err
-	})
+	readers, err := openPool(ctx, state.readOnlyConnection(d.path), readerCount(), d.reads)
+	if err != nil {
+		return nil, err
+	}
+	return &connections{readers: readers, state: state}, nil
 }
 
 const (
@@ -72,16 +107,12 @@ const (
 func inspect(ctx context.Context, path string) (header, error) {
 	for delay := firstSecondLook; ; delay *= 2 {
 		found, err := lookAt(ctx, path)
-		refused := errors.Is(err, core.ErrCorrupt) || errors.Is(err, core.ErrIncompatible)
+		refused := isDamaged(err) || errors.Is(err, core.ErrIncompatible)
 		if !refused || delay > lastSecondLook {
 			return found, err
 		}
-		timer := time.NewTimer(delay)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return header{}, ctx.Err()
+		if err := pause(ctx, delay); err != nil {
+			return header{}, err
 		}
 	}
 }
@@ -117,12 +148,12 @@ func inspectFile(ctx context.Context, path string) (found header, err error) {
 	if err == nil {
 		found, err = readHeader(ctx, db)
 	}
-	switch sentinel := sentinelOf(err); {
+	switch {
 	case err == nil:
 		return found, found.check(migrations())
-	case sentinel == core.ErrCorrupt: //nolint:errorlint // sentinelOf does not wrap
+	case isDamaged(err):
 		return header{}, fmt.Errorf("%w: the file is damaged or not a database; it was left as it is: restore it from a copy, "+
-			"or remove it to begin anew, or choose another path: %w", core.ErrCorrupt, err)
+			"or remove it to begin with an empty one, or choose another path: %w", core.ErrUnavailable, err)
 	case isUnwritable(err):
 		return header{}, fmt.Errorf("%w: check the permissions of the file and its directory: %w", core.ErrUnavailable, err)
 	default:
@@ -162,6 +193,7 @@ func (d *database) connectWritable(ctx context.Context) (*connections, error) {
 	if opened.state, err = readFileState(d.path); err != nil {
 		return nil, cmp.Or(err, readers.close(), writer.close())
 	}
+	d.warned.Store(false)
 	return opened, nil
 }
 

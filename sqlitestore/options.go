@@ -11,11 +11,7 @@ import (
 
 // Defaults of [Options].
 const (
-	DefaultBusyTimeout  = 5 * time.Second
-	DefaultReadTimeout  = 5 * time.Second
-	DefaultWriteTimeout = 10 * time.Second
-	DefaultInitTimeout  = 60 * time.Second
-
+	DefaultBusyTimeout   = 4 * time.Second
 	DefaultWatchInterval = 20 * time.Millisecond
 )
 
@@ -25,22 +21,15 @@ type Options struct {
 	// Prefix separates stores that share a file: a store sees and changes only what was written under its own prefix.
 	// Any text will do; it is compared as a whole. The default is the empty prefix, which is one like any other.
 	Prefix string
-	// BusyTimeout is for how long an operation waits while other processes keep the database locked; 0 means 5 s. The
-	// time-out of the operation itself counts as well.
+	// BusyTimeout is for how long an operation waits while other processes keep the database locked, unless its context ends
+	// before; 0 means 4 s. Only writing waits.
 	BusyTimeout time.Duration
-	// ReadTimeout ends every reading operation; 0 means 5 s.
-	ReadTimeout time.Duration
-	// WriteTimeout ends every Upsert, ApplyChangeSet, ApplyPatch and SetLastUpToDate; 0 means 10 s. The time spent waiting
-	// for other writers of the same store is part of it.
-	WriteTimeout time.Duration
-	// InitTimeout ends every Init, and also New and NewBigSegments; 0 means 60 s.
-	InitTimeout time.Duration
 	// WatchInterval is how often Watch looks for changes; 0 means 20 ms. It has no effect on a BigSegments.
 	WatchInterval time.Duration
 	// ReadOnly opens the database without ever writing: it is neither created nor brought up to date, and writing methods
 	// return core.ErrReadOnly. It serves files on read-only media as well as files that another process writes.
 	ReadOnly bool
-	// Logger gets a warning when a database turns out to be read-only; nil means slog.Default().
+	// Logger gets a warning when a database cannot be opened, or only be read; nil means slog.Default().
 	Logger *slog.Logger
 	// Now returns the wall-clock time for the updated_at columns; nil means time.Now.
 	Now func() time.Time
@@ -56,9 +45,6 @@ func (o *Options) withDefaults() (*Options, error) {
 		return nil, err
 	}
 	setDefault(&options.BusyTimeout, DefaultBusyTimeout)
-	setDefault(&options.ReadTimeout, DefaultReadTimeout)
-	setDefault(&options.WriteTimeout, DefaultWriteTimeout)
-	setDefault(&options.InitTimeout, DefaultInitTimeout)
 	setDefault(&options.WatchInterval, DefaultWatchInterval)
 	if options.Logger == nil {
 		options.Logger = slog.Default()
@@ -83,9 +69,6 @@ func (o *Options) validate() error {
 		value time.Duration
 	}{
 		{"BusyTimeout", o.BusyTimeout},
-		{"ReadTimeout", o.ReadTimeout},
-		{"WriteTimeout", o.WriteTimeout},
-		{"InitTimeout", o.InitTimeout},
 		{"WatchInterval", o.WatchInterval},
 	} {
 		if d.value < 0 {

@@ -56,12 +56,17 @@ func (p *pool) each(ctx context.Context, scan func(*sql.Rows) error, query strin
 	return eachRow(ctx, p.statements[query], scan, args)
 }
 
-func eachRow(ctx context.Context, query *sql.Stmt, scan func(*sql.Rows) error, args []any) (err error) {
+func eachRow(ctx context.Context, query *sql.Stmt, scan func(*sql.Rows) error, args []any) error {
 	rows, err := query.QueryContext(context.WithoutCancel(ctx), args...)
+	return eachOf(ctx, rows, err, scan)
+}
+
+// eachOf calls scan for each row of what a query has returned.
+func eachOf(ctx context.Context, rows *sql.Rows, err error, scan func(*sql.Rows) error) (scanErr error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = cmp.Or(err, rows.Close()) }()
+	defer func() { scanErr = cmp.Or(scanErr, rows.Close()) }()
 	for rows.Next() {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -75,6 +80,33 @@ func eachRow(ctx context.Context, query *sql.Stmt, scan func(*sql.Rows) error, a
 
 func (p *pool) queryRow(ctx context.Context, query string, args ...any) *sql.Row {
 	return p.statements[query].QueryRowContext(context.WithoutCancel(ctx), args...)
+}
+
+// Names in the table metadata.
+const (
+	initializedName   = "initialized"
+	lastUpToDateName  = "big_segments_synchronized_on"
+	segmentCursorName = "big_segments_cursor"
+)
+
+const (
+	selectMetadata = `SELECT value FROM metadata WHERE prefix = ? AND name = ?`
+	addMetadata    = `INSERT INTO metadata (prefix, name, value, updated_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	setMetadata    = `INSERT INTO metadata (prefix, name, value, updated_at) VALUES (?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at`
+)
+
+// metadata returns the value with the given name; found is false if there is none.
+func (p *pool) metadata(ctx context.Context, prefix, name string) (value string, found bool, err error) {
+	return scanMetadata(p.queryRow(ctx, selectMetadata, prefix, name))
+}
+
+func scanMetadata(row *sql.Row) (value string, found bool, err error) {
+	err = row.Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	return value, err == nil, err
 }
 
 // close closes all connections. Nobody uses the pool any more.

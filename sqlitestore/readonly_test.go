@@ -2,6 +2,7 @@ package sqlitestore_test
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -127,15 +128,18 @@ func TestStore_ReadOnly_AfterTheFileWasReplaced_ReadsTheNewOne(t *testing.T) {
 	require.Equal(t, 3, versionOf(t.Context(), t, s, "f"))
 }
 
-func TestNew_ReadOnly_WithNothingToRead_IsUnavailable(t *testing.T) {
+func TestStore_ReadOnly_WithNothingToRead_IsUnavailableUntilThereIs(t *testing.T) {
 	path := tempPath(t)
-	_, err := sqlitestore.New(t.Context(), path, frozen)
+	s := openStore(t, path, &sqlitestore.Options{ReadOnly: true, Logger: slog.New(slog.DiscardHandler)})
+	_, _, err := s.Get(t.Context(), core.Flags, "f")
 	require.ErrorIs(t, err, core.ErrUnavailable)
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.NoFileExists(t, path)
 	require.NoError(t, os.WriteFile(path, nil, 0o600))
-	_, err = sqlitestore.New(t.Context(), path, frozen)
+	_, _, err = s.Get(t.Context(), core.Flags, "f")
 	require.ErrorIs(t, err, core.ErrUnavailable)
+	createStore(t, path, 4)
+	require.Equal(t, 4, versionOf(t.Context(), t, s, "f"))
 }
 
 func TestBigSegments_ReadOnly_ReadsGoOnAndWritesAreReadOnly(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 
@@ -13,7 +15,7 @@ import (
 // Store keeps flags, segments and items of other kinds in a file. Make one with [New]; the zero value is not usable.
 //
 // It is safe for concurrent use. Besides [core.FeatureStoreCore] it implements [core.AvailabilityChecker],
-// [core.Watcher], [core.ChangeSetApplier] and [core.DiagnosticDescription].
+// [core.Watcher], [core.ChangeSetApplier], [core.ItemsGetter] and [core.DiagnosticDescription].
 type Store struct {
 	db *database
 }
@@ -23,15 +25,18 @@ var (
 	_ core.AvailabilityChecker   = (*Store)(nil)
 	_ core.Watcher               = (*Store)(nil)
 	_ core.ChangeSetApplier      = (*Store)(nil)
+	_ core.ItemsGetter           = (*Store)(nil)
 	_ core.DiagnosticDescription = (*Store)(nil)
 )
 
 // New opens the database in the file path, and creates it if there is none; the directory must exist. Nil options mean
 // the defaults. The context bounds the opening and nothing after it.
 //
-// A database of something else, or of a newer version of cleat, is refused with [core.ErrIncompatible], and a file that is
-// no database with [core.ErrCorrupt]; either is left as it is. A path of "" or ":memory:" and options out of range are
-// [core.ErrInvalid]; package memorystore has a store without a file.
+// What may go away is no reason to fail: a missing directory or file, a full disk, missing permissions, another process's
+// lock, a file that is damaged or no database, which is left as it is. New then logs a warning, and every method tries
+// again and fails with the reason, until it is gone. A database of something else, or of a newer version of cleat, is
+// refused with [core.ErrIncompatible] and left as it is. A path of "" or ":memory:" or of a directory and options out of
+// range are [core.ErrInvalid]; package memorystore has a store without a file.
 func New(ctx context.Context, path string, opts *Options) (*Store, error) {
 	db, err := open(ctx, path, opts,
 		[]string{selectItem, selectItems, selectMetadata, selectStamps},
@@ -76,17 +81,60 @@ func (s *Store) GetAll(ctx context.Context, kind core.DataKind) (items []core.Ke
 	}
 	err = s.db.read(ctx, "get all", func(ctx context.Context, p *pool) error {
 		items = nil
-		return p.each(ctx, func(row *sql.Rows) error {
-			var i core.KeyedSerializedItem
-			err := row.Scan(&i.Item.Version, &i.Item.Deleted, &i.Item.Data, &i.Key)
-			items = append(items, i)
-			return err
-		}, selectItems, s.db.options.Prefix, string(kind))
+		return p.each(ctx, itemScanner(&items), selectItems, s.db.options.Prefix, string(kind))
 	})
 	if err != nil {
 		return nil, err
 	}
 	return items, nil
+}
+
+// keysPerQuery is how many items one query asks for.
+const keysPerQuery = 500
+
+// GetItems implements [core.ItemsGetter] with one query for each 500 keys.
+func (s *Store) GetItems(ctx context.Context, kind core.DataKind, keys []string) (items []core.KeyedSerializedItem, err error) {
+	for _, key := range keys {
+		if err := core.ValidateKey(kind, key); err != nil {
+			return nil, fmt.Errorf("sqlitestore: get items: %w", err)
+		}
+	}
+	err = s.db.read(ctx, "get items", func(ctx context.Context, p *pool) error {
+		items = make([]core.KeyedSerializedItem, 0, len(keys))
+		for chunk := range slices.Chunk(keys, keysPerQuery) {
+			if err := s.appendItems(ctx, p, &items, kind, chunk); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+// appendItems appends what is there of the keys.
+func (s *Store) appendItems(
+	ctx context.Context, p *pool, items *[]core.KeyedSerializedItem, kind core.DataKind, keys []string,
+) error {
+	args := []any{s.db.options.Prefix, string(kind)}
+	for _, key := range keys {
+		args = append(args, key)
+	}
+	query := selectItems + " AND key IN (?" + strings.Repeat(", ?", len(keys)-1) + ")"
+	rows, err := p.db.QueryContext(context.WithoutCancel(ctx), query, args...)
+	return eachOf(ctx, rows, err, itemScanner(items))
+}
+
+// itemScanner returns a function that appends a row of selectItems.
+func itemScanner(items *[]core.KeyedSerializedItem) func(row *sql.Rows) error {
+	return func(row *sql.Rows) error {
+		var i core.KeyedSerializedItem
+		err := row.Scan(&i.Item.Version, &i.Item.Deleted, &i.Item.Data, &i.Key)
+		*items = append(*items, i)
+		return err
+	}
 }
 
 // Upsert implements [core.FeatureStoreCore]. The version that it compares with is that of the column, unless the JSON
@@ -97,7 +145,7 @@ func (s *Store) Upsert(
 	if err := core.ValidateKey(kind, key); err != nil {
 		return core.UpsertResult{}, fmt.Errorf("sqlitestore: upsert: %w", err)
 	}
-	err = s.db.write(ctx, "upsert", s.db.options.WriteTimeout, func(ctx context.Context, tx transaction) error {
+	err = s.db.write(ctx, "upsert", func(ctx context.Context, tx transaction) error {
 		result, err = s.upsert(ctx, tx, kind, key, item)
 		return err
 	})
@@ -116,7 +164,7 @@ func (s *Store) ApplyChangeSet(
 			return nil, fmt.Errorf("sqlitestore: apply change set: %w", err)
 		}
 	}
-	err = s.db.write(ctx, "apply change set", s.db.options.WriteTimeout, func(ctx context.Context, tx transaction) error {
+	err = s.db.write(ctx, "apply change set", func(ctx context.Context, tx transaction) error {
 		results = make([]core.UpsertResult, 0, len(changes))
 		for _, change := range changes {
 			if ctx.Err() != nil {

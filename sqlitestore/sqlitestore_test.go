@@ -217,9 +217,38 @@ func storeMethods(s *sqlitestore.Store) map[string]func(context.Context) error {
 			_, err := s.ApplyChangeSet(ctx, []core.KindAndKeyedItem{{Kind: core.Flags, Key: "f", Item: live("f", 1, 1).Item}})
 			return err
 		},
+		"GetItems":          func(ctx context.Context) error { _, err := s.GetItems(ctx, core.Flags, []string{"f"}); return err },
 		"Initialized":       func(ctx context.Context) error { _, err := s.Initialized(ctx); return err },
 		"CheckAvailability": s.CheckAvailability,
 	}
+}
+
+func TestStore_GetItems_ReturnsWhatIsThereOfAnyNumberOfKeys(t *testing.T) {
+	s := openStore(t, tempPath(t), nil)
+	data := flags(1200, 1, 1)
+	tombstone := core.KeyedSerializedItem{Key: "gone", Item: core.NewTombstone(core.Flags, "gone", 7).Serialized(core.Flags, "gone")}
+	odd := core.KeyedSerializedItem{Key: "'\x00\xff%", Item: core.SerializedItem{Version: 2, Data: []byte(`{"damaged`)}}
+	data[0].Items = append(data[0].Items, tombstone, odd)
+	require.NoError(t, s.Init(t.Context(), append(data, core.SerializedCollection{
+		Kind: core.Segments, Items: []core.KeyedSerializedItem{live("only a segment", 1, 1)},
+	})))
+	keys := []string{"missing", "only a segment"}
+	for _, item := range data[0].Items {
+		keys = append(keys, item.Key)
+	}
+	items, err := s.GetItems(t.Context(), core.Flags, keys)
+	require.NoError(t, err)
+	require.ElementsMatch(t, data[0].Items, items)
+	items, err = s.GetItems(t.Context(), core.Flags, []string{"gone", "missing", odd.Key})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []core.KeyedSerializedItem{tombstone, odd}, items)
+	for _, keys := range [][]string{nil, {"missing"}} {
+		items, err = s.GetItems(t.Context(), core.Flags, keys)
+		require.NoError(t, err)
+		require.Empty(t, items)
+	}
+	_, err = s.GetItems(t.Context(), core.Flags, []string{"gone", ""})
+	require.ErrorIs(t, err, core.ErrInvalid)
 }
 
 func TestStore_DescribeConfiguration_NamesTheType(t *testing.T) {

@@ -54,7 +54,7 @@ func (s *Store) Watch(ctx context.Context, changed func(core.Change)) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-s.db.ended.Done():
+		case <-s.db.ended:
 			return fmt.Errorf("sqlitestore: watch: %w", core.ErrClosed)
 		case <-timer.C:
 		}
@@ -119,16 +119,14 @@ func report(before, now map[core.Change]stamp, changed func(core.Change)) {
 
 // mark returns the mark of what is committed now.
 func (d *database) mark(ctx context.Context) (m mark, err error) {
-	err = d.do(ctx, "watch", d.options.ReadTimeout, func(ctx context.Context) error {
-		return d.use(ctx, func(c *connections) error {
-			m = mark{connections: c}
-			if c.writer == nil {
-				m.file, m.log = timesOf(d.path), timesOf(d.path+"-wal")
-				return nil
-			}
-			return c.writer.use(ctx, func(p *pool) error {
-				return p.queryRow(ctx, selectDataVersion).Scan(&m.version)
-			})
+	err = d.do(ctx, "watch", func(c *connections) error {
+		m = mark{connections: c}
+		if c.writer == nil {
+			m.file, m.log = timesOf(d.path), timesOf(d.path+"-wal")
+			return nil
+		}
+		return c.writer.use(ctx, func(p *pool) error {
+			return p.queryRow(ctx, selectDataVersion).Scan(&m.version)
 		})
 	})
 	return m, err

@@ -17,7 +17,7 @@ func restart(ctx context.Context, o options, out io.Writer) (err error) {
 	if err := readJSON(o.dir.questions(), &questions); err != nil {
 		return err
 	}
-	store, err := sqlitestore.New(ctx, o.dir.store(), &sqlitestore.Options{ReadTimeout: patience})
+	store, err := sqlitestore.New(ctx, o.dir.store(), nil)
 	if err != nil {
 		return err
 	}

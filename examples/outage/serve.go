@@ -29,7 +29,7 @@ func serve(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	const pipe = 3 // the first of the files that the parent passes on
 	events := &eventWriter{out: os.NewFile(pipe, "events")}
-	store, err := sqlitestore.New(ctx, o.dir.store(), &sqlitestore.Options{ReadTimeout: patience})
+	store, err := sqlitestore.New(ctx, o.dir.store(), nil)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package sqlitestore
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -24,6 +26,10 @@ func resolvePath(path string) (string, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return "", fmt.Errorf("%w: path %q: %w", core.ErrInvalid, path, err)
+	}
+	if info, err := os.Stat(absolute); err == nil && !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%w: %s is not a file (%v); name a file in a directory that exists",
+			core.ErrInvalid, absolute, info.Mode().Type())
 	}
 	if resolved, err := filepath.EvalSymlinks(absolute); err == nil {
 		return resolved, nil
@@ -72,4 +78,40 @@ func connectionString(path string, mode accessMode, immutable bool, pragmas ...s
 	}
 	uri := url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}
 	return uri.String()
+}
+
+// fileState tells states of a database file apart.
+type fileState struct {
+	info     fs.FileInfo
+	hasLog   bool // there is a write-ahead log with content
+	size     int64
+	modified int64 // nanoseconds
+}
+
+func readFileState(path string) (fileState, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fileState{}, fmt.Errorf("%w: %w", core.ErrUnavailable, err)
+	}
+	log, err := os.Stat(path + "-wal")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fileState{}, fmt.Errorf("%w: %w", core.ErrUnavailable, err)
+	}
+	return fileState{
+		info: info, hasLog: err == nil && log.Size() > 0, size: info.Size(), modified: info.ModTime().UnixNano(),
+	}, nil
+}
+
+func (s fileState) sameFile(other fileState) bool { return os.SameFile(s.info, other.info) }
+
+// unchanged reports whether nobody has written to the file between the two states.
+func (s fileState) unchanged(other fileState) bool {
+	return s.sameFile(other) && !other.hasLog && s.size == other.size && s.modified == other.modified
+}
+
+// readOnlyConnection names the database for reading without writing anything. If it has a write-ahead log, SQLite can do
+// that. If it has none, SQLite would create one, unless it is told that the file is immutable; then it does not notice
+// changes, and it is for handle to compare the file's states.
+func (s fileState) readOnlyConnection(path string) string {
+	return connectionString(path, readOnly, !s.hasLog)
 }
