@@ -110,7 +110,8 @@ func TestTLS_AuthoritiesAreReadAgain(t *testing.T) {
 	authorities, err := livefile.Authorities(nil, "", path, false)
 	require.NoError(t, err)
 	config := livefile.TLS(authorities, nil)
-	require.Same(t, config(), config())
+	before := config()
+	require.Same(t, before, config())
 	first, second := one.serve(), two.serve()
 	for _, host := range []string{"127.0.0.1", "localhost"} {
 		require.NoError(t, dial(first, host, config()))
@@ -164,7 +165,7 @@ func TestTransport_FilesChange_NextRequestUsesThem(t *testing.T) {
 	client := &http.Client{Transport: transport}
 	defer client.CloseIdleConnections()
 	get := func(server *httptest.Server) (string, error) {
-		response, err := client.Get(server.URL) //nolint:noctx // the server is here
+		response, err := client.Get(server.URL)
 		if err != nil {
 			return "", err
 		}

@@ -103,14 +103,15 @@ func unescapeHosts(text string) (hosts string, ok bool) {
 	if text == "" {
 		return "", true
 	}
+	var all strings.Builder
 	for host := range strings.SplitSeq(text[1:], ",") {
 		u, err := url.Parse("redis://" + host)
 		if err != nil || u.Hostname() == "" || EscapedHost(u) != host || !withoutOddZone.MatchString(u.Host) {
 			return "", false
 		}
-		hosts += "," + u.Host
+		all.WriteString("," + u.Host)
 	}
-	return hosts, true
+	return all.String(), true
 }
 
 // isFile reports whether the URL is that of a file, whose path may have any characters.
