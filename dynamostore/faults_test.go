@@ -276,9 +276,9 @@ func TestStore_Get_Large_NeverLosesTheConnection(t *testing.T) {
 	for range workers {
 		go func() {
 			for range reads {
-				_, err := store.session.client.GetItem(t.Context(), &dynamodb.GetItemInput{
+				_, err := store.client.GetItem(t.Context(), &dynamodb.GetItemInput{
 					TableName: &table, Key: primaryKey{"features", "big"}.attributes(),
-				}, store.session.perRequest)
+				}, store.perRequest)
 				if err != nil {
 					errs <- err
 					return

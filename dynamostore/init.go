@@ -104,7 +104,7 @@ func (p *initPlan) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	collections := append(p.collections, leftovers)
+	collections := append(slices.Clip(p.collections), leftovers)
 	for _, item := range slices.Concat(collections...) {
 		if !item.done {
 			p.changes = append(p.changes, core.Change{Kind: item.kind, Key: item.primary.key})

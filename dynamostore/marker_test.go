@@ -29,7 +29,7 @@ func startWatch(t testing.TB, store *Store) <-chan core.Change {
 	go func() { ended <- store.Watch(ctx, func(c core.Change) { changes <- c }) }()
 	t.Cleanup(func() {
 		cancel()
-		<-ended
+		require.Error(t, <-ended)
 	})
 	require.Equal(t, core.Change{}, nextChange(t, changes))
 	return changes

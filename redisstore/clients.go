@@ -45,6 +45,7 @@ func (t *target) newClient(d *database) (redis.UniversalClient, error) {
 	case sentinel:
 		s.Dialer = unfailing(newSentinels(d, t).dialPrimary)
 		s.Addr = "the primary " + t.primary
+	case single:
 	}
 	s.MaxRetries = cmp.Or(s.MaxRetries, 1)
 	return redis.NewClient(s), nil

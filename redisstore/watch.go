@@ -103,7 +103,7 @@ func (w *watch) followNodes(ctx context.Context, kinds []core.DataKind) error {
 	case errors.Is(err, core.ErrInvalid):
 		return err
 	case err != nil && (w.unknown || ctx.Err() != nil):
-		return nil
+		return nil //nolint:nilerr // it has been logged, or is the end of the watch; the nodes are asked for again
 	case err != nil:
 		w.unknown = true
 		w.store.options.Logger.Warn("redisstore: the servers to watch for changes by others are not known until one answers",

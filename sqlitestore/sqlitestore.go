@@ -118,7 +118,7 @@ func (s *Store) GetItems(ctx context.Context, kind core.DataKind, keys []string)
 func (s *Store) appendItems(
 	ctx context.Context, p *pool, items *[]core.KeyedSerializedItem, kind core.DataKind, keys []string,
 ) error {
-	args := []any{s.db.options.Prefix, string(kind)}
+	args := append(make([]any, 0, 2+len(keys)), s.db.options.Prefix, string(kind))
 	for _, key := range keys {
 		args = append(args, key)
 	}
