@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // handshakePatience is how long a server may take to answer a TLS handshake before it is asked whether it speaks TLS.
@@ -104,11 +106,25 @@ func unfailing(dial dialer) dialer {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
 		if err != nil {
-			// The driver takes the outermost layer off an error that it meets while it sets up a connection.
-			return failedConn{fmt.Errorf("connecting: %w", err)}, nil
+			return failedConn{&dialError{err}}, nil
 		}
 		return conn, nil
 	}
+}
+
+// dialError is why a connection could not be made. It hides from the driver what a Sentinel replied: the driver would take that
+// for a reply of the server, and go on using the connection.
+type dialError struct{ cause error }
+
+func (e *dialError) Error() string { return "connecting: " + e.cause.Error() }
+
+// Is keeps a missing reply of a Sentinel from being taken for that of a server.
+func (e *dialError) Is(target error) bool { return target != redis.Nil && errors.Is(e.cause, target) }
+
+// As keeps an error reply of a Sentinel from being taken for that of a server.
+func (e *dialError) As(target any) bool {
+	_, reply := target.(*redis.Error)
+	return !reply && errors.As(e.cause, target)
 }
 
 // failedConn is a connection that could not be made.

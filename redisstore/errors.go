@@ -70,7 +70,10 @@ func (e *storeError) Error() string { return e.text }
 
 func (e *storeError) Unwrap() error { return e.sentinel }
 
-func (e *storeError) As(target any) bool { return errors.As(e.cause, target) }
+func (e *storeError) As(target any) bool {
+	var dialled *dialError
+	return errors.As(e.cause, target) || errors.As(e.cause, &dialled) && errors.As(dialled.cause, target)
+}
 
 // translate turns an error of the driver, which is not that of a context, into one of ours.
 func translate(op operation, err error) error {
@@ -85,6 +88,10 @@ func translate(op operation, err error) error {
 // classify decides by the code of a reply, which is its first word and part of the protocol. Whatever else the driver
 // reports is about connections: refused, cut, timed out, none left in the pool.
 func classify(op operation, err error) (advice string, sentinel error) {
+	var dialled *dialError
+	if errors.As(err, &dialled) {
+		err, op.write = dialled.cause, false // a Sentinel that refuses something says nothing of writes
+	}
 	var reply redis.Error
 	if !errors.As(err, &reply) {
 		return adviseConnection(err), core.ErrUnavailable
