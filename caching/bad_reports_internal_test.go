@@ -106,7 +106,7 @@ func requireBabbleIsBounded(t *testing.T, report func(i int) core.Change) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	const periods = int64(time.Minute/DefaultTTL) + 1
-	const itemReads = (int64(time.Minute/itemsPeriod) + 2) * itemsAtOnce / leastRead
+	const itemReads = (int64(time.Minute/itemsPeriod) + 2) * itemsAtOnce / leastItem
 	require.LessOrEqual(t, store.reads.Load()-own, 2*periods*smallRead/leastRead+itemReads+100,
 		"reads because of reports, and a few others")
 	require.LessOrEqual(t, log.lines.Load(), int64(1))

@@ -91,8 +91,10 @@ const (
 	// to regain that: 64 KB a second. Such a report costs each process one item.
 	itemsAtOnce = 512 << 10
 	itemsPeriod = 8 * time.Second
-	// leastRead is as how many bytes each read counts at least, also of what is not there: a request has a price of its own.
-	leastRead = 2 << 10
+	// leastRead and leastItem are as how many bytes each read of everything in use, or of one item, counts at least, also of what is
+	// not there: a request has a price of its own.
+	leastRead = 512
+	leastItem = 2 << 10
 	// What is larger is read after a random time, so that the processes together read no more than so many bytes a second each:
 	// changeRate after a change, and reconnectRate after a loss of connection or a restart, which all processes notice at once.
 	changeRate    = 400 << 10
@@ -126,9 +128,9 @@ func (b *budget) spend(bytes int) {
 
 // affordsItem reports whether a changed item may be read at once, and counts it if so.
 func (s *schedule) affordsItem(k *kind, key string) bool {
-	bytes := 0
+	bytes := leastItem
 	if v := k.lookup(key); v != nil && v.item != nil {
-		bytes = len(v.item.JSON())
+		bytes = max(bytes, len(v.item.JSON()))
 	}
 	if s.items.free(bytes).After(time.Now()) {
 		return false
