@@ -13,6 +13,7 @@ func abilityTests(c Capabilities) group[*fixture] {
 		{"AvailabilityCheckerIsAsDeclared", declared("AvailabilityChecker", c.AvailabilityChecker, has[core.AvailabilityChecker])},
 		{"WatcherIsAsDeclared", declared("Watcher", c.Watcher, has[core.Watcher])},
 		{"ChangeSetApplierIsAsDeclared", declared("ChangeSetApplier", c.ChangeSetApplier, has[core.ChangeSetApplier])},
+		{"ItemsGetterIsAsDeclared", declared("ItemsGetter", c.ItemsGetter, has[core.ItemsGetter])},
 		{
 			"DiagnosticDescriptionIsAsDeclared",
 			declared("DiagnosticDescription", c.DiagnosticDescription, has[core.DiagnosticDescription]),

@@ -24,7 +24,7 @@ func harness(db *server) conformance.Harness {
 		},
 		Wipe: func(testing.TB) { db.Wipe() },
 		Capabilities: conformance.Capabilities{
-			AtomicInit: true, AvailabilityChecker: true, Watcher: true, ChangeSetApplier: true, DiagnosticDescription: true,
+			AtomicInit: true, AvailabilityChecker: true, Watcher: true, ChangeSetApplier: true, ItemsGetter: true, DiagnosticDescription: true,
 		},
 	}
 }

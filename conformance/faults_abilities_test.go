@@ -29,10 +29,11 @@ func TestSuite_AbilityFaults_FailWhereMeant(t *testing.T) {
 			declare: func(c *Capabilities) { c.Watcher = true },
 			must: []string{
 				"Abilities/AvailabilityCheckerIsAsDeclared", "Abilities/WatcherIsAsDeclared", "Abilities/ChangeSetApplierIsAsDeclared",
+				"Abilities/ItemsGetterIsAsDeclared", "GetItems/ReturnsWhatIsThere",
 				"Abilities/DiagnosticDescriptionIsAsDeclared", "Abilities/CheckAvailabilitySucceeds",
 				"Abilities/DescriptionNamesTheTypeAndNoSecrets", "Watch/EndsWithClose", "ChangeSet/ResultsAreInOrder",
 			},
-			may: []string{"Watch/*", "ChangeSet/*", "Context/*", "Close/*"},
+			may: []string{"Watch/*", "ChangeSet/*", "GetItems/*", "Context/*", "Close/*"},
 		},
 		{
 			name: "is unavailable until it is initialised",

@@ -16,10 +16,11 @@ type memory struct {
 	core.FeatureStoreCore
 	core.AvailabilityChecker
 	core.ChangeSetApplier
+	core.ItemsGetter
 	core.DiagnosticDescription
 }
 
-func newMemory(s *memorystore.Store) memory { return memory{s, s, s, s} }
+func newMemory(s *memorystore.Store) memory { return memory{s, s, s, s, s} }
 
 // faulty is a store that is right but for the methods that are replaced.
 type faulty struct {
@@ -34,6 +35,7 @@ type faulty struct {
 	onUpsert      func(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error)
 	onInitialized func(ctx context.Context) (bool, error)
 	onChangeSet   func(ctx context.Context, changes []core.KindAndKeyedItem) ([]core.UpsertResult, error)
+	onGetItems    func(ctx context.Context, kind core.DataKind, keys []string) ([]core.KeyedSerializedItem, error)
 	onClose       func() error
 }
 
@@ -82,6 +84,13 @@ func (f *faulty) ApplyChangeSet(ctx context.Context, changes []core.KindAndKeyed
 		return f.onChangeSet(ctx, changes)
 	}
 	return f.memory.ApplyChangeSet(ctx, changes)
+}
+
+func (f *faulty) GetItems(ctx context.Context, kind core.DataKind, keys []string) ([]core.KeyedSerializedItem, error) {
+	if f.onGetItems != nil {
+		return f.onGetItems(ctx, kind, keys)
+	}
+	return f.memory.GetItems(ctx, kind, keys)
 }
 
 func (f *faulty) Close() error {

@@ -43,6 +43,9 @@ func featureStoreTests(h Harness) []group[*fixture] {
 	if c.ChangeSetApplier {
 		groups = append(groups, changeSetTests(c))
 	}
+	if c.ItemsGetter {
+		groups = append(groups, getItemsTests())
+	}
 	if c.Watcher {
 		groups = append(groups, watchTests())
 	}

@@ -57,5 +57,5 @@ type Capabilities struct {
 	MaxKeySize int
 
 	// The optional abilities. A declared one is tested; that an undeclared one is absent is asserted.
-	AvailabilityChecker, Watcher, ChangeSetApplier, DiagnosticDescription bool
+	AvailabilityChecker, Watcher, ChangeSetApplier, ItemsGetter, DiagnosticDescription bool
 }

@@ -44,7 +44,7 @@ func limitedHarness(db *memorystore.Database, maxItemSize int) Harness {
 			return memorystore.NewBigSegments(db, &memorystore.Options{Prefix: prefix})
 		},
 		Capabilities: Capabilities{
-			AtomicInit: true, AvailabilityChecker: true, Watcher: true, ChangeSetApplier: true, DiagnosticDescription: true,
+			AtomicInit: true, AvailabilityChecker: true, Watcher: true, ChangeSetApplier: true, ItemsGetter: true, DiagnosticDescription: true,
 			MaxItemSize: maxItemSize,
 		},
 	}

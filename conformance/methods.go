@@ -36,6 +36,12 @@ func (f *fixture) methods(s *store) []method {
 			return err
 		}})
 	}
+	if f.h.Capabilities.ItemsGetter {
+		methods = append(methods, method{"GetItems", func(ctx context.Context) error {
+			_, err := s.getItems(ctx, core.Flags, []string{"a", "b"})
+			return err
+		}})
+	}
 	if watcher, ok := s.core.(core.Watcher); ok && f.h.Capabilities.Watcher {
 		methods = append(methods, method{"Watch", func(ctx context.Context) error {
 			return s.do("Watch", func() error { return watcher.Watch(ctx, func(core.Change) {}) })

@@ -34,7 +34,7 @@ func harness(t *testing.T) conformance.Harness {
 		OpenBigSegments: openBigSegments,
 		Capabilities: conformance.Capabilities{
 			MaxItemSize: DefaultMaxItemSize, MaxKeySize: maxKeySize,
-			AvailabilityChecker: true, Watcher: true, ChangeSetApplier: true, DiagnosticDescription: true,
+			AvailabilityChecker: true, Watcher: true, ChangeSetApplier: true, ItemsGetter: true, DiagnosticDescription: true,
 		},
 	}
 }

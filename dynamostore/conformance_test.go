@@ -48,7 +48,7 @@ func harness(t *testing.T) conformance.Harness {
 		},
 		Capabilities: conformance.Capabilities{
 			MaxItemSize: maxItemSize - 1024, MaxKeySize: maxKey,
-			AvailabilityChecker: true, Watcher: true, ChangeSetApplier: true, DiagnosticDescription: true,
+			AvailabilityChecker: true, Watcher: true, ChangeSetApplier: true, ItemsGetter: true, DiagnosticDescription: true,
 		},
 	}
 }

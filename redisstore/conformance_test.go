@@ -39,7 +39,7 @@ func harness(t *testing.T) conformance.Harness {
 		Wipe:            func(t testing.TB) { require.NoError(t, client.FlushAll(context.Background()).Err()) },
 		OpenBigSegments: openBigSegments,
 		Capabilities: conformance.Capabilities{
-			AtomicInit: true, AvailabilityChecker: true, ChangeSetApplier: true, DiagnosticDescription: true, Watcher: true,
+			AtomicInit: true, AvailabilityChecker: true, ChangeSetApplier: true, ItemsGetter: true, DiagnosticDescription: true, Watcher: true,
 		},
 	}
 }

@@ -58,7 +58,7 @@ func inOneSlot(prefix string) *Options { return &Options{Prefix: "{suite}" + pre
 
 func capabilitiesInOneSlot() conformance.Capabilities {
 	return conformance.Capabilities{
-		AtomicInit: true, AvailabilityChecker: true, ChangeSetApplier: true, DiagnosticDescription: true, Watcher: true,
+		AtomicInit: true, AvailabilityChecker: true, ChangeSetApplier: true, ItemsGetter: true, DiagnosticDescription: true, Watcher: true,
 	}
 }
 

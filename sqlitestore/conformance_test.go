@@ -40,7 +40,7 @@ func harness(t *testing.T) conformance.Harness {
 			bare(t, path, "BEGIN IMMEDIATE; DELETE FROM items; DELETE FROM metadata; DELETE FROM big_segments; COMMIT")
 		},
 		Capabilities: conformance.Capabilities{
-			AtomicInit: true, AvailabilityChecker: true, Watcher: true, ChangeSetApplier: true, DiagnosticDescription: true,
+			AtomicInit: true, AvailabilityChecker: true, Watcher: true, ChangeSetApplier: true, ItemsGetter: true, DiagnosticDescription: true,
 		},
 	}
 }

@@ -24,7 +24,7 @@ func memoryHarness(db *memorystore.Database) Harness {
 			return memorystore.NewBigSegments(db, options(prefix))
 		},
 		Capabilities: conformance.Capabilities{
-			AtomicInit: true, AvailabilityChecker: true, Watcher: true, ChangeSetApplier: true, DiagnosticDescription: true,
+			AtomicInit: true, AvailabilityChecker: true, Watcher: true, ChangeSetApplier: true, ItemsGetter: true, DiagnosticDescription: true,
 		},
 	}}
 }
