@@ -18,8 +18,9 @@
 //   - cache: off, forever, or a time to live such as 30s; 15s by default (see package caching)
 //   - capacity, max_stale: as in [caching.Options]; not beside cache=off
 //   - watch: on (the default) or off: whether changes by others are followed where the database can tell of them
-//   - read_timeout, write_timeout, init_timeout: durations such as 500ms, for the store and for the cache before it
-//   - read_all_timeout: the same for reading all items of a kind, for the cache, Redis, Consul and DynamoDB
+//   - read_timeout, write_timeout, init_timeout: durations such as 500ms, after which a call of the store has failed (see
+//     [caching.Options]); of a big segment store, read_timeout is that of its queries
+//   - read_all_timeout: the same for reading all items of a kind
 //
 // and some understand more, which an error about an unknown parameter lists. Durations are written as
 // [time.ParseDuration] reads them.

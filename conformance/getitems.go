@@ -65,7 +65,7 @@ func testGetItemsMany(f *fixture) {
 	s := f.open()
 	items := numbered("flag", 300, 1)
 	f.init(s, collection(core.Flags, items...))
-	var keys []string
+	keys := make([]string, 0, 2*len(items))
 	for _, item := range items {
 		keys = append(keys, item.Key, item.Key+"-missing")
 	}

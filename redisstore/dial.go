@@ -106,7 +106,7 @@ func unfailing(dial dialer) dialer {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
 		if err != nil {
-			return failedConn{&dialError{err}}, nil
+			return failedConn{&dialError{err}}, nil //nolint:nilerr // the connection fails with it
 		}
 		return conn, nil
 	}
