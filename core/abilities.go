@@ -24,14 +24,14 @@ type Change struct {
 }
 
 // Watcher is an optional ability of a [FeatureStoreCore]: it tells of changes made by others, in this process or another
-// one, soon after they happened. Changes made by the store itself may be reported or not. It is a hint that something should be read again and never the only way to learn
-// of a change. Without it, changes by others are seen when cached items expire.
+// one, soon after they happened. Changes made by the store itself may be reported or not. It is a hint that something should
+// be read again and never the only way to learn of a change. Without it, changes by others are seen when cached items expire.
 type Watcher interface {
 	// Watch calls changed with an empty [Change] as soon as it sees changes, because what was read before that may have
 	// changed unseen, and then for every change until ctx ends, and then returns ctx.Err(). Calls are made one at a time, on
 	// a goroutine of the caller of Watch or of the adapter, and changed must not block. A lost connection is restored by
-	// Watch itself and followed by an empty [Change]; any other error means that the database cannot be watched, and
-	// Watch is not called again.
+	// Watch itself and followed by what was missed, or by an empty [Change] if that is not known; any other error means that
+	// the database cannot be watched, and Watch is not called again.
 	Watch(ctx context.Context, changed func(Change)) error
 }
 
