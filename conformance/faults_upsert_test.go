@@ -96,6 +96,7 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 				"Upsert/OlderThanTombstoneIsRefused",
 			},
 			may: []string{
+				"GetItems/*",
 				"Upsert/ChangesNoOtherKey", "Init/KeepsOtherKindsNotGiven", "Sharing/UpsertIsSeenByOthers", "Corrupt/UpsertHeals",
 				"Fidelity/UpsertKeepsEveryByte", "Model/*",
 			},
@@ -199,7 +200,7 @@ func TestSuite_UpsertFaults_FailWhereMeant(t *testing.T) {
 				}
 			},
 			must: []string{"Fidelity/UpsertKeepsEveryByte"},
-			may:  []string{"Keys/*", "Sharing/*", "Upsert/*", "Concurrency/*", "Linearizability/*", "Model/*"},
+			may:  []string{"Keys/*", "Sharing/*", "Upsert/*", "Concurrency/*", "Linearizability/*", "Model/*", "GetItems/*"},
 		},
 		{
 			name: "drops unknown properties",

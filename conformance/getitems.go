@@ -46,7 +46,7 @@ func testGetItems(f *fixture) {
 		f.wantItems(s, kind, []string{"a", "b"})
 		f.upsert(s, kind, tagged("a", 1, string(kind)))
 		f.upsert(s, kind, tombstone("gone", 3))
-		f.upsert(s, kind, live("not asked for", 1))
+		f.upsert(s, kind, live("other", 1))
 	}
 	for _, kind := range allKinds() {
 		f.wantItems(s, kind, []string{"missing", "gone", "a"}, tagged("a", 1, string(kind)), tombstone("gone", 3))

@@ -40,7 +40,7 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// dynamostore: reading features of table feature-flags: cleat: store is closed
+	// dynamostore: table feature-flags: cleat: store is closed
 }
 
 // Big segments are kept beside the flags, by a store of their own.

@@ -124,7 +124,8 @@ func TestStore_Marker_AtTheStart(t *testing.T) {
 		require.NoError(t, store.Init(t.Context(), data))
 		require.NoError(t, store.Close())
 		require.Equal(t, 1, storedMarker(t, table, keys{}).sequence)
-		require.EqualValues(t, 1, rec.markers.Load())
+		require.Positive(t, rec.markers.Load())
+		require.LessOrEqual(t, rec.markers.Load(), int64(2), "Close ends a request that is under way and makes it again")
 	}
 	store, err := New(t.Context(), client, table, nil)
 	require.NoError(t, err)
