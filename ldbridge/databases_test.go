@@ -67,7 +67,7 @@ func onMemory(*testing.T) database {
 		failingDataStore: func() subsystems.ComponentConfigurer[subsystems.PersistentDataStore] {
 			return closedStore(func(ctx context.Context) (core.FeatureStoreCore, error) { return open(ctx, "") })
 		},
-		failure: core.ErrClosed,
+		failure: core.ErrUnavailable,
 	}
 }
 
@@ -120,7 +120,7 @@ func onSQLite(t *testing.T) database {
 	path := filepath.Join(t.TempDir(), "flags.db")
 	db := atURL(func(parameters url.Values) string { return "sqlite://" + path + "?" + parameters.Encode() }, "",
 		func(context.Context) error { path = filepath.Join(t.TempDir(), "flags.db"); return nil })
-	db.failure = core.ErrClosed
+	db.failure = core.ErrUnavailable
 	db.failingDataStore = func() subsystems.ComponentConfigurer[subsystems.PersistentDataStore] {
 		return closedStore(func(ctx context.Context) (core.FeatureStoreCore, error) { return db.openStore(ctx, "") })
 	}
