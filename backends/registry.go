@@ -65,7 +65,7 @@ func (r *Registry) Schemes() []string { return slices.Sorted(maps.Keys(r.schemes
 
 // Backend is an open store and how it is to be cached.
 type Backend struct {
-	// Store is the store, which whoever asked for it closes.
+	// Store is the store, which the caller closes.
 	Store core.FeatureStoreCore
 	// Cache is what the URL says of the cache; pass it to caching.NewCachingStoreWrapper or cleat.Config.
 	Cache caching.Options
@@ -73,7 +73,7 @@ type Backend struct {
 
 // BigSegments is an open big segment store and how long its queries may take.
 type BigSegments struct {
-	// Store is the store, which whoever asked for it closes.
+	// Store is the store, which the caller closes.
 	Store core.BigSegmentStore
 	// QueryTimeout is the parameter read_timeout; 0 if there is none. Pass it to bigsegments.NewManager or cleat.Config.
 	QueryTimeout time.Duration

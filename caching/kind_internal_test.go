@@ -9,7 +9,7 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// Two loads of one key overlap, and the first to begin ends last: it found an item, the other one none. Nobody can say which
+// Two loads of one key overlap, and the first to begin ends last: it found an item, the other one none. It is not known which
 // of them is old, so that the item is the answer and the next reader asks again.
 func TestKind_Load_OverlapsOneThatFoundNothing_IsAskedAgain(t *testing.T) {
 	item, err := core.ParseItem([]byte(`{"key":"a","version":1}`))

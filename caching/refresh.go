@@ -15,7 +15,7 @@ const (
 	refreshers      = 8
 	itemsPerRequest = 50
 	// manyDue is from how many items on, if they are a considerable part of a kind (one in wholeShare), the kind is read as a
-	// whole instead. Of a kind that never was, nobody knows how large it is.
+	// whole instead. Of a kind that never was, the size is not known.
 	manyDue    = 64
 	wholeShare = 8
 )

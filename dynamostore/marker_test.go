@@ -235,7 +235,7 @@ func TestStore_Watch_Outage_MissesNothing(t *testing.T) {
 	require.Equal(t, 1, strings.Count(log.String(), "never if they are kept forever"))
 }
 
-// A table that comes into being later, and one that is made anew, are followed.
+// A table that comes into being later, and one that is made again, are followed.
 func TestStore_Watch_TableMadeAgain_ReportsEverything(t *testing.T) {
 	client, table := bareClient(t), freshTable(t)
 	changes := startWatch(t, openStore(t, table, Options{WatchInterval: 20 * time.Millisecond}))
@@ -391,7 +391,7 @@ func TestMarker_Next_KeepsToItsSize(t *testing.T) {
 	require.Equal(t, []core.Change{{}}, changes)
 }
 
-// A marker that somebody has damaged is written again and is another history.
+// A marker that is damaged is written again and is another history.
 func TestStore_Marker_Damaged_IsWrittenAgain(t *testing.T) {
 	table, client := freshTable(t), bareClient(t)
 	for _, damaged := range []attributes{

@@ -13,7 +13,7 @@ import (
 )
 
 // Writes that lose are ordinary, and so is a server that sends no checksum with the errors by which it says so: nothing is
-// logged about it, whoever made the client.
+// logged about it, with the store's own client and the caller's.
 func TestStore_Upsert_Loses_LogsNothing(t *testing.T) {
 	endpoint, table := containers.DynamoDB(t), freshTable(t)
 	for _, owned := range []bool{true, false} {

@@ -149,7 +149,7 @@ func TestOptions_TLS_ServerNameOfAllServers(t *testing.T) {
 	require.ErrorContains(t, err, "tls_server_name")
 }
 
-// Whoever opens a store by URL can give Sentinels credentials that change.
+// A caller who opens a store by URL can give Sentinels credentials that change.
 func TestOptions_SentinelCredentials_AreAskedForEachTime(t *testing.T) {
 	t.Parallel() // with others that have servers of their own
 	ctx, servers := t.Context(), containers.StartRedisSentinel(t, "requirepass hunter2")

@@ -26,7 +26,7 @@ const (
 
 // Init implements [core.FeatureStoreCore] and is atomic: items are staged under keys of their own, which takes as many round
 // trips as there are megabytes, and one script then puts them in the place of what was there. Readers see the old items until
-// then and the new ones from then on. An Upsert by anybody that came before that moment is replaced with everything else, one
+// then and the new ones from then on. An Upsert by any process that came before that moment is replaced with everything else, one
 // that comes after it stays. An Init that failed can have taken effect only if its context ended, or the connection broke, while
 // the script ran.
 //

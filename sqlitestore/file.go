@@ -104,7 +104,7 @@ func readFileState(path string) (fileState, error) {
 
 func (s fileState) sameFile(other fileState) bool { return os.SameFile(s.info, other.info) }
 
-// unchanged reports whether nobody has written to the file between the two states.
+// unchanged reports whether no process has written to the file between the two states.
 func (s fileState) unchanged(other fileState) bool {
 	return s.sameFile(other) && !other.hasLog && s.size == other.size && s.modified == other.modified
 }

@@ -36,7 +36,7 @@ func (l Limits) withDefaults() Limits {
 	}
 }
 
-// ErrClosedElsewhere is the error of calls of a store that was closed by somebody else than its [Store] or [BigSegments].
+// ErrClosedElsewhere is the error of calls of a store that was closed by another owner than its [Store] or [BigSegments].
 var ErrClosedElsewhere = fmt.Errorf("%w: the store was closed by another owner", core.ErrUnavailable)
 
 // Store is a [core.FeatureStoreCore] of which every call ends in time: see [Call]. It has all optional abilities; where the
