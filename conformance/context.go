@@ -130,6 +130,7 @@ func testContextDuringUpsert(f *fixture) {
 			}
 		}
 		cancel()
+		f.wantVersionBetween(s, "a", written, tried)
 	}
 	f.close(s)
 	f.wantVersionBetween(f.open(), "a", written, tried)
