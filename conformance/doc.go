@@ -4,6 +4,7 @@
 //
 //   - [RunFeatureStore] tests a [core.FeatureStoreCore] and its optional abilities.
 //   - [RunWrapped] tests the same adapter behind a caching.CachingStoreWrapper, in each of its modes.
+//   - [RunFaults] tests what both kinds of stores do when the network or the server fails.
 //   - [RunBigSegments] tests a [core.BigSegmentStore] and its [core.BigSegmentWriter].
 //
 // # How to write a harness
@@ -27,8 +28,8 @@
 // flight when their context ends or the store is closed is tested on the store as cleat calls it, with every call bounded,
 // because an adapter need not see to that itself.
 //
-// What a suite cannot know, an adapter tests itself: the exact keys of its database layout, its options, translated
-// errors, and what happens when the network or the server fails.
+// What a suite cannot know, an adapter tests itself: the exact keys of its database layout, its options, and translated
+// errors.
 //
 // # Failures
 //

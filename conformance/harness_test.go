@@ -8,6 +8,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 	"github.com/cleatdev/cleat/memorystore"
 )
 
@@ -19,7 +20,7 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, storetest.IgnoreProxies()...)
 }
 
 // memoryHarness describes stores on db with every ability that memorystore has.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 const managementToken = "6a1f3c9e-2d4b-4f7a-9c55-0b1e6d8a7f10"
@@ -40,7 +41,7 @@ func startACLServer(t *testing.T) *aclServer {
 // token makes a token with one policy.
 func (s *aclServer) token(t *testing.T, rules string) string {
 	t.Helper()
-	policy, _, err := s.admin.ACL().PolicyCreate(&api.ACLPolicy{Name: freshPrefix(), Rules: rules}, nil)
+	policy, _, err := s.admin.ACL().PolicyCreate(&api.ACLPolicy{Name: storetest.Prefix(), Rules: rules}, nil)
 	require.NoError(t, err)
 	token, _, err := s.admin.ACL().TokenCreate(&api.ACLToken{Policies: []*api.ACLLink{{ID: policy.ID}}}, nil)
 	require.NoError(t, err)
@@ -60,14 +61,14 @@ func everything(t *testing.T, opts *Options) (reads, writes []error) {
 	for _, key := range []string{"k", "new\nline"} {
 		_, _, err := store.Get(ctx, core.Flags, key)
 		reads = append(reads, err)
-		_, err = store.Upsert(ctx, core.Flags, key, item(key, 1))
+		_, err = store.Upsert(ctx, core.Flags, key, storetest.Item(key, 1))
 		writes = append(writes, err)
 	}
-	_, err := store.Upsert(ctx, core.Flags, "large", sized("large", 1, 400_000))
+	_, err := store.Upsert(ctx, core.Flags, "large", storetest.Sized("large", 1, 400_000))
 	writes = append(writes, err)
-	writes = append(writes, store.Init(ctx, []core.SerializedCollection{flags(3, 1, 100)}))
-	writes = append(writes, store.Init(ctx, []core.SerializedCollection{flags(10, 2, 2000)}))
-	writes = append(writes, store.Init(ctx, []core.SerializedCollection{flags(2, 3, 100)}))
+	writes = append(writes, store.Init(ctx, []core.SerializedCollection{storetest.Flags(3, 1, 100)}))
+	writes = append(writes, store.Init(ctx, []core.SerializedCollection{storetest.Flags(10, 2, 2000)}))
+	writes = append(writes, store.Init(ctx, []core.SerializedCollection{storetest.Flags(2, 3, 100)}))
 	_, err = store.GetAll(ctx, core.Flags)
 	reads = append(reads, err)
 	_, err = store.GetItems(ctx, core.Flags, []string{"flag-00001", "none"})
@@ -151,7 +152,7 @@ func TestStore_ReadOnlyToken_IsReadOnly(t *testing.T) {
 // A token that the server does not know, and none, are named as what is wrong.
 func TestStore_WrongToken_IsUnavailableWithAdvice(t *testing.T) {
 	server := startACLServer(t)
-	_, err := openStore(t, *server.options(managementToken)).Upsert(t.Context(), core.Flags, "k", item("k", 0))
+	_, err := openStore(t, *server.options(managementToken)).Upsert(t.Context(), core.Flags, "k", storetest.Item("k", 0))
 	require.NoError(t, err)
 	const unknown = "00000000-1111-2222-3333-444444444444"
 	for _, token := range []string{unknown, ""} {
@@ -184,7 +185,7 @@ func TestStore_TokenFile_IsReadAgain(t *testing.T) {
 	opts.TokenFile = file
 	store := openStore(t, *opts)
 	upsert := func(version int) error {
-		_, err := store.Upsert(t.Context(), core.Flags, "k", item("k", version))
+		_, err := store.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", version))
 		return err
 	}
 	require.NoError(t, upsert(1))
@@ -203,14 +204,14 @@ func TestStore_TokenFile_IsReadAgain(t *testing.T) {
 func TestStore_Watch_ReadPermission_IsEnough(t *testing.T) {
 	server := startACLServer(t)
 	writer := openStore(t, *server.options(managementToken))
-	require.NoError(t, writer.Init(t.Context(), []core.SerializedCollection{flags(1, 1, 60)}))
+	require.NoError(t, writer.Init(t.Context(), []core.SerializedCollection{storetest.Flags(1, 1, 60)}))
 	reader := openStore(t, *server.options(server.token(t, `key_prefix "app/" { policy = "read" }`)))
 	changes := startWatch(t, reader, func(n int) {
-		_, err := writer.Upsert(t.Context(), core.Flags, "k", item("k", n))
+		_, err := writer.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", n))
 		require.NoError(t, err)
 	})
 	settle(changes)
-	_, err := writer.Upsert(t.Context(), core.Segments, "k", item("k", 1))
+	_, err := writer.Upsert(t.Context(), core.Segments, "k", storetest.Item("k", 1))
 	require.NoError(t, err)
 	require.Equal(t, []core.Change{{Kind: core.Segments}}, settle(changes))
 }

@@ -13,11 +13,12 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // benchStore makes a store on the client that the bare calls are made with.
 func benchStore(b *testing.B, address string) (*Store, *bare, string) {
-	driver, prefix := newBare(b, address), freshPrefix()
+	driver, prefix := newBare(b, address), storetest.Prefix()
 	store, err := New(b.Context(), driver.Client, &Options{Prefix: prefix})
 	require.NoError(b, err)
 	b.Cleanup(func() {
@@ -57,7 +58,7 @@ func sideBySide(b *testing.B, prepare func(), bare, ours func(n int) error) {
 // BenchmarkStore_Get reads an item of 2 KB, beside a bare KV get.
 func BenchmarkStore_Get(b *testing.B) {
 	store, driver, prefix := benchStore(b, containers.Consul(b))
-	_, err := store.Upsert(b.Context(), core.Flags, "k", sized("k", 1, 2000))
+	_, err := store.Upsert(b.Context(), core.Flags, "k", storetest.Sized("k", 1, 2000))
 	require.NoError(b, err)
 	sideBySide(b, func() {}, func(int) error {
 		_, _, err := driver.KV().Get(prefix+"/features/k", new(api.QueryOptions).WithContext(b.Context()))
@@ -71,7 +72,7 @@ func BenchmarkStore_Get(b *testing.B) {
 // BenchmarkStore_GetAll reads 1,000 items of 2 KB, beside a bare listing.
 func BenchmarkStore_GetAll(b *testing.B) {
 	store, driver, prefix := benchStore(b, containers.Consul(b))
-	require.NoError(b, store.Init(b.Context(), []core.SerializedCollection{flags(1000, 1, 2000)}))
+	require.NoError(b, store.Init(b.Context(), []core.SerializedCollection{storetest.Flags(1000, 1, 2000)}))
 	sideBySide(b, func() {}, func(int) error {
 		_, _, err := driver.KV().List(prefix+"/features/", new(api.QueryOptions).WithContext(b.Context()))
 		return err
@@ -85,11 +86,11 @@ func BenchmarkStore_GetAll(b *testing.B) {
 func BenchmarkStore_Upsert(b *testing.B) {
 	store, driver, prefix := benchStore(b, containers.Consul(b))
 	sideBySide(b, func() {}, func(n int) error {
-		pair := &api.KVPair{Key: prefix + "/bare", Value: sized("k", n, 2000).Data}
+		pair := &api.KVPair{Key: prefix + "/bare", Value: storetest.Sized("k", n, 2000).Data}
 		_, err := driver.KV().Put(pair, new(api.WriteOptions).WithContext(b.Context()))
 		return err
 	}, func(n int) error {
-		_, err := store.Upsert(b.Context(), core.Flags, "k", sized("k", n, 2000))
+		_, err := store.Upsert(b.Context(), core.Flags, "k", storetest.Sized("k", n, 2000))
 		return err
 	})
 }
@@ -99,7 +100,7 @@ func BenchmarkStore_Upsert(b *testing.B) {
 // with a network between them that takes 2 ms.
 func BenchmarkStore_Init(b *testing.B) {
 	store, driver, prefix := benchStore(b, containers.StartConsulCluster(b, 1)[0].Address)
-	data := flags(10_000, 1, 2000)
+	data := storetest.Flags(10_000, 1, 2000)
 	for name, delay := range map[string]time.Duration{"next to it": 0, "across a network": 2 * time.Millisecond} {
 		b.Run(name, func(b *testing.B) {
 			driver.delay.Store(int64(delay))
@@ -113,7 +114,7 @@ func BenchmarkStore_Init(b *testing.B) {
 // BenchmarkStore_InitUnchanged writes 10,000 items of 2 KB that are there already, beside a bare listing of them.
 func BenchmarkStore_InitUnchanged(b *testing.B) {
 	store, driver, prefix := benchStore(b, containers.Consul(b))
-	data := []core.SerializedCollection{flags(10_000, 1, 2000)}
+	data := []core.SerializedCollection{storetest.Flags(10_000, 1, 2000)}
 	require.NoError(b, store.Init(context.Background(), data))
 	sideBySide(b, func() {}, func(int) error {
 		_, _, err := driver.KV().List(prefix+"/features/", nil)
@@ -145,7 +146,7 @@ func sequentially(driver *bare, prefix string, data core.SerializedCollection) e
 // BenchmarkBigSegments_ApplyPatch fills a store with the members of a big segment in pieces as the synchroniser does.
 func BenchmarkBigSegments_ApplyPatch(b *testing.B) {
 	const piece = 4000
-	driver, prefix := newBare(b, containers.Consul(b)), freshPrefix()
+	driver, prefix := newBare(b, containers.Consul(b)), storetest.Prefix()
 	segments, err := NewBigSegments(b.Context(), driver.Client, &Options{Prefix: prefix})
 	require.NoError(b, err)
 	members := 0

@@ -6,11 +6,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // The manager takes for stale what is corrupt, and for an outage everything else.
 func TestBigSegments_Metadata_NotATime_IsCorrupt(t *testing.T) {
-	prefix := freshPrefix()
+	prefix := storetest.Prefix()
 	segments, err := OpenBigSegments(t.Context(), optionsFor(t, prefix))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, segments.Close()) })

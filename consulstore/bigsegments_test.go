@@ -12,6 +12,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 func hashes(n int) []string {
@@ -35,7 +36,7 @@ func recordedSegments(t *testing.T, prefix string) (*BigSegments, *recorder) {
 // Reading is one request; a patch is two for each 63 contexts, and one for the cursor.
 func TestBigSegments_Requests_AreFew(t *testing.T) {
 	ctx := t.Context()
-	segments, requests := recordedSegments(t, freshPrefix())
+	segments, requests := recordedSegments(t, storetest.Prefix())
 	for _, read := range []func() error{
 		func() error { _, err := segments.Metadata(ctx); return err },
 		func() error { _, err := segments.Membership(ctx, hashes(1)[0]); return err },
@@ -66,7 +67,7 @@ func versionText(version int) string {
 // A large patch that is interrupted leaves the cursor where it was, and is completed by applying it again; one that another
 // writer overtakes is not applied.
 func TestBigSegments_ApplyPatch_Interrupted(t *testing.T) {
-	ctx, prefix := t.Context(), freshPrefix()
+	ctx, prefix := t.Context(), storetest.Prefix()
 	segments, requests := recordedSegments(t, prefix)
 	patch := core.BigSegmentPatch{SegmentRef: "s.g1", Version: "1", Included: core.BigSegmentChanges{Add: hashes(200)}}
 	var writes atomic.Int64
@@ -108,7 +109,7 @@ func TestBigSegments_ApplyPatch_Interrupted(t *testing.T) {
 
 // A patch whose contexts other writers keep changing is a conflict.
 func TestBigSegments_ApplyPatch_AlwaysLosing_IsConflict(t *testing.T) {
-	prefix, b := freshPrefix(), newBare(t, containers.Consul(t))
+	prefix, b := storetest.Prefix(), newBare(t, containers.Consul(t))
 	segments, requests := recordedSegments(t, prefix)
 	var n atomic.Int64
 	requests.answer = func(request *http.Request) *http.Response {
@@ -125,7 +126,7 @@ func TestBigSegments_ApplyPatch_AlwaysLosing_IsConflict(t *testing.T) {
 
 // Memberships of many bytes are split over transactions, and one over the limit is refused.
 func TestBigSegments_LargeMemberships(t *testing.T) {
-	ctx, prefix, b := t.Context(), freshPrefix(), newBare(t, containers.Consul(t))
+	ctx, prefix, b := t.Context(), storetest.Prefix(), newBare(t, containers.Consul(t))
 	segments, _ := recordedSegments(t, prefix)
 	large := sizedMembership(100_000)
 	for _, hash := range []string{"a", "b", "c", "d", "e"} {

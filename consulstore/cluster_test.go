@@ -12,6 +12,7 @@ import (
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/lifecycle"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 const recoveryPatience = 30 * time.Second
@@ -37,12 +38,12 @@ func TestStore_ClusterLosesItsLeader_FailsOver(t *testing.T) {
 	store := openBounded(t, Options{Address: follower.Address}, lifecycle.Limits{
 		Read: 300 * time.Millisecond, Write: 300 * time.Millisecond,
 	})
-	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(500, 1, 1000)}))
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{storetest.Flags(500, 1, 1000)}))
 
 	version, acknowledged, failures := 1, 0, 0
 	upsert := func() error {
 		version++
-		result, err := store.Upsert(ctx, core.Flags, "k", item("k", version))
+		result, err := store.Upsert(ctx, core.Flags, "k", storetest.Item("k", version))
 		switch {
 		case err == nil && !result.Written:
 			return errors.New("a newer version was found not to be newer")
@@ -72,8 +73,8 @@ func TestStore_ClusterLosesItsLeader_FailsOver(t *testing.T) {
 
 	got, _, err := store.Get(ctx, core.Flags, "k")
 	require.NoError(t, err)
-	require.Equal(t, item("k", acknowledged).Data, got.Data)
-	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(500, 2, 1000)}))
+	require.Equal(t, storetest.Item("k", acknowledged).Data, got.Data)
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{storetest.Flags(500, 2, 1000)}))
 	items, err := store.GetAll(ctx, core.Flags)
 	require.NoError(t, err)
 	require.Equal(t, map[int]int{2: 500}, versions(t, items))
@@ -86,7 +87,7 @@ func TestStore_ClusterWithoutMajority_ServesStaleReadsOnly(t *testing.T) {
 	limits := lifecycle.Limits{Read: 500 * time.Millisecond, Write: 500 * time.Millisecond, Init: 500 * time.Millisecond}
 	store := openBounded(t, Options{Address: servers[0].Address}, limits)
 	stale := openBounded(t, Options{Address: servers[0].Address, Consistency: ConsistencyStale}, limits)
-	data := []core.SerializedCollection{flags(5, 1, 100)}
+	data := []core.SerializedCollection{storetest.Flags(5, 1, 100)}
 	require.Eventually(t, func() bool { return store.Init(ctx, data) == nil }, recoveryPatience, pollInterval)
 	require.Eventually(t, func() bool {
 		items, err := stale.GetAll(ctx, core.Flags)
@@ -99,7 +100,7 @@ func TestStore_ClusterWithoutMajority_ServesStaleReadsOnly(t *testing.T) {
 		return errors.Is(store.CheckAvailability(ctx), core.ErrUnavailable)
 	}, recoveryPatience, pollInterval)
 	for name, s := range map[string]*lifecycle.Store{"default": store, "stale": stale} {
-		_, err := s.Upsert(ctx, core.Flags, "k", item("k", 1))
+		_, err := s.Upsert(ctx, core.Flags, "k", storetest.Item("k", 1))
 		require.ErrorIs(t, err, core.ErrUnavailable, name)
 		require.ErrorIs(t, s.Init(ctx, nil), core.ErrUnavailable, name)
 		require.ErrorIs(t, s.CheckAvailability(ctx), core.ErrUnavailable, name)
@@ -115,7 +116,7 @@ func TestStore_ClusterWithoutMajority_ServesStaleReadsOnly(t *testing.T) {
 
 	servers[1].Start(t)
 	require.Eventually(t, func() bool {
-		_, err := store.Upsert(ctx, core.Flags, "k", item("k", 2))
+		_, err := store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 2))
 		return err == nil
 	}, recoveryPatience, pollInterval)
 }

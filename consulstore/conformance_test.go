@@ -46,3 +46,26 @@ func TestConformance_Wrapped(t *testing.T) { conformance.RunWrapped(t, harness(t
 func TestConformance_BigSegments(t *testing.T) {
 	conformance.RunBigSegments(t, conformance.BigSegmentsHarness{Open: openBigSegments, Writer: true})
 }
+
+func TestConformance_Faults(t *testing.T) {
+	conformance.RunFaults(t, conformance.FaultsHarness{
+		Server: containers.Consul(t),
+		Open: map[string]func(testing.TB, string, string) core.FeatureStoreCore{
+			"OwnClient": func(t testing.TB, address, prefix string) core.FeatureStoreCore {
+				store, err := Open(t.Context(), &Options{Address: address, Prefix: prefix})
+				require.NoError(t, err)
+				return store
+			},
+			"CallersClient": func(t testing.TB, address, prefix string) core.FeatureStoreCore {
+				store, err := New(t.Context(), newBare(t, address).Client, &Options{Prefix: prefix})
+				require.NoError(t, err)
+				return store
+			},
+		},
+		OpenBigSegments: func(t testing.TB, address, prefix string) core.BigSegmentStore {
+			store, err := OpenBigSegments(t.Context(), &Options{Address: address, Prefix: prefix})
+			require.NoError(t, err)
+			return store
+		},
+	})
+}

@@ -2,13 +2,8 @@ package consulstore
 
 import (
 	"bytes"
-	"context"
-	"crypto/rand"
 	"encoding/json"
-	"fmt"
-	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -81,9 +76,6 @@ func optionsFor(t testing.TB, prefix string) *Options {
 	return &Options{Address: containers.Consul(t), Prefix: prefix, NoPrefix: prefix == ""}
 }
 
-// freshPrefix is a prefix that nobody else uses.
-func freshPrefix() string { return "test-" + rand.Text() }
-
 // openStore opens a store of its own, on the shared server unless the options say another address.
 func openStore(t testing.TB, opts Options) *Store {
 	t.Helper()
@@ -94,28 +86,6 @@ func openStore(t testing.TB, opts Options) *Store {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	return store
-}
-
-// item makes a serialised flag.
-func item(key string, version int) core.SerializedItem {
-	return core.SerializedItem{Version: version, Data: fmt.Appendf(nil, `{"key":%q,"version":%d}`, key, version)}
-}
-
-// sized makes a serialised flag of so many bytes.
-func sized(key string, version, size int) core.SerializedItem {
-	data := fmt.Appendf(nil, `{"key":%q,"version":%d,"padding":"`, key, version)
-	data = append(data, strings.Repeat("x", size-len(data)-len(`"}`))+`"}`...)
-	return core.SerializedItem{Version: version, Data: data}
-}
-
-// flags makes a collection of n flags of so many bytes each.
-func flags(n, version, size int) core.SerializedCollection {
-	collection := core.SerializedCollection{Kind: core.Flags}
-	for i := range n {
-		key := fmt.Sprintf("flag-%05d", i)
-		collection.Items = append(collection.Items, core.KeyedSerializedItem{Key: key, Item: sized(key, version, max(size, 60))})
-	}
-	return collection
 }
 
 // versions counts the versions of items.
@@ -171,33 +141,6 @@ func recordedStore(t testing.TB, opts *Options) (*Store, *recorder) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	return store, r
-}
-
-// muteServer accepts connections and never answers.
-func muteServer(t testing.TB) (address string) {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		var conns []net.Conn
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				break
-			}
-			conns = append(conns, conn)
-		}
-		for _, conn := range conns {
-			_ = conn.Close()
-		}
-	}()
-	t.Cleanup(func() {
-		require.NoError(t, listener.Close())
-		<-done
-	})
-	return listener.Addr().String()
 }
 
 // encodedSize is how long a transaction is on its way.

@@ -17,11 +17,12 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // An Init touches nothing whose key only begins with the same letters.
 func TestStore_Init_LeavesNeighboursAlone(t *testing.T) {
-	b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
+	b, prefix := newBare(t, containers.Consul(t)), storetest.Prefix()
 	neighbours := []string{
 		prefix + "2/features/a", prefix + "lication-config/database", prefix + ":b/features/a", prefix + "/b/features/a",
 		prefix + "/featuresque/a", prefix + "/features.old", prefix + "/big_segments_user/h", prefix,
@@ -30,7 +31,7 @@ func TestStore_Init_LeavesNeighboursAlone(t *testing.T) {
 		b.write(t, key, []byte("1"))
 	}
 	store := openStore(t, Options{Prefix: prefix})
-	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{flags(3, 1, 60)}))
+	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{storetest.Flags(3, 1, 60)}))
 	require.NoError(t, store.Init(t.Context(), nil))
 	require.ElementsMatch(t, append(neighbours, prefix+"/$inited"), b.keysUnder(t, prefix))
 }
@@ -57,7 +58,7 @@ func TestStore_Init_PacksByOperationsAndBytes(t *testing.T) {
 		{64, 6_000, 3}, {1000, 100, 9}, {200, 10_000, 8}, {3, 200_000, 4}, {2, 390_000, 3},
 	} {
 		t.Run(fmt.Sprintf("%d of %d bytes", test.n, test.size), func(t *testing.T) {
-			store, requests := recordedStore(t, &Options{Prefix: freshPrefix()})
+			store, requests := recordedStore(t, &Options{Prefix: storetest.Prefix()})
 			var seen bodies
 			var lock = make(chan struct{}, 1)
 			requests.answer = func(request *http.Request) *http.Response {
@@ -66,7 +67,7 @@ func TestStore_Init_PacksByOperationsAndBytes(t *testing.T) {
 				seen.note(t, request)
 				return nil
 			}
-			require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{flags(test.n, 1, test.size)}))
+			require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{storetest.Flags(test.n, 1, test.size)}))
 			require.LessOrEqual(t, slices.Max(seen.sizes), 512<<10)
 			require.LessOrEqual(t, slices.Max(seen.ops), 128)
 			require.LessOrEqual(t, len(seen.sizes), test.transactions)
@@ -80,38 +81,38 @@ func TestStore_Init_PacksByOperationsAndBytes(t *testing.T) {
 // A value may have 512 KB, although a transaction cannot carry it; one byte more is refused, alone.
 func TestStore_LargeValue_IsStored(t *testing.T) {
 	ctx := t.Context()
-	store := openStore(t, Options{Prefix: freshPrefix()})
+	store := openStore(t, Options{Prefix: storetest.Prefix()})
 	for _, size := range []int{380_000, 393_000, 393_216, 400 << 10, 524_287, 524_288} {
 		key := fmt.Sprint("upserted-", size)
 		for version := 1; version < 4; version++ {
-			result, err := store.Upsert(ctx, core.Flags, key, sized(key, version, size))
+			result, err := store.Upsert(ctx, core.Flags, key, storetest.Sized(key, version, size))
 			require.NoError(t, err)
 			require.True(t, result.Written)
 		}
-		result, err := store.Upsert(ctx, core.Flags, key, item(key, 3))
+		result, err := store.Upsert(ctx, core.Flags, key, storetest.Item(key, 3))
 		require.NoError(t, err)
 		require.False(t, result.Written)
 		require.Len(t, result.Item.Data, size)
 
-		data := flags(2, 1, 100)
-		data.Items = append(data.Items, core.KeyedSerializedItem{Key: "big", Item: sized("big", 1, size)})
+		data := storetest.Flags(2, 1, 100)
+		data.Items = append(data.Items, core.KeyedSerializedItem{Key: "big", Item: storetest.Sized("big", 1, size)})
 		require.NoError(t, store.Init(ctx, []core.SerializedCollection{data}))
 		got, found, err := store.Get(ctx, core.Flags, "big")
 		require.NoError(t, err)
 		require.True(t, found)
 		require.Len(t, got.Data, size)
 	}
-	_, err := store.Upsert(ctx, core.Flags, "big", sized("big", 9, 524_289))
+	_, err := store.Upsert(ctx, core.Flags, "big", storetest.Sized("big", 9, 524_289))
 	require.ErrorIs(t, err, core.ErrTooLarge)
 }
 
 // A value between what a transaction and what a single request can carry needs a key that a URL can carry.
 func TestStore_LargeValueOfAwkwardKey_IsRefusedAlone(t *testing.T) {
-	store := openStore(t, Options{Prefix: freshPrefix()})
-	data := flags(2, 1, 100)
+	store := openStore(t, Options{Prefix: storetest.Prefix()})
+	data := storetest.Flags(2, 1, 100)
 	data.Items = append(data.Items,
-		core.KeyedSerializedItem{Key: "new\nline", Item: sized("a", 1, 380_000)},
-		core.KeyedSerializedItem{Key: "two//slashes", Item: sized("b", 1, 400_000)})
+		core.KeyedSerializedItem{Key: "new\nline", Item: storetest.Sized("a", 1, 380_000)},
+		core.KeyedSerializedItem{Key: "two//slashes", Item: storetest.Sized("b", 1, 400_000)})
 	err := store.Init(t.Context(), []core.SerializedCollection{data})
 	refused, only := core.ItemErrors(err)
 	require.True(t, only)
@@ -125,7 +126,7 @@ func TestStore_LargeValueOfAwkwardKey_IsRefusedAlone(t *testing.T) {
 
 // A server that accepts less than servers of today do is served with less, which is then remembered.
 func TestStore_OldServer_GetsSmallerTransactions(t *testing.T) {
-	store, requests := recordedStore(t, &Options{Prefix: freshPrefix()})
+	store, requests := recordedStore(t, &Options{Prefix: storetest.Prefix()})
 	var refused atomic.Int64
 	requests.answer = func(request *http.Request) *http.Response {
 		var seen bodies
@@ -138,26 +139,26 @@ func TestStore_OldServer_GetsSmallerTransactions(t *testing.T) {
 			Body: io.NopCloser(strings.NewReader("Transaction contains too many operations (128 > 64)")),
 		}
 	}
-	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{flags(1000, 1, 100)}))
+	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{storetest.Flags(1000, 1, 100)}))
 	require.Positive(t, refused.Load())
 	items, err := store.GetAll(t.Context(), core.Flags)
 	require.NoError(t, err)
 	require.Equal(t, map[int]int{1: 1000}, versions(t, items))
 	before := refused.Load()
-	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{flags(1000, 2, 100)}))
+	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{storetest.Flags(1000, 2, 100)}))
 	require.Equal(t, before, refused.Load())
-	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{flags(60, 3, 100)}))
+	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{storetest.Flags(60, 3, 100)}))
 }
 
 // A server with smaller limits takes everything but what is larger than its limit for a value.
 func TestStore_ServerWithSmallLimits_GetsSmallerTransactions(t *testing.T) {
 	server := containers.StartConsul(t, "-hcl", "limits { kv_max_value_size = 20000, txn_max_req_len = 20000 }")
 	store := openStore(t, Options{Address: server.Address})
-	data := flags(50, 1, 10_000)
+	data := storetest.Flags(50, 1, 10_000)
 	data.Items = append(data.Items,
-		core.KeyedSerializedItem{Key: "fits alone", Item: sized("fits alone", 1, 20_000)},
-		core.KeyedSerializedItem{Key: "too large", Item: sized("too large", 1, 20_001)})
-	_, err := store.Upsert(t.Context(), core.Flags, "too large", item("too large", 0))
+		core.KeyedSerializedItem{Key: "fits alone", Item: storetest.Sized("fits alone", 1, 20_000)},
+		core.KeyedSerializedItem{Key: "too large", Item: storetest.Sized("too large", 1, 20_001)})
+	_, err := store.Upsert(t.Context(), core.Flags, "too large", storetest.Item("too large", 0))
 	require.NoError(t, err)
 	err = store.Init(t.Context(), []core.SerializedCollection{data})
 	refused, only := core.ItemErrors(err)
@@ -173,9 +174,9 @@ func TestStore_ServerWithSmallLimits_GetsSmallerTransactions(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, initialized)
 
-	_, err = store.Upsert(t.Context(), core.Flags, "fits alone", sized("a", 2, 20_000))
+	_, err = store.Upsert(t.Context(), core.Flags, "fits alone", storetest.Sized("a", 2, 20_000))
 	require.NoError(t, err)
-	_, err = store.Upsert(t.Context(), core.Flags, "too large", sized("b", 2, 20_001))
+	_, err = store.Upsert(t.Context(), core.Flags, "too large", storetest.Sized("b", 2, 20_001))
 	refused, only = core.ItemErrors(err)
 	require.True(t, only, "%v", err)
 	require.Equal(t, "too large", refused[0].Key)
@@ -187,10 +188,10 @@ func TestStore_ServerWithLargeLimits_GetsLargeItems(t *testing.T) {
 	store := openStore(t, Options{Address: server.Address, MaxItemSize: 4_000_000, MaxTransactionSize: 2_000_000})
 	for _, size := range []int{1_000_000, 4_000_000} {
 		key := strconv.Itoa(size)
-		_, err := store.Upsert(t.Context(), core.Flags, key, sized(key, 1, size))
+		_, err := store.Upsert(t.Context(), core.Flags, key, storetest.Sized(key, 1, size))
 		require.NoError(t, err)
 	}
-	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{flags(3, 2, 4_000_000)}))
+	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{storetest.Flags(3, 2, 4_000_000)}))
 	items, err := store.GetAll(t.Context(), core.Flags)
 	require.NoError(t, err)
 	require.Equal(t, map[int]int{2: 3}, versions(t, items))
@@ -198,7 +199,7 @@ func TestStore_ServerWithLargeLimits_GetsLargeItems(t *testing.T) {
 
 // An Init that stops half way says so, leaves the mark alone and deletes nothing; the next one completes it.
 func TestStore_Init_StoppedHalfWay_IsPartial(t *testing.T) {
-	ctx, b, prefix := t.Context(), newBare(t, containers.Consul(t)), freshPrefix()
+	ctx, b, prefix := t.Context(), newBare(t, containers.Consul(t)), storetest.Prefix()
 	b.write(t, prefix+"/features/leftover", []byte(`{}`))
 	store, requests := recordedStore(t, &Options{Prefix: prefix})
 	var transactions atomic.Int64
@@ -211,7 +212,7 @@ func TestStore_Init_StoppedHalfWay_IsPartial(t *testing.T) {
 			Body: io.NopCloser(strings.NewReader("No cluster leader")),
 		}
 	}
-	data := []core.SerializedCollection{flags(2000, 1, 100)}
+	data := []core.SerializedCollection{storetest.Flags(2000, 1, 100)}
 	err := store.Init(ctx, data)
 	require.ErrorIs(t, err, core.ErrUnavailable)
 	partial, ok := errors.AsType[*core.PartialInitError](err)

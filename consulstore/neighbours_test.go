@@ -7,6 +7,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // LaunchDarkly's writers delete every key that begins with their prefix when they fill a store. Big segments survive that,
@@ -18,7 +19,7 @@ func TestBigSegments_InitOfAnotherWriter_LeavesThemAlone(t *testing.T) {
 	defer func() { require.NoError(t, segments.Close()) }()
 	defer b.wipe(t)
 	flagsStore := openStore(t, Options{Address: containers.Consul(t)})
-	require.NoError(t, flagsStore.Init(ctx, []core.SerializedCollection{flags(3, 1, 100)}))
+	require.NoError(t, flagsStore.Init(ctx, []core.SerializedCollection{storetest.Flags(3, 1, 100)}))
 
 	hash := core.BigSegmentContextHash("ana")
 	applied, err := segments.ApplyPatch(ctx, core.BigSegmentPatch{

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 func noTLS() *tls.Config { return nil }
@@ -107,7 +108,7 @@ func TestOpen_Address_IsChecked(t *testing.T) {
 func TestOpen_Environment_FillsIn(t *testing.T) {
 	address := optionsFor(t, "").Address
 	t.Setenv(api.HTTPAddrEnvName, address)
-	store, err := Open(t.Context(), &Options{Prefix: freshPrefix()})
+	store, err := Open(t.Context(), &Options{Prefix: storetest.Prefix()})
 	require.NoError(t, err)
 	require.NoError(t, store.CheckAvailability(t.Context()))
 	require.NoError(t, store.Close())

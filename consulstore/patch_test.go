@@ -15,6 +15,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 func includes(previous, version string, hashes []string) core.BigSegmentPatch {
@@ -42,7 +43,7 @@ func requireIn(t *testing.T, segments *BigSegments, ref string, hashes []string,
 
 // Contexts whose values are full are named, wherever in a patch they are. The cursor stays until the patch comes without them.
 func TestBigSegments_ApplyPatch_FullValues_AreTooLarge(t *testing.T) {
-	prefix, b := freshPrefix(), newBare(t, containers.Consul(t))
+	prefix, b := storetest.Prefix(), newBare(t, containers.Consul(t))
 	segments, _ := recordedSegments(t, prefix)
 	all := hashes(130)
 	full := []string{all[3], all[40], all[129]}
@@ -102,7 +103,7 @@ func TestBigSegments_ApplyPatch_SmallerLimitOfTheServer_IsTooLarge(t *testing.T)
 // Two writers follow the same revisions, one of them 30 ms away. What they leave is what the revisions say.
 func TestBigSegments_ApplyPatch_TwoWritersOneFar_LeaveWhatTheRevisionsSay(t *testing.T) {
 	const revisions = 20
-	all, prefix := hashes(200), freshPrefix()
+	all, prefix := hashes(200), storetest.Prefix()
 	near, far := newBare(t, containers.Consul(t)), newBare(t, containers.Consul(t))
 	far.delay.Store(int64(30 * time.Millisecond))
 	var writers []*BigSegments
@@ -153,7 +154,7 @@ func followRevisions(ctx context.Context, writer *BigSegments, all []string, n i
 
 // A writer that another one overtakes in the middle of a long patch is refused, and writes nothing more.
 func TestBigSegments_ApplyPatch_OvertakenInTheMiddle_WritesNothingMore(t *testing.T) {
-	prefix, all := freshPrefix(), hashes(200)
+	prefix, all := storetest.Prefix(), hashes(200)
 	segments, requests := recordedSegments(t, prefix)
 	other, _ := recordedSegments(t, prefix)
 	var transactions atomic.Int64
@@ -176,7 +177,7 @@ func TestBigSegments_ApplyPatch_OvertakenInTheMiddle_WritesNothingMore(t *testin
 // A long patch that its context ends in the middle leaves the cursor, and is completed by applying it again.
 func TestBigSegments_ApplyPatch_ContextEnds_IsCompletedNextTime(t *testing.T) {
 	const delay, contexts = 100 * time.Millisecond, 63 * 9
-	driver, prefix := newBare(t, containers.Consul(t)), freshPrefix()
+	driver, prefix := newBare(t, containers.Consul(t)), storetest.Prefix()
 	segments, err := NewBigSegments(t.Context(), driver.Client, &Options{Prefix: prefix})
 	require.NoError(t, err)
 	driver.delay.Store(int64(delay))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // The keys and values in the database are those that other SDKs and Relay Proxy use.
@@ -30,10 +31,10 @@ func TestStore_Layout_IsTheSharedOne(t *testing.T) {
 		b.wipe(t)
 		store := openStore(t, test.options)
 		require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{
-			{Kind: core.Segments, Items: []core.KeyedSerializedItem{{Key: "s", Item: item("s", 1)}}},
-			{Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "f", Item: item("f", 2)}}},
+			{Kind: core.Segments, Items: []core.KeyedSerializedItem{{Key: "s", Item: storetest.Item("s", 1)}}},
+			{Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "f", Item: storetest.Item("f", 2)}}},
 		}))
-		_, err := store.Upsert(t.Context(), core.Flags, "a/b c", item("g", 3))
+		_, err := store.Upsert(t.Context(), core.Flags, "a/b c", storetest.Item("g", 3))
 		require.NoError(t, err)
 		require.ElementsMatch(t, b.keysUnder(t, ""), []string{
 			test.p + "$inited", test.p + "features/a/b c", test.p + "features/f", test.p + "segments/s",
@@ -50,7 +51,7 @@ func TestStore_Layout_IsTheSharedOne(t *testing.T) {
 }
 
 func TestBigSegments_Layout_IsTheDocumentedOne(t *testing.T) {
-	b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
+	b, prefix := newBare(t, containers.Consul(t)), storetest.Prefix()
 	segments, err := OpenBigSegments(t.Context(), optionsFor(t, prefix))
 	require.NoError(t, err)
 	patch := core.BigSegmentPatch{
@@ -82,7 +83,7 @@ func TestBigSegments_Layout_IsTheDocumentedOne(t *testing.T) {
 
 // What is no membership or time is reported, and left as it is.
 func TestBigSegments_Corrupt_IsReported(t *testing.T) {
-	ctx, b, prefix := t.Context(), newBare(t, containers.Consul(t)), freshPrefix()
+	ctx, b, prefix := t.Context(), newBare(t, containers.Consul(t)), storetest.Prefix()
 	segments, err := OpenBigSegments(ctx, optionsFor(t, prefix))
 	require.NoError(t, err)
 	b.write(t, prefix+"/big_segments_synchronized_on", []byte("yesterday"))
@@ -102,20 +103,20 @@ func TestBigSegments_Corrupt_IsReported(t *testing.T) {
 
 // The common operations are one request each.
 func TestStore_Requests_AreFew(t *testing.T) {
-	ctx, prefix := t.Context(), freshPrefix()
+	ctx, prefix := t.Context(), storetest.Prefix()
 	store, requests := recordedStore(t, &Options{Prefix: prefix})
 	kv := func(key string) string { return "GET /v1/kv/" + prefix + "/" + key }
 	const txn = "PUT /v1/txn"
 
-	_, err := store.Upsert(ctx, core.Flags, "k", item("k", 1))
+	_, err := store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 1))
 	require.NoError(t, err)
 	require.Equal(t, []string{kv("features/k"), txn}, requests.take(), "an item that this process knows nothing about")
 	for version := 2; version < 5; version++ {
-		_, err = store.Upsert(ctx, core.Flags, "k", item("k", version))
+		_, err = store.Upsert(ctx, core.Flags, "k", storetest.Item("k", version))
 		require.NoError(t, err)
 		require.Equal(t, []string{txn}, requests.take(), "an item that this process wrote last")
 	}
-	_, err = store.Upsert(ctx, core.Flags, "k", item("k", 4))
+	_, err = store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 4))
 	require.NoError(t, err)
 	require.Equal(t, []string{kv("features/k")}, requests.take(), "an item that is not newer")
 
@@ -129,12 +130,12 @@ func TestStore_Requests_AreFew(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{kv("$inited")}, requests.take())
 
-	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(5, 1, 100)}))
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{storetest.Flags(5, 1, 100)}))
 	reading := []string{kv("segments/"), kv("features/"), kv("$inited")}
 	require.Equal(t, append(reading, txn), requests.take(), "an Init that fits in a transaction")
-	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(5, 1, 100)}))
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{storetest.Flags(5, 1, 100)}))
 	require.Equal(t, reading, requests.take(), "an Init of what is there")
-	_, err = store.Upsert(ctx, core.Flags, "flag-00003", item("flag-00003", 2))
+	_, err = store.Upsert(ctx, core.Flags, "flag-00003", storetest.Item("flag-00003", 2))
 	require.NoError(t, err)
 	require.Equal(t, []string{txn}, requests.take(), "an item that an Init wrote")
 }
@@ -145,12 +146,12 @@ func TestStore_GetItems_ReadsManyAtOnce(t *testing.T) {
 	const unknownVerb = `{"Errors":[{"OpIndex":0,"What":"unknown KV operation: get-or-empty"}]}`
 	for name, old := range map[string]bool{"server of today": false, "server before 1.16": true} {
 		t.Run(name, func(t *testing.T) {
-			ctx, b, prefix := t.Context(), newBare(t, containers.Consul(t)), freshPrefix()
+			ctx, b, prefix := t.Context(), newBare(t, containers.Consul(t)), storetest.Prefix()
 			store, requests := recordedStore(t, &Options{Prefix: prefix})
-			data := flags(150, 1, 60)
+			data := storetest.Flags(150, 1, 60)
 			data.Items[7].Item.Data = []byte(`{"key":"flag-00007","version":1,"deleted":true}`)
 			data.Items = append(data.Items,
-				core.KeyedSerializedItem{Key: "new\nline", Item: item("new\nline", 1)}, core.KeyedSerializedItem{Key: "flag-000", Item: item("flag-000", 1)})
+				core.KeyedSerializedItem{Key: "new\nline", Item: storetest.Item("new\nline", 1)}, core.KeyedSerializedItem{Key: "flag-000", Item: storetest.Item("flag-000", 1)})
 			require.NoError(t, store.Init(ctx, []core.SerializedCollection{data}))
 			b.write(t, prefix+"/features/empty", nil)
 			var keys []string
@@ -206,7 +207,7 @@ func withoutVersions(items []core.KeyedSerializedItem) []core.KeyedSerializedIte
 
 // What Consul's user interface makes when somebody creates a folder is neither an item nor removed.
 func TestStore_DirectoryMark_IsNoItem(t *testing.T) {
-	b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
+	b, prefix := newBare(t, containers.Consul(t)), storetest.Prefix()
 	b.write(t, prefix+"/features/", nil)
 	store := openStore(t, Options{Prefix: prefix})
 	items, err := store.GetAll(t.Context(), core.Flags)
@@ -223,7 +224,7 @@ func TestStore_Consistency_IsAskedFor(t *testing.T) {
 	for mode, want := range map[Consistency]string{
 		ConsistencyDefault: "", ConsistencyConsistent: "consistent", ConsistencyStale: "stale",
 	} {
-		store, requests := recordedStore(t, &Options{Prefix: freshPrefix(), Consistency: mode})
+		store, requests := recordedStore(t, &Options{Prefix: storetest.Prefix(), Consistency: mode})
 		var asked []string
 		requests.answer = func(request *http.Request) *http.Response {
 			query := request.URL.Query()

@@ -28,6 +28,7 @@ import (
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/livefile"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // authority is a private certificate authority.
@@ -142,9 +143,9 @@ func TestOpen_TLS_VerifiesBothSides(t *testing.T) {
 		"no TLS at all":                 {Options{Address: address}, false},
 		"TLS where the server has none": {Options{Address: containers.Consul(t), TLS: config(a, a)}, false},
 	} {
-		test.options.Prefix = freshPrefix()
+		test.options.Prefix = storetest.Prefix()
 		store := openStore(t, test.options)
-		_, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 1))
+		_, err := store.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", 1))
 		if test.works {
 			require.NoError(t, err, name)
 			continue
@@ -182,7 +183,7 @@ func TestOpen_LiveTLS_FollowsTheFiles(t *testing.T) {
 	certificate, err := livefile.Certificate(nil, "the certificate", file("cert.pem"), file("key.pem"))
 	require.NoError(t, err)
 	store := openStore(t, Options{
-		Address: front.Listener.Addr().String(), Prefix: freshPrefix(), LiveTLS: livefile.TLS(authorities, certificate),
+		Address: front.Listener.Addr().String(), Prefix: storetest.Prefix(), LiveTLS: livefile.TLS(authorities, certificate),
 	})
 	require.NoError(t, store.CheckAvailability(t.Context()))
 	serving.Store(second.server(t))
@@ -206,10 +207,10 @@ func TestOpen_TLSOffersHTTP2_SpeaksHTTP1(t *testing.T) {
 	t.Cleanup(front.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(front.Certificate())
-	store := openStore(t, Options{Address: front.Listener.Addr().String(), Prefix: freshPrefix(), TLS: &tls.Config{
+	store := openStore(t, Options{Address: front.Listener.Addr().String(), Prefix: storetest.Prefix(), TLS: &tls.Config{
 		MinVersion: tls.VersionTLS12, RootCAs: roots, NextProtos: []string{"h2", "http/1.1"},
 	}})
-	_, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 1))
+	_, err := store.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", 1))
 	require.NoError(t, err)
 	var seen []any
 	protocols.Range(func(protocol, _ any) bool { seen = append(seen, protocol); return true })
@@ -228,8 +229,8 @@ func TestOpen_SocketAndPath_Work(t *testing.T) {
 	withPath := httptest.NewServer(http.StripPrefix("/consul", gateway(t)))
 	t.Cleanup(withPath.Close)
 	for _, address := range []string{"unix://" + socket, withPath.URL + "/consul"} {
-		store := openStore(t, Options{Address: address, Prefix: freshPrefix()})
-		require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{flags(3, 1, 100)}), address)
+		store := openStore(t, Options{Address: address, Prefix: storetest.Prefix()})
+		require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{storetest.Flags(3, 1, 100)}), address)
 		_, found, err := store.Get(t.Context(), core.Flags, "flag-00001")
 		require.NoError(t, err)
 		require.True(t, found)

@@ -14,15 +14,16 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // What is remembered of an item may be outdated at any time, and is found out by the server.
 func TestStore_Upsert_AfterAnotherWriter_ComparesAgain(t *testing.T) {
-	ctx, prefix := t.Context(), freshPrefix()
+	ctx, prefix := t.Context(), storetest.Prefix()
 	store, requests := recordedStore(t, &Options{Prefix: prefix})
 	other := openStore(t, Options{Prefix: prefix})
 	upsert := func(s *Store, version int) core.UpsertResult {
-		result, err := s.Upsert(ctx, core.Flags, "k", item("k", version))
+		result, err := s.Upsert(ctx, core.Flags, "k", storetest.Item("k", version))
 		require.NoError(t, err)
 		return result
 	}
@@ -31,7 +32,7 @@ func TestStore_Upsert_AfterAnotherWriter_ComparesAgain(t *testing.T) {
 	requests.take()
 	result := upsert(store, 3)
 	require.False(t, result.Written)
-	require.Equal(t, item("k", 5).Data, result.Item.Data)
+	require.Equal(t, storetest.Item("k", 5).Data, result.Item.Data)
 	require.Len(t, requests.take(), 2)
 
 	require.True(t, upsert(store, 6).Written)
@@ -43,21 +44,21 @@ func TestStore_Upsert_AfterAnotherWriter_ComparesAgain(t *testing.T) {
 	require.NoError(t, other.Init(ctx, nil)) // The item is gone, for which there is an index too.
 	require.True(t, upsert(store, 9).Written)
 	require.NoError(t, other.Init(ctx, []core.SerializedCollection{{Kind: core.Flags, Items: []core.KeyedSerializedItem{
-		{Key: "k", Item: item("k", 2)},
+		{Key: "k", Item: storetest.Item("k", 2)},
 	}}}))
 	require.True(t, upsert(store, 3).Written, "an Init by another process may take versions back")
 }
 
 // Many goroutines that upsert different items lose none.
 func TestStore_Upsert_FiftyGoroutines_LoseNothing(t *testing.T) {
-	store := openStore(t, Options{Prefix: freshPrefix()})
+	store := openStore(t, Options{Prefix: storetest.Prefix()})
 	const goroutines, each = 50, 20
 	var group errgroup.Group
 	for g := range goroutines {
 		group.Go(func() error {
 			for i := range each {
 				key := fmt.Sprintf("flag-%d-%d", g, i)
-				result, err := store.Upsert(t.Context(), core.Flags, key, item(key, 1))
+				result, err := store.Upsert(t.Context(), core.Flags, key, storetest.Item(key, 1))
 				if err != nil || !result.Written {
 					return fmt.Errorf("%s: written %t, error %w", key, result.Written, err)
 				}
@@ -75,7 +76,7 @@ func TestStore_Upsert_FiftyGoroutines_LoseNothing(t *testing.T) {
 // it was not newer.
 func TestStore_Upsert_SameItemFromManyStores_KeepsTheGreatest(t *testing.T) {
 	const stores, each = 10, 20
-	prefix := freshPrefix()
+	prefix := storetest.Prefix()
 	var group errgroup.Group
 	var next, highest atomic.Int64
 	for range stores {
@@ -83,7 +84,7 @@ func TestStore_Upsert_SameItemFromManyStores_KeepsTheGreatest(t *testing.T) {
 		group.Go(func() error {
 			for range each {
 				version := int(next.Add(1))
-				result, err := store.Upsert(t.Context(), core.Flags, "k", item("k", version))
+				result, err := store.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", version))
 				if err != nil {
 					return err
 				}
@@ -101,12 +102,12 @@ func TestStore_Upsert_SameItemFromManyStores_KeepsTheGreatest(t *testing.T) {
 	require.NoError(t, group.Wait())
 	got, _, err := openStore(t, Options{Prefix: prefix}).Get(t.Context(), core.Flags, "k")
 	require.NoError(t, err)
-	require.Equal(t, item("k", stores*each).Data, got.Data)
+	require.Equal(t, storetest.Item("k", stores*each).Data, got.Data)
 }
 
 // An update that always loses is a conflict, and never "not newer".
 func TestStore_Upsert_AlwaysLosing_IsConflict(t *testing.T) {
-	b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
+	b, prefix := newBare(t, containers.Consul(t)), storetest.Prefix()
 	store, requests := recordedStore(t, &Options{Prefix: prefix})
 	var n atomic.Int64
 	requests.answer = func(request *http.Request) *http.Response {
@@ -115,11 +116,11 @@ func TestStore_Upsert_AlwaysLosing_IsConflict(t *testing.T) {
 		}
 		return nil
 	}
-	_, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 2))
+	_, err := store.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", 2))
 	require.ErrorIs(t, err, core.ErrConflict)
 	require.EqualValues(t, maxAttempts, n.Load())
 	requests.answer = nil
-	result, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 2))
+	result, err := store.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", 2))
 	require.NoError(t, err)
 	require.True(t, result.Written)
 }
@@ -127,7 +128,7 @@ func TestStore_Upsert_AlwaysLosing_IsConflict(t *testing.T) {
 // An item that comes and goes again between reading and writing, as when others initialise the store, looks as if nothing had
 // changed. The upsert is not refused for that.
 func TestStore_Upsert_ItemComesAndGoes_IsWritten(t *testing.T) {
-	b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
+	b, prefix := newBare(t, containers.Consul(t)), storetest.Prefix()
 	store, requests := recordedStore(t, &Options{Prefix: prefix})
 	key := prefix + "/features/k"
 	attempts := 0
@@ -142,18 +143,18 @@ func TestStore_Upsert_ItemComesAndGoes_IsWritten(t *testing.T) {
 		}
 		return nil
 	}
-	result, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 2))
+	result, err := store.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", 2))
 	require.NoError(t, err)
 	require.True(t, result.Written)
 }
 
 // A change set is one transaction, or refused.
 func TestStore_ApplyChangeSet_TooManyForATransaction_IsRefused(t *testing.T) {
-	store := openStore(t, Options{Prefix: freshPrefix()})
+	store := openStore(t, Options{Prefix: storetest.Prefix()})
 	changes := make([]core.KindAndKeyedItem, maxOperations+1)
 	for i := range changes {
 		key := fmt.Sprint("flag-", i)
-		changes[i] = core.KindAndKeyedItem{Kind: core.Flags, Key: key, Item: item(key, 1)}
+		changes[i] = core.KindAndKeyedItem{Kind: core.Flags, Key: key, Item: storetest.Item(key, 1)}
 	}
 	_, err := store.ApplyChangeSet(t.Context(), changes)
 	require.ErrorIs(t, err, core.ErrTooLarge)
@@ -167,14 +168,14 @@ func TestStore_ApplyChangeSet_TooManyForATransaction_IsRefused(t *testing.T) {
 
 // Of several changes to one item the greatest version counts.
 func TestStore_ApplyChangeSet_SameItemTwice(t *testing.T) {
-	store := openStore(t, Options{Prefix: freshPrefix()})
+	store := openStore(t, Options{Prefix: storetest.Prefix()})
 	results, err := store.ApplyChangeSet(t.Context(), []core.KindAndKeyedItem{
-		{Kind: core.Flags, Key: "k", Item: item("k", 1)}, {Kind: core.Flags, Key: "k", Item: item("k", 3)},
-		{Kind: core.Flags, Key: "k", Item: item("k", 2)},
+		{Kind: core.Flags, Key: "k", Item: storetest.Item("k", 1)}, {Kind: core.Flags, Key: "k", Item: storetest.Item("k", 3)},
+		{Kind: core.Flags, Key: "k", Item: storetest.Item("k", 2)},
 	})
 	require.NoError(t, err)
 	for i, written := range []bool{false, true, false} {
-		require.Equal(t, core.UpsertResult{Item: item("k", 3), Written: written}, results[i])
+		require.Equal(t, core.UpsertResult{Item: storetest.Item("k", 3), Written: written}, results[i])
 	}
 }
 
@@ -221,7 +222,7 @@ func TestFitsPath(t *testing.T) {
 // One whose context ends before it has won or lost for good ends with the context's error, by whatever it was at the moment.
 func TestStore_Upsert_ContextEndsWhileLosing_IsItsError(t *testing.T) {
 	for name, size := range map[string]int{"in a transaction": 10, "too large for one": 450_000} {
-		b, prefix := newBare(t, containers.Consul(t)), freshPrefix()
+		b, prefix := newBare(t, containers.Consul(t)), storetest.Prefix()
 		store, requests := recordedStore(t, &Options{Prefix: prefix})
 		var n atomic.Int64
 		for attempt := range 3 {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // startWatch watches until the test ends, and waits until the watch has begun.
@@ -48,12 +49,12 @@ func awaitChange(changes chan core.Change, patience time.Duration) bool {
 // A change by another process is told within 100 ms at the median; without one, nothing is, and the server is not asked again
 // and again.
 func TestStore_Watch_IsPromptAndQuiet(t *testing.T) {
-	prefix, version := freshPrefix(), 0
+	prefix, version := storetest.Prefix(), 0
 	store, requests := recordedStore(t, &Options{Prefix: prefix})
 	other := openStore(t, Options{Prefix: prefix})
 	touch := func(int) {
 		version++
-		_, err := other.Upsert(t.Context(), core.Flags, "k", item("k", version))
+		_, err := other.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", version))
 		require.NoError(t, err)
 	}
 	changes := startWatch(t, store, touch)
@@ -72,7 +73,7 @@ func TestStore_Watch_IsPromptAndQuiet(t *testing.T) {
 	}
 	requests.take()
 	neighbour := openStore(t, Options{Prefix: prefix + "2"})
-	require.NoError(t, neighbour.Init(t.Context(), []core.SerializedCollection{flags(3, 1, 100)}))
+	require.NoError(t, neighbour.Init(t.Context(), []core.SerializedCollection{storetest.Flags(3, 1, 100)}))
 	require.False(t, awaitChange(changes, 300*time.Millisecond), "a neighbour's change is not one")
 	require.LessOrEqual(t, len(requests.take()), 1)
 }
@@ -80,15 +81,15 @@ func TestStore_Watch_IsPromptAndQuiet(t *testing.T) {
 // A change below a kind's directory concerns that kind, a change of the mark everything, and all else nothing. Each costs one
 // request for the hint and one for each kind, none of which carries values.
 func TestStore_Watch_NamesTheKind(t *testing.T) {
-	ctx, prefix, b := t.Context(), freshPrefix(), newBare(t, containers.Consul(t))
+	ctx, prefix, b := t.Context(), storetest.Prefix(), newBare(t, containers.Consul(t))
 	store, requests := recordedStore(t, &Options{Prefix: prefix})
 	other := openStore(t, Options{Prefix: prefix})
 	changes := startWatch(t, store, func(n int) {
-		_, err := other.Upsert(ctx, core.Flags, "k", item("k", n))
+		_, err := other.Upsert(ctx, core.Flags, "k", storetest.Item("k", n))
 		require.NoError(t, err)
 	})
 	upsert := func(kind core.DataKind, version int) {
-		_, err := other.Upsert(ctx, kind, "key", item("key", version))
+		_, err := other.Upsert(ctx, kind, "key", storetest.Item("key", version))
 		require.NoError(t, err)
 	}
 	deleteTree := func(key string) {
@@ -116,7 +117,7 @@ func TestStore_Watch_NamesTheKind(t *testing.T) {
 		}, nil, nil},
 		{"a neighbour", func() { b.write(t, prefix+"2/features/k", []byte("1")) }, nil, nil},
 		{"the mark", func() { b.write(t, prefix+"/$inited", nil) }, []core.Change{{}}, quick[:2]},
-		{"an Init", func() { require.NoError(t, other.Init(ctx, []core.SerializedCollection{flags(3, 9, 100)})) },
+		{"an Init", func() { require.NoError(t, other.Init(ctx, []core.SerializedCollection{storetest.Flags(3, 9, 100)})) },
 			[]core.Change{{Kind: core.Flags}}, quick[:2]},
 		{"the end of everything", func() { deleteTree("/") }, []core.Change{{}}, quick[:1]},
 	} {
@@ -164,7 +165,7 @@ func TestKV_KindsIn_IsBounded(t *testing.T) {
 
 // Close ends a watch.
 func TestStore_Watch_Close_EndsIt(t *testing.T) {
-	store, ended, begun := openStore(t, Options{Prefix: freshPrefix()}), make(chan error, 1), make(chan core.Change, 1)
+	store, ended, begun := openStore(t, Options{Prefix: storetest.Prefix()}), make(chan error, 1), make(chan core.Change, 1)
 	go func() { ended <- store.Watch(t.Context(), func(c core.Change) { begun <- c }) }()
 	require.Equal(t, core.Change{}, <-begun)
 	require.NoError(t, store.Close())
@@ -173,20 +174,20 @@ func TestStore_Watch_Close_EndsIt(t *testing.T) {
 
 // A connection that is lost is restored, and followed by a change.
 func TestStore_Watch_ConnectionLost_IsRestored(t *testing.T) {
-	p, prefix, version := startProxy(t), freshPrefix(), 0
+	p, prefix, version := storetest.StartProxy(t, containers.Consul(t)), storetest.Prefix(), 0
 	other := openStore(t, Options{Prefix: prefix})
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	store := openStore(t, Options{Address: p.Listen, Prefix: prefix, Logger: quiet})
+	store := openStore(t, Options{Address: p.Address(), Prefix: prefix, Logger: quiet})
 	changes := startWatch(t, store, func(int) {
 		version++
-		_, err := other.Upsert(t.Context(), core.Flags, "k", item("k", version))
+		_, err := other.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", version))
 		require.NoError(t, err)
 	})
 	p.Stop()
-	_, err := other.Upsert(t.Context(), core.Flags, "k", item("k", 1000))
+	_, err := other.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", 1000))
 	require.NoError(t, err)
 	require.False(t, awaitChange(changes, 200*time.Millisecond))
-	require.NoError(t, p.Start())
+	p.Start()
 	require.True(t, awaitChange(changes, soon*5))
 }
 

@@ -13,13 +13,14 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // BenchmarkStore_Get reads an item of 2 KB, beside the bare request.
 func BenchmarkStore_Get(b *testing.B) {
 	client, table := bareClient(b), freshTable(b)
 	store := newStore(b, client, table, Options{})
-	upsert(b, store, "k", sized(1, 2000))
+	upsert(b, store, "k", storetest.Sized("k", 1, 2000))
 	b.Run("bare GetItem", func(b *testing.B) {
 		for b.Loop() {
 			output, err := client.GetItem(b.Context(), &dynamodb.GetItemInput{
@@ -42,13 +43,13 @@ func BenchmarkStore_Get(b *testing.B) {
 func BenchmarkStore_Upsert(b *testing.B) {
 	client, table := bareClient(b), freshTable(b)
 	store := newStore(b, client, table, Options{})
-	upsert(b, store, "k", sized(0, 2000))
+	upsert(b, store, "k", storetest.Sized("k", 0, 2000))
 	version := 0
 	b.Run("bare PutItem", func(b *testing.B) {
 		for b.Loop() {
 			version++
 			_, err := client.PutItem(b.Context(), &dynamodb.PutItemInput{
-				TableName: &table, Item: marshalItem(primaryKey{"features", "bare"}, sized(version, 2000)),
+				TableName: &table, Item: marshalItem(primaryKey{"features", "bare"}, storetest.Sized("k", version, 2000)),
 			})
 			require.NoError(b, err)
 		}
@@ -56,12 +57,12 @@ func BenchmarkStore_Upsert(b *testing.B) {
 	b.Run("newer", func(b *testing.B) {
 		for b.Loop() {
 			version++
-			require.True(b, upsert(b, store, "k", sized(version, 2000)).Written)
+			require.True(b, upsert(b, store, "k", storetest.Sized("k", version, 2000)).Written)
 		}
 	})
 	b.Run("not newer", func(b *testing.B) {
 		for b.Loop() {
-			require.False(b, upsert(b, store, "k", sized(version, 2000)).Written)
+			require.False(b, upsert(b, store, "k", storetest.Sized("k", version, 2000)).Written)
 		}
 	})
 }
@@ -85,7 +86,7 @@ func BenchmarkStore_Init(b *testing.B) {
 
 func benchmarkInit(b *testing.B, client *dynamodb.Client) {
 	b.Helper()
-	collection := flags(10_000, 1, 2000)
+	collection := storetest.Flags(10_000, 1, 2000)
 	data := []core.SerializedCollection{collection}
 	b.Run("bare sequential batches", func(b *testing.B) {
 		for b.Loop() {

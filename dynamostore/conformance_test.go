@@ -1,15 +1,20 @@
 package dynamostore
 
 import (
+	"net/http"
+	"net/url"
 	"strconv"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/conformance"
+	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -68,5 +73,42 @@ func TestBigSegments_Conformance(t *testing.T) {
 	conformance.RunBigSegments(t, conformance.BigSegmentsHarness{
 		Open:   func(t testing.TB, prefix string) core.BigSegmentStore { return openBigSegments(t, table, prefix) },
 		Writer: true,
+	})
+}
+
+func TestStore_ConformanceFaults(t *testing.T) {
+	table := freshTable(t)
+	server, err := url.Parse(containers.DynamoDB(t))
+	require.NoError(t, err)
+	optionsAt := func(t testing.TB, address, prefix string) *Options {
+		opts := forOpen(t, Options{Prefix: prefix})
+		opts.Endpoint = "http://" + address
+		return opts
+	}
+	conformance.RunFaults(t, conformance.FaultsHarness{
+		Server: server.Host,
+		Open: map[string]func(testing.TB, string, string) core.FeatureStoreCore{
+			"OwnClient": func(t testing.TB, address, prefix string) core.FeatureStoreCore {
+				store, err := Open(t.Context(), table, optionsAt(t, address, prefix))
+				require.NoError(t, err)
+				return store
+			},
+			"CallersClient": func(t testing.TB, address, prefix string) core.FeatureStoreCore {
+				transport := &http.Transport{}
+				t.Cleanup(transport.CloseIdleConnections)
+				client := dynamodb.New(dynamodb.Options{ // as the SDK makes it
+					Region: region, BaseEndpoint: aws.String("http://" + address), Credentials: testCredentials(),
+					HTTPClient: &http.Client{Transport: transport},
+				})
+				store, err := New(t.Context(), client, table, &Options{Prefix: prefix})
+				require.NoError(t, err)
+				return store
+			},
+		},
+		OpenBigSegments: func(t testing.TB, address, prefix string) core.BigSegmentStore {
+			store, err := OpenBigSegments(t.Context(), table, optionsAt(t, address, prefix))
+			require.NoError(t, err)
+			return store
+		},
 	})
 }

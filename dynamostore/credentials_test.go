@@ -14,6 +14,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // credentialsFrom opens a store whose credentials come from an endpoint, as those of a container do.
@@ -79,7 +80,7 @@ func TestOpen_CredentialsRefused_SaysWhy(t *testing.T) {
 				w.WriteHeader(http.StatusForbidden)
 				_, _ = w.Write([]byte(test.body))
 			})
-			_, err := store.Upsert(t.Context(), core.Flags, "a", item("a", 1))
+			_, err := store.Upsert(t.Context(), core.Flags, "a", storetest.Item("a", 1))
 			require.ErrorIs(t, err, core.ErrUnavailable)
 			require.ErrorContains(t, err, test.want)
 			require.NotContains(t, err.Error(), "theSecret")

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // Every kind of refusal has its sentinel and says what to do, by its code; what the service says about signatures, which
@@ -49,7 +50,7 @@ func TestStore_Errors_AreToldApartByCode(t *testing.T) {
 			rec.intercept = always(func() *http.Response { return failure(test.status, test.code, "because "+secret) })
 			_, _, err := store.Get(within(t, time.Second), core.Flags, "a")
 			require.ErrorIs(t, err, test.read)
-			_, upsertErr := store.Upsert(within(t, time.Second), core.Flags, "a", item("a", 1))
+			_, upsertErr := store.Upsert(within(t, time.Second), core.Flags, "a", storetest.Item("a", 1))
 			require.ErrorIs(t, upsertErr, test.write)
 			for _, err := range []error{err, upsertErr} {
 				require.Contains(t, err.Error(), test.code)
@@ -82,7 +83,7 @@ func TestStore_ApplyChangeSet_CancellationReasons(t *testing.T) {
 			return cancellation("None", reason)
 		}, "TransactWriteItems")
 		results, err := store.ApplyChangeSet(within(t, time.Second), []core.KindAndKeyedItem{
-			{Kind: core.Flags, Key: "a", Item: item("a", 1)}, {Kind: core.Flags, Key: "b", Item: item("b", 1)},
+			{Kind: core.Flags, Key: "a", Item: storetest.Item("a", 1)}, {Kind: core.Flags, Key: "b", Item: storetest.Item("b", 1)},
 		})
 		require.ErrorIs(t, err, want, reason)
 		require.Nil(t, results)
@@ -98,9 +99,9 @@ func TestStore_NoCredentials_IsUnavailable(t *testing.T) {
 	store, err := Open(t.Context(), "table", opts)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, store.Close()) }()
-	for method, run := range calls(store) {
-		err := run(t.Context())
-		require.ErrorIs(t, err, core.ErrUnavailable, method)
-		require.Contains(t, err.Error(), "the vault is closed", method)
+	for _, call := range storetest.Calls(store) {
+		err := call.Run(t.Context())
+		require.ErrorIs(t, err, core.ErrUnavailable, call.Name)
+		require.Contains(t, err.Error(), "the vault is closed", call.Name)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // Several items come in one request for each hundred keys: those that are there, tombstones and damaged ones too.
@@ -17,7 +18,7 @@ func TestStore_GetItems_Requests(t *testing.T) {
 	client, rec := recordingClient(t, nil)
 	table := freshTable(t)
 	store := newStore(t, client, table, Options{Prefix: "p"})
-	collection := flags(230, 1, 100)
+	collection := storetest.Flags(230, 1, 100)
 	collection.Items[7].Item = core.SerializedItem{Version: 2, Data: []byte(`{"version":2,"deleted":true}`)}
 	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{collection}))
 	putRaw(t, bareClient(t), table, "p:features", "damaged", attributes{versionAttribute: number("3"), itemAttribute: text("{")})
@@ -55,7 +56,7 @@ func TestStore_GetItems_Requests(t *testing.T) {
 // What one answer has no room for, because it may have 16 MB only, comes with the next.
 func TestStore_GetItems_SixteenMegabytes(t *testing.T) {
 	store := openStore(t, freshTable(t), Options{})
-	collection := flags(50, 1, 400_000)
+	collection := storetest.Flags(50, 1, 400_000)
 	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{collection}))
 	keys := make([]string, len(collection.Items))
 	for i, item := range collection.Items {
@@ -71,7 +72,7 @@ func TestStore_GetItems_Unprocessed(t *testing.T) {
 	client, rec := recordingClient(t, nil)
 	table := freshTable(t)
 	store := newStore(t, client, table, Options{})
-	collection := flags(5, 1, 100)
+	collection := storetest.Flags(5, 1, 100)
 	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{collection}))
 	unprocessed := 3
 	rec.intercept = func(r recorded, _ func([]byte) (*http.Response, error)) (*http.Response, error) {
@@ -101,7 +102,7 @@ func TestStore_GetItems_Unprocessed(t *testing.T) {
 func TestStore_GetItems_NotPermitted(t *testing.T) {
 	client, rec := recordingClient(t, nil)
 	store := newStore(t, client, freshTable(t), Options{})
-	collection := flags(3, 1, 100)
+	collection := storetest.Flags(3, 1, 100)
 	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{collection}))
 	rec.intercept = always(func() *http.Response {
 		return failure(http.StatusBadRequest, "AccessDeniedException", "not authorized")

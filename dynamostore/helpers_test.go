@@ -3,9 +3,9 @@ package dynamostore
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/conformance/containers"
-	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 const region = "eu-central-1"
@@ -92,31 +92,6 @@ func newStore(t testing.TB, client *dynamodb.Client, table string, opts Options)
 	return store
 }
 
-// item makes a serialised flag.
-func item(key string, version int) core.SerializedItem {
-	return core.SerializedItem{Version: version, Data: fmt.Appendf(nil, `{"key":%q,"version":%d}`, key, version)}
-}
-
-// sized makes a serialised flag whose JSON has exactly the given size.
-func sized(version, size int) core.SerializedItem {
-	head, tail := fmt.Sprintf(`{"version":%d,"padding":"`, version), `"}`
-	data := head + strings.Repeat("x", size-len(head)-len(tail)) + tail
-	return core.SerializedItem{Version: version, Data: []byte(data)}
-}
-
-// flags makes a collection of n flags of about size bytes each.
-func flags(n, version, size int) core.SerializedCollection {
-	padding := strings.Repeat("x", max(0, size-60))
-	collection := core.SerializedCollection{Kind: core.Flags}
-	for i := range n {
-		key := fmt.Sprintf("flag-%05d", i)
-		data := fmt.Appendf(nil, `{"key":%q,"version":%d,"padding":%q}`, key, version, padding)
-		collection.Items = append(collection.Items,
-			core.KeyedSerializedItem{Key: key, Item: core.SerializedItem{Version: version, Data: data}})
-	}
-	return collection
-}
-
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
 func number(s string) types.AttributeValue { return &types.AttributeValueMemberN{Value: s} }
@@ -179,4 +154,12 @@ func (b *lockedBuilder) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.String()
+}
+
+// startProxy starts a faulty way to the shared server.
+func startProxy(t testing.TB) *storetest.Proxy {
+	t.Helper()
+	server, err := url.Parse(containers.DynamoDB(t))
+	require.NoError(t, err)
+	return storetest.StartProxy(t, server.Host)
 }

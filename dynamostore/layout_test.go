@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // What is written is what the layout says, attribute by attribute, as the bare driver sees it.
@@ -53,7 +54,7 @@ func TestStore_Layout_OfOthersIsRead(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, found)
 	require.Equal(t, core.SerializedItem{Version: 12, Data: []byte(`{"key":"f","version":12}`)}, got)
-	result, err := store.Upsert(t.Context(), core.Flags, "f", item("f", 11))
+	result, err := store.Upsert(t.Context(), core.Flags, "f", storetest.Item("f", 11))
 	require.NoError(t, err)
 	require.Equal(t, core.UpsertResult{Item: got}, result)
 }

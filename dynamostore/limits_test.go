@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // requireTooLarge expects an error about one item only, which names kind, key and size of the JSON.
@@ -27,24 +28,24 @@ func requireTooLarge(t *testing.T, err error, key string, size int) {
 func TestStore_LargeItems(t *testing.T) {
 	table := freshTable(t)
 	store := openStore(t, table, Options{})
-	legal, tooLarge := sized(2, 402_000), sized(3, 450<<10)
+	legal, tooLarge := storetest.Sized("k", 2, 402_000), storetest.Sized("k", 3, 450<<10)
 	require.True(t, upsert(t, store, "legal", legal).Written)
-	upsert(t, store, "big", item("big", 1))
+	upsert(t, store, "big", storetest.Item("big", 1))
 
 	result, err := store.Upsert(t.Context(), core.Flags, "big", tooLarge)
 	requireTooLarge(t, err, "big", 450<<10)
 	require.Zero(t, result)
 
-	upsert(t, store, "leftover", item("leftover", 1))
+	upsert(t, store, "leftover", storetest.Item("leftover", 1))
 	err = store.Init(t.Context(), []core.SerializedCollection{{Kind: core.Flags, Items: []core.KeyedSerializedItem{
-		{Key: "a", Item: item("a", 1)}, {Key: "big", Item: tooLarge}, {Key: "legal", Item: legal}, {Key: "z", Item: item("z", 1)},
+		{Key: "a", Item: storetest.Item("a", 1)}, {Key: "big", Item: tooLarge}, {Key: "legal", Item: legal}, {Key: "z", Item: storetest.Item("z", 1)},
 	}}})
 	requireTooLarge(t, err, "big", 450<<10)
 	require.Contains(t, err.Error(), `"big"`)
 	items, err := store.GetAll(t.Context(), core.Flags)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []core.KeyedSerializedItem{
-		{Key: "a", Item: item("a", 1)}, {Key: "big", Item: item("big", 1)}, {Key: "legal", Item: legal}, {Key: "z", Item: item("z", 1)},
+		{Key: "a", Item: storetest.Item("a", 1)}, {Key: "big", Item: storetest.Item("big", 1)}, {Key: "legal", Item: legal}, {Key: "z", Item: storetest.Item("z", 1)},
 	}, items)
 	initialized, err := store.Initialized(t.Context())
 	require.NoError(t, err)
@@ -61,9 +62,9 @@ func TestStore_LargestItem_IsWhatTheServerSays(t *testing.T) {
 			overhead := itemSize(primaryKey{"präfix:features", key}, core.SerializedItem{Version: version})
 			largest := maxItemSize - overhead
 			suffix := strconv.Itoa(version)
-			require.True(t, upsert(t, store, key+suffix, sized(version, largest-len(suffix))).Written)
+			require.True(t, upsert(t, store, key+suffix, storetest.Sized("k", version, largest-len(suffix))).Written)
 			for _, excess := range []int{sizeSlack, sizeSlack + 1} {
-				tooLarge := sized(version, largest+excess)
+				tooLarge := storetest.Sized("k", version, largest+excess)
 				_, err := store.Upsert(t.Context(), core.Flags, key, tooLarge)
 				requireTooLarge(t, err, key, len(tooLarge.Data))
 				change := core.KindAndKeyedItem{Kind: core.Flags, Key: key, Item: tooLarge}
@@ -79,8 +80,8 @@ func TestStore_Init_BorderlineItem_StopsNothing(t *testing.T) {
 	table := freshTable(t)
 	store := openStore(t, table, Options{})
 	overhead := itemSize(primaryKey{"features", "flag-00003"}, core.SerializedItem{Version: 1})
-	collection := flags(20, 1, 100)
-	collection.Items[3].Item = sized(1, maxItemSize-overhead+sizeSlack)
+	collection := storetest.Flags(20, 1, 100)
+	collection.Items[3].Item = storetest.Sized("k", 1, maxItemSize-overhead+sizeSlack)
 	err := store.Init(t.Context(), []core.SerializedCollection{collection})
 	requireTooLarge(t, err, "flag-00003", len(collection.Items[3].Item.Data))
 	require.Equal(t, 19, count(t, bareClient(t), table, "features"))
@@ -96,8 +97,8 @@ func TestStore_Init_UnstorableItems_StopNothing(t *testing.T) {
 	long := strings.Repeat("k", maxKey+1)
 	notText := core.SerializedItem{Version: 1, Data: []byte("{\"version\":1,\"x\":\"\xff\"}")}
 	err := store.Init(t.Context(), []core.SerializedCollection{{Kind: core.Flags, Items: []core.KeyedSerializedItem{
-		{Key: long, Item: item("k", 1)}, {Key: "bad\xff", Item: item("k", 1)}, {Key: "not text", Item: notText},
-		{Key: strings.Repeat("k", maxKey), Item: item("k", 1)},
+		{Key: long, Item: storetest.Item("k", 1)}, {Key: "bad\xff", Item: storetest.Item("k", 1)}, {Key: "not text", Item: notText},
+		{Key: strings.Repeat("k", maxKey), Item: storetest.Item("k", 1)},
 	}}})
 	items, only := core.ItemErrors(err)
 	require.True(t, only)
@@ -107,7 +108,7 @@ func TestStore_Init_UnstorableItems_StopNothing(t *testing.T) {
 	require.ErrorIs(t, items[2], core.ErrInvalid)
 	require.Equal(t, 1, count(t, bareClient(t), table, "features"))
 
-	for key, data := range map[string]core.SerializedItem{long: item("k", 1), "bad\xff": item("k", 1), "not text": notText} {
+	for key, data := range map[string]core.SerializedItem{long: storetest.Item("k", 1), "bad\xff": storetest.Item("k", 1), "not text": notText} {
 		_, err := store.Upsert(t.Context(), core.Flags, key, data)
 		_, only := core.ItemErrors(err)
 		require.True(t, only)
@@ -123,14 +124,14 @@ func TestStore_Init_UnstorableItems_StopNothing(t *testing.T) {
 // Forty items of the largest size do not fit in one batch, nor in one transaction.
 func TestStore_ManyLargeItems(t *testing.T) {
 	store := openStore(t, freshTable(t), Options{})
-	collection := flags(40, 1, 400_000)
+	collection := storetest.Flags(40, 1, 400_000)
 	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{collection}))
 	items, err := store.GetAll(t.Context(), core.Flags)
 	require.NoError(t, err)
 	require.ElementsMatch(t, collection.Items, items)
 
 	changes := make([]core.KindAndKeyedItem, len(collection.Items))
-	for i, item := range flags(40, 2, 400_000).Items {
+	for i, item := range storetest.Flags(40, 2, 400_000).Items {
 		changes[i] = core.KindAndKeyedItem{Kind: core.Flags, Key: item.Key, Item: item.Item}
 	}
 	_, err = store.ApplyChangeSet(t.Context(), changes)
@@ -144,7 +145,7 @@ func TestStore_ManyLargeItems(t *testing.T) {
 func TestStore_ApplyChangeSet_Limits(t *testing.T) {
 	store := openStore(t, freshTable(t), Options{})
 	var changes []core.KindAndKeyedItem
-	for i, item := range flags(101, 1, 100).Items {
+	for i, item := range storetest.Flags(101, 1, 100).Items {
 		changes = append(changes, core.KindAndKeyedItem{Kind: core.Flags, Key: item.Key, Item: item.Item})
 		if i < 100 {
 			changes = append(changes, changes[len(changes)-1])
@@ -170,24 +171,24 @@ func TestStore_ApplyChangeSet_SameItemAndLosers(t *testing.T) {
 	client, rec := recordingClient(t, nil)
 	table := freshTable(t)
 	store := newStore(t, client, table, Options{})
-	upsert(t, store, "newer", item("newer", 9))
+	upsert(t, store, "newer", storetest.Item("newer", 9))
 	putRaw(t, bareClient(t), table, "features", "damaged", attributes{"version": number("9"), "item": text("{")})
 	rec.take()
 	change := func(key string, version int) core.KindAndKeyedItem {
-		return core.KindAndKeyedItem{Kind: core.Flags, Key: key, Item: item(key, version)}
+		return core.KindAndKeyedItem{Kind: core.Flags, Key: key, Item: storetest.Item(key, version)}
 	}
 	results, err := store.ApplyChangeSet(t.Context(), []core.KindAndKeyedItem{
 		change("a", 1), change("newer", 5), change("a", 3), change("damaged", 1), change("a", 2), change("newer", 8),
 	})
 	require.NoError(t, err)
 	require.Equal(t, []core.UpsertResult{
-		{Item: item("a", 3)}, {Item: item("newer", 9)}, {Item: item("a", 3), Written: true},
-		{Item: item("damaged", 1), Written: true}, {Item: item("a", 3)}, {Item: item("newer", 9)},
+		{Item: storetest.Item("a", 3)}, {Item: storetest.Item("newer", 9)}, {Item: storetest.Item("a", 3), Written: true},
+		{Item: storetest.Item("damaged", 1), Written: true}, {Item: storetest.Item("a", 3)}, {Item: storetest.Item("newer", 9)},
 	}, results)
 	require.Equal(t, []string{"TransactWriteItems", "TransactWriteItems"}, rec.take())
 
 	results, err = store.ApplyChangeSet(t.Context(), []core.KindAndKeyedItem{change("a", 3), change("newer", 9)})
 	require.NoError(t, err)
-	require.Equal(t, []core.UpsertResult{{Item: item("a", 3)}, {Item: item("newer", 9)}}, results)
+	require.Equal(t, []core.UpsertResult{{Item: storetest.Item("a", 3)}, {Item: storetest.Item("newer", 9)}}, results)
 	require.Equal(t, []string{"TransactWriteItems"}, rec.take(), "nothing to write")
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 const patient = 15 * time.Second
@@ -67,21 +68,21 @@ func storedMarker(t testing.TB, table string, keys keys) marker {
 func TestStore_Watch_NamesWhatWasWritten(t *testing.T) {
 	table := freshTable(t)
 	writer, watched := openStore(t, table, Options{Prefix: "p"}), openStore(t, table, Options{Prefix: "p"})
-	require.NoError(t, writer.Init(t.Context(), []core.SerializedCollection{flags(3, 1, 100)}))
+	require.NoError(t, writer.Init(t.Context(), []core.SerializedCollection{storetest.Flags(3, 1, 100)}))
 	require.Eventually(t, func() bool { return storedMarker(t, table, keys{"p"}).sequence == 1 }, patient, time.Millisecond)
 	changes := startWatch(t, watched)
 
-	upsert(t, writer, "a", item("a", 2))
+	upsert(t, writer, "a", storetest.Item("a", 2))
 	requireChanges(t, changes, core.Change{Kind: core.Flags, Key: "a"})
-	upsert(t, writer, "a", item("a", 1))
+	upsert(t, writer, "a", storetest.Item("a", 1))
 	_, err := writer.ApplyChangeSet(t.Context(), []core.KindAndKeyedItem{
-		{Kind: core.Flags, Key: "b", Item: item("b", 1)}, {Kind: core.Segments, Key: "s", Item: item("s", 1)},
-		{Kind: core.Flags, Key: "a", Item: item("a", 1)},
+		{Kind: core.Flags, Key: "b", Item: storetest.Item("b", 1)}, {Kind: core.Segments, Key: "s", Item: storetest.Item("s", 1)},
+		{Kind: core.Flags, Key: "a", Item: storetest.Item("a", 1)},
 	})
 	require.NoError(t, err)
 	requireChanges(t, changes, core.Change{Kind: core.Flags, Key: "b"}, core.Change{Kind: core.Segments, Key: "s"})
 
-	data := flags(3, 1, 100)
+	data := storetest.Flags(3, 1, 100)
 	data.Items[1].Item.Version = 7
 	require.NoError(t, writer.Init(t.Context(), []core.SerializedCollection{data}))
 	requireChanges(t, changes, core.Change{Kind: core.Flags, Key: "a"}, core.Change{Kind: core.Flags, Key: "b"},
@@ -92,7 +93,7 @@ func TestStore_Watch_NamesWhatWasWritten(t *testing.T) {
 func TestStore_Marker_IsNoItem(t *testing.T) {
 	table := freshTable(t)
 	store := openStore(t, table, Options{})
-	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{flags(2, 1, 100)}))
+	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{storetest.Flags(2, 1, 100)}))
 	require.Eventually(t, func() bool { return storedMarker(t, table, keys{}).ID != "" }, patient, time.Millisecond)
 	require.Zero(t, storedMarker(t, table, keys{"other"}))
 	require.Equal(t, 2, count(t, bareClient(t), table, "features"))
@@ -145,7 +146,7 @@ func TestStore_Marker_IsCoalesced(t *testing.T) {
 	require.NoError(t, err)
 	begin := time.Now()
 	for i := range 100 {
-		upsert(t, store, fmt.Sprint("flag-", i), item("a", 1))
+		upsert(t, store, fmt.Sprint("flag-", i), storetest.Item("a", 1))
 	}
 	require.NoError(t, store.Close())
 	most := 2 + int64(time.Since(begin)/markInterval)
@@ -161,7 +162,7 @@ func TestStore_Marker_SeveralWriters(t *testing.T) {
 	table := freshTable(t)
 	watched := openStore(t, table, Options{})
 	first := openStore(t, table, Options{})
-	upsert(t, first, "first", item("first", 1))
+	upsert(t, first, "first", storetest.Item("first", 1))
 	require.Eventually(t, func() bool { return storedMarker(t, table, keys{}).sequence == 1 }, patient, time.Millisecond)
 	changes := startWatch(t, watched)
 	const writers = 5
@@ -169,7 +170,7 @@ func TestStore_Marker_SeveralWriters(t *testing.T) {
 		store := openStore(t, table, Options{})
 		go func() {
 			for j := range 3 {
-				_, _ = store.Upsert(context.Background(), core.Flags, fmt.Sprintf("w-%d-%d", i, j), item("w", 1))
+				_, _ = store.Upsert(context.Background(), core.Flags, fmt.Sprintf("w-%d-%d", i, j), storetest.Item("w", 1))
 			}
 		}()
 	}
@@ -189,9 +190,9 @@ func TestStore_Marker_Refused_IsWrittenLater(t *testing.T) {
 	refuse := throttled
 	rec.refuseMarker.Store(&refuse)
 	store := newStore(t, client, table, Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	upsert(t, store, "a", item("a", 1))
+	upsert(t, store, "a", storetest.Item("a", 1))
 	require.Eventually(t, func() bool { return strings.Contains(log.String(), "change marker") }, patient, time.Millisecond)
-	upsert(t, store, "b", item("b", 1))
+	upsert(t, store, "b", storetest.Item("b", 1))
 	require.Equal(t, []string{"Query", "PutItem", "PutItem"}, rec.take())
 	rec.refuseMarker.Store(nil)
 	require.Eventually(t, func() bool {
@@ -205,11 +206,11 @@ func TestStore_Marker_Refused_IsWrittenLater(t *testing.T) {
 // Close waits for a server that is silent for a second only.
 func TestStore_Close_MarkerPending_EndsSoon(t *testing.T) {
 	p, table := startProxy(t), freshTable(t)
-	store, err := New(t.Context(), clientFor(t, "http://"+p.Listen, nil), table, nil)
+	store, err := New(t.Context(), clientFor(t, "http://"+p.Address(), nil), table, nil)
 	require.NoError(t, err)
-	upsert(t, store, "a", item("a", 1))
-	p.infect(`{"type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
-	_, err = store.Upsert(within(t, 100*time.Millisecond), core.Flags, "b", item("b", 1))
+	upsert(t, store, "a", storetest.Item("a", 1))
+	p.Infect(storetest.Hang)
+	_, err = store.Upsert(within(t, 100*time.Millisecond), core.Flags, "b", storetest.Item("b", 1))
 	require.Equal(t, context.DeadlineExceeded, err)
 	begin := time.Now()
 	require.NoError(t, store.Close())
@@ -221,15 +222,15 @@ func TestStore_Watch_Outage_MissesNothing(t *testing.T) {
 	var log lockedBuilder
 	p, table := startProxy(t), freshTable(t)
 	writer := openStore(t, table, Options{})
-	upsert(t, writer, "a", item("a", 1))
+	upsert(t, writer, "a", storetest.Item("a", 1))
 	require.Eventually(t, func() bool { return storedMarker(t, table, keys{}).sequence == 1 }, patient, time.Millisecond)
-	changes := startWatch(t, newStore(t, clientFor(t, "http://"+p.Listen, nil), table,
+	changes := startWatch(t, newStore(t, clientFor(t, "http://"+p.Address(), nil), table,
 		Options{WatchInterval: 20 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))}))
 	p.Stop()
 	require.Eventually(t, func() bool { return strings.Contains(log.String(), "cannot be seen") }, patient, time.Millisecond)
-	upsert(t, writer, "b", item("b", 1))
+	upsert(t, writer, "b", storetest.Item("b", 1))
 	require.Eventually(t, func() bool { return storedMarker(t, table, keys{}).sequence == 2 }, patient, time.Millisecond)
-	require.NoError(t, p.Start())
+	p.Start()
 	requireChanges(t, changes, core.Change{Kind: core.Flags, Key: "b"})
 	require.Equal(t, 1, strings.Count(log.String(), "cannot be seen"))
 	require.Equal(t, 1, strings.Count(log.String(), "never if they are kept forever"))
@@ -240,12 +241,12 @@ func TestStore_Watch_TableMadeAgain_ReportsEverything(t *testing.T) {
 	client, table := bareClient(t), freshTable(t)
 	changes := startWatch(t, openStore(t, table, Options{WatchInterval: 20 * time.Millisecond}))
 	first := openStore(t, table, Options{})
-	upsert(t, first, "a", item("a", 1))
+	upsert(t, first, "a", storetest.Item("a", 1))
 	requireChanges(t, changes, core.Change{})
 	require.NoError(t, first.Close())
 	recreate(t, client, table)
 	requireChanges(t, changes, core.Change{})
-	upsert(t, openStore(t, table, Options{}), "b", item("b", 1))
+	upsert(t, openStore(t, table, Options{}), "b", storetest.Item("b", 1))
 	requireChanges(t, changes, core.Change{})
 }
 
@@ -282,7 +283,7 @@ func TestStore_Watch_IsSeenWithinTwoSeconds(t *testing.T) {
 	const watchers, writes = 20, 25
 	table := freshTable(t)
 	writer := openStore(t, table, Options{})
-	upsert(t, writer, "first", item("first", 1))
+	upsert(t, writer, "first", storetest.Item("first", 1))
 	require.Eventually(t, func() bool { return storedMarker(t, table, keys{}).sequence == 1 }, patient, time.Millisecond)
 	type sight struct {
 		key string
@@ -303,7 +304,7 @@ func TestStore_Watch_IsSeenWithinTwoSeconds(t *testing.T) {
 	defer pauses.Stop()
 	for i := range writes {
 		key := fmt.Sprint("flag-", i)
-		upsert(t, writer, key, item(key, 1))
+		upsert(t, writer, key, storetest.Item(key, 1))
 		written[key] = time.Now()
 		<-pauses.C
 	}
@@ -400,7 +401,7 @@ func TestStore_Marker_Damaged_IsWrittenAgain(t *testing.T) {
 		putRaw(t, client, table, changesName, changesName, damaged)
 		store, err := New(t.Context(), client, table, nil)
 		require.NoError(t, err)
-		upsert(t, store, "a", item("a", int(time.Now().UnixNano())))
+		upsert(t, store, "a", storetest.Item("a", int(time.Now().UnixNano())))
 		require.NoError(t, store.Close())
 		m := storedMarker(t, table, keys{})
 		require.NotEmpty(t, m.ID)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 func TestOptions_Invalid(t *testing.T) {
@@ -38,7 +39,7 @@ func TestOptions_LongestPrefix(t *testing.T) {
 	client, table := bareClient(t), freshTable(t)
 	prefix := strings.Repeat("p", maxPrefix)
 	store := newStore(t, client, table, Options{Prefix: prefix})
-	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{flags(2, 1, 100)}))
+	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{storetest.Flags(2, 1, 100)}))
 	segments, err := NewBigSegments(t.Context(), client, table, &Options{Prefix: prefix})
 	require.NoError(t, err)
 	require.NoError(t, segments.SetLastUpToDate(t.Context(), 1))

@@ -147,16 +147,16 @@ func TestBigSegments_ApplyPatch_Conflicts_AreTriedAgain(t *testing.T) {
 func TestBigSegments_ApplyPatch_ContextEndsInTheMiddle(t *testing.T) {
 	const latency, steps = 300, 9
 	table, p := freshTable(t), startProxy(t)
-	segments, err := NewBigSegments(t.Context(), clientFor(t, "http://"+p.Listen, nil), table, nil)
+	segments, err := NewBigSegments(t.Context(), clientFor(t, "http://"+p.Address(), nil), table, nil)
 	require.NoError(t, err)
 	applied, err := segments.ApplyPatch(t.Context(), includes("1", "", hashes(99*steps)))
 	require.NoError(t, err)
 	require.True(t, applied)
 
-	p.infect(fmt.Sprintf(`{"type":"latency","stream":"downstream","attributes":{"latency":%d}}`, latency))
+	p.Infect(fmt.Sprintf(`{"type":"latency","stream":"downstream","attributes":{"latency":%d}}`, latency))
 	_, err = segments.ApplyPatch(within(t, 3*latency*time.Millisecond), includes("2", "1", hashes(99*steps)))
 	require.Equal(t, context.DeadlineExceeded, err)
-	p.heal()
+	p.Heal()
 	requireCursor(t, segments, "1")
 	require.NoError(t, segments.Close())
 }

@@ -52,9 +52,9 @@ func TestBigSegments_ApplyPatch_SeveralWriters_LeaveWhatTheRevisionsSay(t *testi
 	revisions, want := randomRevisions(revisionCount, hashes(contexts))
 	table := freshTable(t)
 	p := startProxy(t)
-	p.infect(`{"type":"latency","stream":"downstream","attributes":{"latency":30}}`)
+	p.Infect(`{"type":"latency","stream":"downstream","attributes":{"latency":30}}`)
 	near := openBigSegments(t, table, "").(*BigSegments)
-	far, err := NewBigSegments(t.Context(), clientFor(t, "http://"+p.Listen, nil), table, nil)
+	far, err := NewBigSegments(t.Context(), clientFor(t, "http://"+p.Address(), nil), table, nil)
 	require.NoError(t, err)
 	foreign := &foreignWriter{client: bareClient(t), table: table}
 	g, ctx := errgroup.WithContext(t.Context())

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // upsert is an Upsert that must succeed.
@@ -24,13 +25,13 @@ func TestStore_Upsert_Requests(t *testing.T) {
 	client, rec := recordingClient(t, nil)
 	table := freshTable(t)
 	store := newStore(t, client, table, Options{})
-	require.True(t, upsert(t, store, "a", item("a", 5)).Written)
+	require.True(t, upsert(t, store, "a", storetest.Item("a", 5)).Written)
 	require.Equal(t, []string{"Query", "PutItem"}, rec.take(), "the first call")
 
-	require.True(t, upsert(t, store, "a", item("a", 6)).Written)
+	require.True(t, upsert(t, store, "a", storetest.Item("a", 6)).Written)
 	require.Equal(t, []string{"PutItem"}, rec.take(), "won")
 
-	require.Equal(t, core.UpsertResult{Item: item("a", 6)}, upsert(t, store, "a", item("a", 6)))
+	require.Equal(t, core.UpsertResult{Item: storetest.Item("a", 6)}, upsert(t, store, "a", storetest.Item("a", 6)))
 	require.Equal(t, []string{"PutItem"}, rec.take(), "lost")
 
 	bare := bareClient(t)
@@ -43,7 +44,7 @@ func TestStore_Upsert_Requests(t *testing.T) {
 		"something else too": {"version": text("x"), "ttl": number("1")},
 	} {
 		putRaw(t, bare, table, "features", "damaged", damaged)
-		require.True(t, upsert(t, store, "damaged", item("damaged", 1)).Written, name)
+		require.True(t, upsert(t, store, "damaged", storetest.Item("damaged", 1)).Written, name)
 		require.Equal(t, []string{"PutItem"}, rec.take(), name)
 	}
 	for name, damaged := range map[string]attributes{
@@ -56,9 +57,9 @@ func TestStore_Upsert_Requests(t *testing.T) {
 		"other things there": {"version": number("9"), "item": text(``), "ttl": number("1")},
 	} {
 		putRaw(t, bare, table, "features", "damaged", damaged)
-		require.True(t, upsert(t, store, "damaged", item("damaged", 1)).Written, name)
+		require.True(t, upsert(t, store, "damaged", storetest.Item("damaged", 1)).Written, name)
 		require.Equal(t, []string{"PutItem", "PutItem"}, rec.take(), name)
-		require.Equal(t, text(string(item("damaged", 1).Data)), rawItem(t, bare, table, "features", "damaged")["item"], name)
+		require.Equal(t, text(string(storetest.Item("damaged", 1).Data)), rawItem(t, bare, table, "features", "damaged")["item"], name)
 	}
 }
 
@@ -66,7 +67,7 @@ func TestStore_Reads_Requests(t *testing.T) {
 	client, rec := recordingClient(t, nil)
 	table := freshTable(t)
 	store := newStore(t, client, table, Options{})
-	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{flags(30, 1, 100_000)}))
+	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{storetest.Flags(30, 1, 100_000)}))
 	rec.take()
 
 	_, found, err := store.Get(t.Context(), core.Flags, "flag-00001")
@@ -127,7 +128,7 @@ func TestStore_Init_UnchangedWritesNothing(t *testing.T) {
 	client, rec := recordingClient(t, nil)
 	table := freshTable(t)
 	store := newStore(t, client, table, Options{})
-	data := []core.SerializedCollection{flags(10_000, 1, 2000)}
+	data := []core.SerializedCollection{storetest.Flags(10_000, 1, 2000)}
 	require.NoError(t, store.Init(t.Context(), data))
 	writes := 0
 	for _, operation := range rec.take() {
@@ -167,13 +168,13 @@ func TestStore_Init_KeepsTheOrder(t *testing.T) {
 	table := freshTable(t)
 	store := newStore(t, client, table, Options{})
 	putRaw(t, bareClient(t), table, "segments", "leftover", nil)
-	first, second := flags(200, 1, 100), flags(200, 1, 100)
+	first, second := storetest.Flags(200, 1, 100), storetest.Flags(200, 1, 100)
 	first.Kind = core.Segments
 	for i := range second.Items {
 		second.Items[i].Key = "second-" + second.Items[i].Key
 	}
 	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{
-		first, second, {Kind: core.Segments, Items: []core.KeyedSerializedItem{{Key: "third", Item: item("third", 1)}}},
+		first, second, {Kind: core.Segments, Items: []core.KeyedSerializedItem{{Key: "third", Item: storetest.Item("third", 1)}}},
 	}))
 	var order []string
 	for _, r := range rec.seen {

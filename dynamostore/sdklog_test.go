@@ -10,6 +10,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // Writes that lose are ordinary, and so is a server that sends no checksum with the errors by which it says so: nothing is
@@ -34,9 +35,9 @@ func TestStore_Upsert_Loses_LogsNothing(t *testing.T) {
 			}), table, &Options{Logger: logger})
 		}
 		require.NoError(t, err)
-		upsert(t, store, "a", item("a", 2))
-		upsert(t, store, "a", item("a", 1))
-		change := core.KindAndKeyedItem{Kind: core.Flags, Key: "a", Item: item("a", 1)}
+		upsert(t, store, "a", storetest.Item("a", 2))
+		upsert(t, store, "a", storetest.Item("a", 1))
+		change := core.KindAndKeyedItem{Kind: core.Flags, Key: "a", Item: storetest.Item("a", 1)}
 		_, err = store.ApplyChangeSet(t.Context(), []core.KindAndKeyedItem{change})
 		require.NoError(t, err)
 		require.NoError(t, store.Close())

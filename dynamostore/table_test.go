@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // foreignTable makes a table whose key has the given attributes, of the given types.
@@ -44,14 +45,16 @@ func TestStore_OtherKeys_AreIncompatible(t *testing.T) {
 	client := bareClient(t)
 	for _, names := range [][]string{{"id"}, {"namespace"}, {"key"}, {"key", "namespace"}, {"namespace", "version"}, {"item"}} {
 		table := foreignTable(t, client, names...)
-		for method := range calls(openStore(t, table, Options{})) {
-			err := calls(openStore(t, table, Options{}))[method](t.Context())
-			require.ErrorIs(t, err, core.ErrIncompatible, "%s: %v", method, names)
+		for i := range storetest.Calls(openStore(t, table, Options{})) {
+			call := storetest.Calls(openStore(t, table, Options{}))[i]
+			err := call.Run(t.Context())
+			require.ErrorIs(t, err, core.ErrIncompatible, "%s: %v", call.Name, names)
 			require.Contains(t, err.Error(), "its keys must be namespace (HASH, S) and key (RANGE, S), and are "+names[0]+" (HASH")
 		}
-		for method := range bigCalls(openBigSegments(t, table, "").(*BigSegments)) {
-			segments := openBigSegments(t, table, "").(*BigSegments)
-			require.ErrorIs(t, bigCalls(segments)[method](t.Context()), core.ErrIncompatible, "%s: %v", method, names)
+		for i := range storetest.BigSegmentCalls(openBigSegments(t, table, "")) {
+			segments := openBigSegments(t, table, "")
+			call := storetest.BigSegmentCalls(segments)[i]
+			require.ErrorIs(t, call.Run(t.Context()), core.ErrIncompatible, "%s: %v", call.Name, names)
 			require.NoError(t, segments.Close())
 		}
 		output, err := client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
@@ -75,32 +78,32 @@ func TestStore_LeastPrivileges(t *testing.T) {
 
 	rec.intercept = always(denied, "GetItem", "Query", "DescribeTable")
 	store = newStore(t, client, freshTable(t), Options{})
-	require.True(t, upsert(t, store, "a", item("a", 1)).Written)
+	require.True(t, upsert(t, store, "a", storetest.Item("a", 1)).Written)
 	_, _, err = store.Get(t.Context(), core.Flags, "a")
 	require.ErrorIs(t, err, core.ErrUnavailable)
 	require.Contains(t, err.Error(), "grant the credentials the permissions")
 	require.NotErrorIs(t, err, core.ErrReadOnly)
 
 	rec.intercept = always(denied, "PutItem", "BatchWriteItem", "TransactWriteItems", "UpdateItem")
-	_, err = store.Upsert(t.Context(), core.Flags, "a", item("a", 2))
+	_, err = store.Upsert(t.Context(), core.Flags, "a", storetest.Item("a", 2))
 	require.ErrorIs(t, err, core.ErrReadOnly)
-	err = store.Init(t.Context(), []core.SerializedCollection{flags(1, 1, 100)})
+	err = store.Init(t.Context(), []core.SerializedCollection{storetest.Flags(1, 1, 100)})
 	require.ErrorIs(t, err, core.ErrReadOnly)
 	got, _, err := store.Get(t.Context(), core.Flags, "a")
 	require.NoError(t, err)
-	require.Equal(t, item("a", 1), got)
+	require.Equal(t, storetest.Item("a", 1), got)
 }
 
 func TestStore_MissingTable_IsUnavailableUntilItIsThere(t *testing.T) {
 	client, table := bareClient(t), "missing-"+rand.Text()
 	store := openStore(t, table, Options{})
-	for method, run := range calls(store) {
-		err := run(t.Context())
-		require.ErrorIs(t, err, core.ErrUnavailable, method)
+	for _, call := range storetest.Calls(store) {
+		err := call.Run(t.Context())
+		require.ErrorIs(t, err, core.ErrUnavailable, call.Name)
 		require.Contains(t, err.Error(), "create the table")
 		require.Contains(t, err.Error(), table)
 		var notFound *types.ResourceNotFoundException
-		require.ErrorAs(t, err, &notFound, method)
+		require.ErrorAs(t, err, &notFound, call.Name)
 	}
 	require.NoError(t, CreateTable(t.Context(), client, table))
 	require.NoError(t, store.CheckAvailability(t.Context()))
@@ -134,7 +137,7 @@ func TestCreateTable_Refused(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.Equal(t, context.Canceled, CreateTable(ctx, client, "table"))
-	endpoint := muteServer(t)
+	endpoint := "http://" + storetest.Mute(t)
 	begin := time.Now()
 	err := CreateTable(within(t, 100*time.Millisecond), clientFor(t, endpoint, nil), "table")
 	require.Equal(t, context.DeadlineExceeded, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 func throttled() *http.Response {
@@ -31,7 +32,7 @@ func TestStore_Init_UnprocessedForAWhile_StoresAll(t *testing.T) {
 	}
 	table := freshTable(t)
 	store := newStore(t, client, table, Options{InitConcurrency: 2})
-	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{flags(100, 1, 100)}))
+	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{storetest.Flags(100, 1, 100)}))
 	require.Equal(t, 100, count(t, bareClient(t), table, "features"))
 	initialized, err := store.Initialized(t.Context())
 	require.NoError(t, err)
@@ -52,7 +53,7 @@ func TestStore_Init_UnprocessedForEver_IsPartial(t *testing.T) {
 	}
 	table := freshTable(t)
 	store := newStore(t, client, table, Options{})
-	data := []core.SerializedCollection{flags(100, 1, 100)}
+	data := []core.SerializedCollection{storetest.Flags(100, 1, 100)}
 	begin := time.Now()
 	err := store.Init(within(t, 2*time.Second), data)
 	var partial *core.PartialInitError
@@ -80,10 +81,10 @@ func TestStore_Init_Fails_LeavesTheMarkAndLeftovers(t *testing.T) {
 	client, rec := recordingClient(t, nil)
 	table := freshTable(t)
 	store := newStore(t, client, table, Options{})
-	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{flags(3, 1, 100)}))
+	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{storetest.Flags(3, 1, 100)}))
 	rec.intercept = always(throttled, "BatchWriteItem")
 	err := store.Init(within(t, time.Second), []core.SerializedCollection{
-		{Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "new", Item: item("new", 1)}}},
+		{Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "new", Item: storetest.Item("new", 1)}}},
 	})
 	var partial *core.PartialInitError
 	require.ErrorAs(t, err, &partial)
@@ -99,7 +100,7 @@ func TestStore_Throttled_RetriesAndThenFails(t *testing.T) {
 	client, rec := recordingClient(t, nil)
 	table := freshTable(t)
 	store := newStore(t, client, table, Options{})
-	upsert(t, store, "a", item("a", 1))
+	upsert(t, store, "a", storetest.Item("a", 1))
 
 	rec.take()
 	rec.intercept = func(r recorded, _ func([]byte) (*http.Response, error)) (*http.Response, error) {
@@ -112,14 +113,14 @@ func TestStore_Throttled_RetriesAndThenFails(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, found)
 	require.Equal(t, []string{"GetItem", "GetItem", "GetItem"}, rec.take())
-	require.True(t, upsert(t, store, "a", item("a", 2)).Written)
+	require.True(t, upsert(t, store, "a", storetest.Item("a", 2)).Written)
 	require.Equal(t, []string{"PutItem", "PutItem", "PutItem"}, rec.take())
 
 	rec.intercept = always(throttled)
-	for name, run := range calls(store) {
-		require.ErrorIs(t, run(within(t, time.Second)), core.ErrUnavailable, name)
+	for _, call := range storetest.Calls(store) {
+		require.ErrorIs(t, call.Run(within(t, time.Second)), core.ErrUnavailable, call.Name)
 	}
-	result, err := store.Upsert(within(t, time.Second), core.Flags, "a", item("a", 3))
+	result, err := store.Upsert(within(t, time.Second), core.Flags, "a", storetest.Item("a", 3))
 	require.ErrorIs(t, err, core.ErrUnavailable)
 	require.Zero(t, result)
 }
@@ -131,7 +132,7 @@ func TestStore_Init_Throttled_LeavesReadsTheirRetries(t *testing.T) {
 	store := newStore(t, client, table, Options{})
 	rec.intercept = always(throttled, "BatchWriteItem")
 	var partial *core.PartialInitError
-	require.ErrorAs(t, store.Init(within(t, time.Second), []core.SerializedCollection{flags(2000, 1, 50)}), &partial)
+	require.ErrorAs(t, store.Init(within(t, time.Second), []core.SerializedCollection{storetest.Flags(2000, 1, 50)}), &partial)
 	for range 50 {
 		rec.take()
 		rec.intercept = func(r recorded, _ func([]byte) (*http.Response, error)) (*http.Response, error) {
@@ -150,24 +151,24 @@ func TestStore_Upsert_Conflicts(t *testing.T) {
 	client, rec := recordingClient(t, nil)
 	table := freshTable(t)
 	store := newStore(t, client, table, Options{})
-	upsert(t, store, "a", item("a", 1))
+	upsert(t, store, "a", storetest.Item("a", 1))
 	rec.intercept = always(func() *http.Response {
 		return failure(http.StatusBadRequest, "TransactionConflictException", "Transaction is ongoing for the item")
 	}, "PutItem")
-	_, err := store.Upsert(within(t, time.Second), core.Flags, "a", item("a", 2))
+	_, err := store.Upsert(within(t, time.Second), core.Flags, "a", storetest.Item("a", 2))
 	require.ErrorIs(t, err, core.ErrConflict)
 
 	rec.intercept = always(func() *http.Response { // another damaged item each time
 		return answer(http.StatusBadRequest, `{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",`+
 			`"message":"The conditional request failed","Item":{"version":{"N":"9"},"item":{"S":"{"}}}`)
 	}, "PutItem")
-	result, err := store.Upsert(t.Context(), core.Flags, "a", item("a", 2))
+	result, err := store.Upsert(t.Context(), core.Flags, "a", storetest.Item("a", 2))
 	require.ErrorIs(t, err, core.ErrConflict)
 	require.Zero(t, result)
 	rec.intercept = nil
 	got, _, err := store.Get(t.Context(), core.Flags, "a")
 	require.NoError(t, err)
-	require.Equal(t, item("a", 1), got)
+	require.Equal(t, storetest.Item("a", 1), got)
 }
 
 // A write whose answer is lost is repeated, and known to be the store's own.
@@ -175,7 +176,7 @@ func TestStore_Upsert_AnswerLost_IsStillWritten(t *testing.T) {
 	client, rec := recordingClient(t, nil)
 	table := freshTable(t)
 	store := newStore(t, client, table, Options{})
-	upsert(t, store, "a", item("a", 1))
+	upsert(t, store, "a", storetest.Item("a", 1))
 	rec.take()
 	rec.intercept = func(r recorded, send func([]byte) (*http.Response, error)) (*http.Response, error) {
 		if r.number > 1 {
@@ -187,11 +188,11 @@ func TestStore_Upsert_AnswerLost_IsStillWritten(t *testing.T) {
 		}
 		return nil, err
 	}
-	require.True(t, upsert(t, store, "a", item("a", 2)).Written)
+	require.True(t, upsert(t, store, "a", storetest.Item("a", 2)).Written)
 	require.Equal(t, []string{"PutItem", "PutItem"}, rec.take())
 
-	results, err := store.ApplyChangeSet(t.Context(), []core.KindAndKeyedItem{{Kind: core.Flags, Key: "b", Item: item("b", 1)}})
+	results, err := store.ApplyChangeSet(t.Context(), []core.KindAndKeyedItem{{Kind: core.Flags, Key: "b", Item: storetest.Item("b", 1)}})
 	require.NoError(t, err)
-	require.Equal(t, []core.UpsertResult{{Item: item("b", 1), Written: true}}, results)
+	require.Equal(t, []core.UpsertResult{{Item: storetest.Item("b", 1), Written: true}}, results)
 	require.Equal(t, []string{"TransactWriteItems", "TransactWriteItems"}, rec.take())
 }

@@ -8,11 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // BenchmarkStore_Upsert writes an item of 2 KB, beside the bare command that does the same without comparing.
 func BenchmarkStore_Upsert(b *testing.B) {
-	client, prefix := bareClient(b), freshPrefix()
+	client, prefix := bareClient(b), storetest.Prefix()
 	store, err := New(b.Context(), client, &Options{Prefix: prefix})
 	require.NoError(b, err)
 	padding := strings.Repeat("x", 2000)
@@ -44,10 +45,10 @@ func BenchmarkStore_Upsert(b *testing.B) {
 
 // BenchmarkStore_Get reads an item of 2 KB, beside the bare command.
 func BenchmarkStore_Get(b *testing.B) {
-	client, prefix := bareClient(b), freshPrefix()
+	client, prefix := bareClient(b), storetest.Prefix()
 	store, err := New(b.Context(), client, &Options{Prefix: prefix})
 	require.NoError(b, err)
-	require.NoError(b, store.Init(b.Context(), []core.SerializedCollection{flags(1, 1, 2000)}))
+	require.NoError(b, store.Init(b.Context(), []core.SerializedCollection{storetest.Flags(1, 1, 2000)}))
 	const key = "flag-00000"
 	b.Run("bare HGET", func(b *testing.B) {
 		for range b.N {
@@ -68,10 +69,10 @@ func BenchmarkStore_Get(b *testing.B) {
 
 // BenchmarkStore_GetAll reads 1,000 items of 2 KB, beside the bare command.
 func BenchmarkStore_GetAll(b *testing.B) {
-	client, prefix := bareClient(b), freshPrefix()
+	client, prefix := bareClient(b), storetest.Prefix()
 	store, err := New(b.Context(), client, &Options{Prefix: prefix})
 	require.NoError(b, err)
-	require.NoError(b, store.Init(b.Context(), []core.SerializedCollection{flags(1000, 1, 2000)}))
+	require.NoError(b, store.Init(b.Context(), []core.SerializedCollection{storetest.Flags(1000, 1, 2000)}))
 	b.Run("bare HGETALL", func(b *testing.B) {
 		for range b.N {
 			all, err := client.HGetAll(b.Context(), prefix+":features").Result()
@@ -91,9 +92,9 @@ func BenchmarkStore_GetAll(b *testing.B) {
 
 // BenchmarkStore_Init replaces 10,000 items of 2 KB.
 func BenchmarkStore_Init(b *testing.B) {
-	store, err := New(b.Context(), bareClient(b), &Options{Prefix: freshPrefix()})
+	store, err := New(b.Context(), bareClient(b), &Options{Prefix: storetest.Prefix()})
 	require.NoError(b, err)
-	data := []core.SerializedCollection{flags(10_000, 1, 2000)}
+	data := []core.SerializedCollection{storetest.Flags(10_000, 1, 2000)}
 	for b.Loop() {
 		require.NoError(b, store.Init(b.Context(), data))
 	}

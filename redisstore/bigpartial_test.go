@@ -14,12 +14,13 @@ import (
 	"github.com/cleatdev/cleat/bigsegments"
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // A Cluster that lost one of three masters goes on answering for the contexts whose keys the others have.
 func TestBigSegments_Cluster_LosesAMaster_OthersGoOn(t *testing.T) {
 	t.Parallel() // with others that have servers of their own
-	ctx, prefix := t.Context(), freshPrefix()
+	ctx, prefix := t.Context(), storetest.Prefix()
 	servers := containers.StartRedisCluster(t, false, "--cluster-require-full-coverage", "no")
 	segments, err := OpenBigSegments(ctx, servers.URL, &Options{Prefix: prefix})
 	require.NoError(t, err)
@@ -77,7 +78,7 @@ func TestBigSegments_Cluster_LosesAMaster_OthersGoOn(t *testing.T) {
 
 // The manager takes for stale what is corrupt, and for an outage everything else.
 func TestBigSegments_Metadata_NotATime_IsCorrupt(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	segments := openSegments(t, prefix)
 	key := prefix + ":big_segments_synchronized_on"
 	for _, value := range []string{"soon", "-5", "1.5", "99999999999999999999", "{}"} {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 func openSegments(t testing.TB, prefix string) *BigSegments {
@@ -25,7 +26,7 @@ func openSegments(t testing.TB, prefix string) *BigSegments {
 
 // What is written is where the layout says.
 func TestBigSegments_Layout_MatchesGoldenKeys(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	segments := openSegments(t, prefix)
 	applied, err := segments.ApplyPatch(ctx, core.BigSegmentPatch{
 		SegmentRef: "s.g1", Version: "1",
@@ -56,7 +57,7 @@ func TestBigSegments_Layout_MatchesGoldenKeys(t *testing.T) {
 
 // What a bare driver wrote in the layout is read; what is not there is empty.
 func TestBigSegments_ReadsWhatTheBareDriverWrote(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	segments := openSegments(t, prefix)
 	metadata, err := segments.Metadata(ctx)
 	require.NoError(t, err)
@@ -84,7 +85,7 @@ func TestBigSegments_ReadsWhatTheBareDriverWrote(t *testing.T) {
 
 // Damaged keys are reported by name, and a patch that meets one changes nothing.
 func TestBigSegments_DamagedKeys_AreCorrupt(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	segments := openSegments(t, prefix)
 	require.NoError(t, client.Set(ctx, prefix+":big_segments_synchronized_on", "soon", 0).Err())
 	_, err := segments.Metadata(ctx)
@@ -113,7 +114,7 @@ func TestBigSegments_DamagedKeys_AreCorrupt(t *testing.T) {
 
 // A writer that watches the lock, as Relay Proxy does, notices a patch.
 func TestBigSegments_ApplyPatch_InterruptsWritersThatWatchTheLock(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	segments := openSegments(t, prefix)
 	lock := prefix + ":big_segments_lock"
 	watched := func(between core.BigSegmentPatch) error {
@@ -132,7 +133,7 @@ func TestBigSegments_ApplyPatch_InterruptsWritersThatWatchTheLock(t *testing.T) 
 
 // Of writers that apply the same patch at once, one does.
 func TestBigSegments_ApplyPatch_Concurrent_AppliesOnce(t *testing.T) {
-	ctx, prefix := t.Context(), freshPrefix()
+	ctx, prefix := t.Context(), storetest.Prefix()
 	var applied atomic.Int32
 	var writers sync.WaitGroup
 	for range 8 {
@@ -154,13 +155,13 @@ func TestBigSegments_ApplyPatch_Concurrent_AppliesOnce(t *testing.T) {
 // A patch that changes memberships needs the segment that they are about.
 func TestBigSegments_ApplyPatch_WithoutASegment_IsInvalid(t *testing.T) {
 	patch := core.BigSegmentPatch{Version: "1", Included: core.BigSegmentChanges{Add: []string{"h"}}}
-	_, err := openSegments(t, freshPrefix()).ApplyPatch(t.Context(), patch)
+	_, err := openSegments(t, storetest.Prefix()).ApplyPatch(t.Context(), patch)
 	require.ErrorIs(t, err, core.ErrInvalid)
 }
 
 // A patch for more contexts than one script takes is applied whole.
 func TestBigSegments_ApplyPatch_ManyContexts(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	segments := openSegments(t, prefix)
 	var all []string
 	for i := range 2*maxPatchHashes + 1 {

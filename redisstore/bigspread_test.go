@@ -12,6 +12,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 func openClusterSegments(t testing.TB, opts Options) *BigSegments {
@@ -30,7 +31,7 @@ func include(previous, version string, hashes ...string) core.BigSegmentPatch {
 
 // What is written is where the layout says, whatever slots that is in, and no lock is left behind.
 func TestBigSegments_Cluster_MatchesGoldenKeys(t *testing.T) {
-	ctx, client, prefix := t.Context(), clusterClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), clusterClient(t), storetest.Prefix()
 	segments := openClusterSegments(t, Options{Prefix: prefix})
 	var many []string
 	for i := range maxSpreadHashes + 1 {
@@ -61,7 +62,7 @@ func TestBigSegments_Cluster_MatchesGoldenKeys(t *testing.T) {
 
 // Of writers that apply the same patch at once, one does, and none of them fails.
 func TestBigSegments_Cluster_ConcurrentPatches_OneIsApplied(t *testing.T) {
-	prefix := freshPrefix()
+	prefix := storetest.Prefix()
 	var applied atomic.Int32
 	var writers sync.WaitGroup
 	for range 8 {
@@ -122,7 +123,7 @@ func members(t *testing.T, segments *BigSegments, hashes ...string) (found []str
 
 // What a writer sends late does not undo what belongs to a later version.
 func TestBigSegments_Cluster_LateWrite_IsRefused(t *testing.T) {
-	prefix := freshPrefix()
+	prefix := storetest.Prefix()
 	segments := openClusterSegments(t, Options{Prefix: prefix})
 	l := newLate(t, prefix, include("", "1", "a", "b"))
 	for _, patch := range []core.BigSegmentPatch{
@@ -139,7 +140,7 @@ func TestBigSegments_Cluster_LateWrite_IsRefused(t *testing.T) {
 
 // Writers at one cursor write the same, so that none of them has to give way.
 func TestBigSegments_Cluster_WritersAtOneCursor_AreAllAccepted(t *testing.T) {
-	prefix := freshPrefix()
+	prefix := storetest.Prefix()
 	first := newLate(t, prefix, include("", "", "a", "b"))
 	second := newLate(t, prefix, include("", "", "a", "b"))
 	require.True(t, second.write(t))
@@ -149,7 +150,7 @@ func TestBigSegments_Cluster_WritersAtOneCursor_AreAllAccepted(t *testing.T) {
 
 // A Cluster that lost the cursor, and so the number of its epoch, is filled again.
 func TestBigSegments_Cluster_CursorIsLost_BeginsAgain(t *testing.T) {
-	ctx, client, prefix := t.Context(), clusterClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), clusterClient(t), storetest.Prefix()
 	segments := openClusterSegments(t, Options{Prefix: prefix})
 	for i := range 3 {
 		previous := strings.Repeat("v", i)
@@ -167,7 +168,7 @@ func TestBigSegments_Cluster_CursorIsLost_BeginsAgain(t *testing.T) {
 
 // A patch that stops half way has not moved the cursor, and applies again when what stopped it is gone.
 func TestBigSegments_Cluster_PatchStopsHalfWay_AppliesAgain(t *testing.T) {
-	ctx, client, prefix := t.Context(), clusterClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), clusterClient(t), storetest.Prefix()
 	segments := openClusterSegments(t, Options{Prefix: prefix})
 	require.NoError(t, client.Set(ctx, prefix+":big_segment_include:b", "not a set", 0).Err())
 	applied, err := segments.ApplyPatch(ctx, include("", "1", "a", "b", "c"))

@@ -12,6 +12,7 @@ import (
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // openCluster opens a store of its own on the shared Cluster.
@@ -37,13 +38,13 @@ func TestOpen_AnyNumberOfNodes_SameKeys(t *testing.T) {
 			store, err := Open(ctx, url, &Options{Prefix: prefix})
 			require.NoError(t, err)
 			require.NoError(t, store.Init(ctx, []core.SerializedCollection{
-				{Kind: core.Segments, Items: []core.KeyedSerializedItem{{Key: "s", Item: item("s", 1)}}}, flags(2, 1, 60),
+				{Kind: core.Segments, Items: []core.KeyedSerializedItem{{Key: "s", Item: storetest.Item("s", 1)}}}, storetest.Flags(2, 1, 60),
 			}))
-			_, err = store.Upsert(ctx, core.Flags, "flag-00000", item("flag-00000", 2))
+			_, err = store.Upsert(ctx, core.Flags, "flag-00000", storetest.Item("flag-00000", 2))
 			require.NoError(t, err)
 			require.NoError(t, store.Close())
-			require.Equal(t, string(item("s", 1).Data), client.HGet(ctx, prefix+":segments", "s").Val())
-			require.Equal(t, string(item("flag-00000", 2).Data), client.HGet(ctx, prefix+":features", "flag-00000").Val())
+			require.Equal(t, string(storetest.Item("s", 1).Data), client.HGet(ctx, prefix+":segments", "s").Val())
+			require.Equal(t, string(storetest.Item("flag-00000", 2).Data), client.HGet(ctx, prefix+":features", "flag-00000").Val())
 			require.EqualValues(t, 1, client.Exists(ctx, prefix+":$inited").Val())
 			require.Len(t, clusterKeys(t, client, prefix), 3)
 			require.EqualValues(t, -1, client.TTL(ctx, prefix+":features").Val().Nanoseconds())
@@ -69,7 +70,7 @@ func clusterKeys(t *testing.T, client *redis.ClusterClient, prefix string) (keys
 
 // Under a prefix without a hash tag, what others wrote is read, one key at a time, and every write is refused with advice.
 func TestStore_ClusterWithoutHashTag_ReadsAndRefusesWrites(t *testing.T) {
-	ctx, client, prefix := t.Context(), clusterClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), clusterClient(t), storetest.Prefix()
 	callers, err := New(ctx, client, &Options{Prefix: prefix})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, callers.Close()) })
@@ -78,8 +79,8 @@ func TestStore_ClusterWithoutHashTag_ReadsAndRefusesWrites(t *testing.T) {
 		initialized, err := store.Initialized(ctx)
 		require.NoError(t, err)
 		require.False(t, initialized)
-		_, upsertErr := store.Upsert(ctx, core.Flags, "f", item("f", 1))
-		_, changeErr := store.ApplyChangeSet(ctx, []core.KindAndKeyedItem{{Kind: core.Flags, Key: "f", Item: item("f", 1)}})
+		_, upsertErr := store.Upsert(ctx, core.Flags, "f", storetest.Item("f", 1))
+		_, changeErr := store.ApplyChangeSet(ctx, []core.KindAndKeyedItem{{Kind: core.Flags, Key: "f", Item: storetest.Item("f", 1)}})
 		for _, err := range []error{upsertErr, changeErr, store.Init(ctx, nil)} {
 			require.ErrorIs(t, err, core.ErrReadOnly)
 			require.ErrorContains(t, err, `"{`+prefix+`}"`)
@@ -87,9 +88,9 @@ func TestStore_ClusterWithoutHashTag_ReadsAndRefusesWrites(t *testing.T) {
 		require.Empty(t, clusterKeys(t, client, prefix))
 
 		w := watchStore(t, store)
-		require.NoError(t, client.HSet(ctx, prefix+":features", "f", item("f", 1).Data, "g", item("g", 2).Data).Err())
+		require.NoError(t, client.HSet(ctx, prefix+":features", "f", storetest.Item("f", 1).Data, "g", storetest.Item("g", 2).Data).Err())
 		w.want(flagChange(""))
-		require.NoError(t, client.HSet(ctx, prefix+":segments", "s", item("s", 3).Data).Err())
+		require.NoError(t, client.HSet(ctx, prefix+":segments", "s", storetest.Item("s", 3).Data).Err())
 		w.want(core.Change{Kind: core.Segments})
 		require.NoError(t, client.Set(ctx, prefix+":$inited", "", 0).Err())
 		w.want(core.Change{})
@@ -101,17 +102,17 @@ func TestStore_ClusterWithoutHashTag_ReadsAndRefusesWrites(t *testing.T) {
 		one, found, err := store.Get(ctx, core.Segments, "s")
 		require.NoError(t, err)
 		require.True(t, found)
-		require.Equal(t, item("s", 3).Data, one.Data)
+		require.Equal(t, storetest.Item("s", 3).Data, one.Data)
 		items, err := store.GetItems(ctx, core.Flags, []string{"g", "missing"})
 		require.NoError(t, err)
-		require.Equal(t, []core.KeyedSerializedItem{{Key: "g", Item: core.SerializedItem{Data: item("g", 2).Data}}}, items)
+		require.Equal(t, []core.KeyedSerializedItem{{Key: "g", Item: core.SerializedItem{Data: storetest.Item("g", 2).Data}}}, items)
 	}
 }
 
 // The wrapper says of such a store what is true: it can be read, and not written.
 func TestStore_ClusterWithoutHashTag_WrapperIsReadOnly(t *testing.T) {
-	ctx, client, prefix := t.Context(), clusterClient(t), freshPrefix()
-	require.NoError(t, client.HSet(ctx, prefix+":features", "f", item("f", 1).Data).Err())
+	ctx, client, prefix := t.Context(), clusterClient(t), storetest.Prefix()
+	require.NoError(t, client.HSet(ctx, prefix+":features", "f", storetest.Item("f", 1).Data).Err())
 	wrapper, err := caching.NewCachingStoreWrapper(openCluster(t, Options{Prefix: prefix}), &caching.Options{Logger: quietLogger()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, wrapper.Close()) })
@@ -119,7 +120,7 @@ func TestStore_ClusterWithoutHashTag_WrapperIsReadOnly(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, found)
 	require.Equal(t, 1, f.Version())
-	written, err := core.ParseItem(item("f", 2).Data)
+	written, err := core.ParseItem(storetest.Item("f", 2).Data)
 	require.NoError(t, err)
 	_, err = wrapper.Upsert(ctx, core.Flags, "f", written)
 	require.ErrorIs(t, err, core.ErrReadOnly)
@@ -135,8 +136,8 @@ func TestOpen_SingleServerURLOfClusterNode_SaysWhatToUse(t *testing.T) {
 		store, err := Open(ctx, url, &Options{Prefix: prefix})
 		require.NoError(t, err)
 		_, _, getErr := store.Get(ctx, core.Flags, "k")
-		_, upsertErr := store.Upsert(ctx, core.Segments, "k", item("k", 1))
-		for _, err := range []error{getErr, upsertErr, store.Init(ctx, []core.SerializedCollection{flags(3, 1, 60)})} {
+		_, upsertErr := store.Upsert(ctx, core.Segments, "k", storetest.Item("k", 1))
+		for _, err := range []error{getErr, upsertErr, store.Init(ctx, []core.SerializedCollection{storetest.Flags(3, 1, 60)})} {
 			if err != nil {
 				require.ErrorIs(t, err, core.ErrUnavailable)
 				require.ErrorContains(t, err, "use a redis+cluster:// URL")
@@ -155,11 +156,11 @@ func TestStore_Cluster_Upsert_IsOneRoundTrip(t *testing.T) {
 	ctx, client := t.Context(), clusterClient(t)
 	store, err := New(ctx, client, &Options{Prefix: taggedPrefix()})
 	require.NoError(t, err)
-	_, err = store.Upsert(ctx, core.Flags, "k", item("k", 1))
+	_, err = store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 1))
 	require.NoError(t, err)
 	counting := &countingHook{}
 	client.AddHook(counting)
-	result, err := store.Upsert(ctx, core.Flags, "k", item("k", 2))
+	result, err := store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 2))
 	require.NoError(t, err)
 	require.True(t, result.Written)
 	require.Equal(t, []string{"evalsha"}, counting.commands)
@@ -169,7 +170,7 @@ func TestStore_Cluster_Upsert_IsOneRoundTrip(t *testing.T) {
 // A membership is read from both nodes at once.
 func TestBigSegments_Cluster_MembershipIsOneExchange(t *testing.T) {
 	ctx, client := t.Context(), clusterClient(t)
-	segments, err := NewBigSegments(ctx, client, &Options{Prefix: freshPrefix()})
+	segments, err := NewBigSegments(ctx, client, &Options{Prefix: storetest.Prefix()})
 	require.NoError(t, err)
 	applied, err := segments.ApplyPatch(ctx, core.BigSegmentPatch{
 		SegmentRef: "s.g1", Version: "1", Included: core.BigSegmentChanges{Add: []string{"h"}},
@@ -198,7 +199,7 @@ func TestStore_Cluster_SlotMoves_IsFollowed(t *testing.T) {
 	move.begin()
 	upsert := func(version int) {
 		t.Helper()
-		result, err := store.Upsert(ctx, core.Flags, "k", item("k", version))
+		result, err := store.Upsert(ctx, core.Flags, "k", storetest.Item("k", version))
 		require.NoError(t, err)
 		require.True(t, result.Written)
 		_, found, err := store.Get(ctx, core.Flags, "k")
@@ -223,16 +224,16 @@ func TestStore_Cluster_PrimaryDies_ReplicaIsUsed(t *testing.T) {
 	lost := servers.PrimaryOf(t, servers.Primaries[0], slot)
 	store, err := Open(ctx, servers.URL, &Options{Prefix: prefix})
 	require.NoError(t, err)
-	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(3, 1, 60)}))
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{storetest.Flags(3, 1, 60)}))
 	replicated := clientFor(t, lost.URL)
 	require.NoError(t, replicated.Do(ctx, "WAIT", 1, 5000).Err())
 	lost.Stop(t)
 	begin := time.Now()
-	_, err = store.Upsert(ctx, core.Flags, "flag-00000", item("flag-00000", 2))
+	_, err = store.Upsert(ctx, core.Flags, "flag-00000", storetest.Item("flag-00000", 2))
 	require.ErrorIs(t, err, core.ErrUnavailable)
 	require.Less(t, time.Since(begin), 3*soon)
 	require.Eventually(t, func() bool {
-		_, err := store.Upsert(ctx, core.Flags, "flag-00000", item("flag-00000", 2))
+		_, err := store.Upsert(ctx, core.Flags, "flag-00000", storetest.Item("flag-00000", 2))
 		return err == nil
 	}, 30*time.Second, 50*time.Millisecond)
 	items, err := store.GetAll(ctx, core.Flags)
@@ -243,13 +244,13 @@ func TestStore_Cluster_PrimaryDies_ReplicaIsUsed(t *testing.T) {
 
 // Nodes that never answer cost what a context allows and no more, and Close leaves nothing behind.
 func TestStore_MuteClusterNode_TimesOut(t *testing.T) {
-	url := "redis+cluster" + strings.TrimPrefix(muteServer(t), "redis")
+	url := "redis+cluster://" + storetest.Mute(t)
 	store, err := Open(t.Context(), url, &Options{Prefix: "{p}"})
 	require.NoError(t, err)
 	b := bounded(t, store, 100*time.Millisecond)
 	begin := time.Now()
 	require.ErrorIs(t, b.CheckAvailability(t.Context()), core.ErrUnavailable)
-	_, err = b.Upsert(t.Context(), core.Flags, "k", item("k", 1))
+	_, err = b.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", 1))
 	require.ErrorIs(t, err, core.ErrUnavailable)
 	require.ErrorIs(t, b.Init(t.Context(), nil), core.ErrUnavailable)
 	require.NoError(t, b.Close())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/conformance"
@@ -42,6 +43,52 @@ func harness(t *testing.T) conformance.Harness {
 			AtomicInit: true, AvailabilityChecker: true, ChangeSetApplier: true, ItemsGetter: true, DiagnosticDescription: true, Watcher: true,
 		},
 	}
+}
+
+// clients are the ways to make a store's client: one of its own, and one of the caller's with the retries that New advises,
+// and of which nothing but contexts ends a call.
+func clients() map[string]func(t testing.TB, address string, opts Options) *Store {
+	return map[string]func(testing.TB, string, Options) *Store{
+		"OwnClient": func(t testing.TB, address string, opts Options) *Store {
+			store, err := Open(t.Context(), "redis://"+address, &opts)
+			require.NoError(t, err)
+			return store
+		},
+		"CallersClient": func(t testing.TB, address string, opts Options) *Store {
+			client := redis.NewClient(&redis.Options{
+				Addr: address, ContextTimeoutEnabled: true, MaxRetries: 1, DialerRetries: 1, ReadTimeout: -1, WriteTimeout: -1,
+			})
+			t.Cleanup(func() { require.NoError(t, client.Close()) })
+			store, err := New(t.Context(), client, &opts)
+			require.NoError(t, err)
+			return store
+		},
+	}
+}
+
+// serverAddress is the host:port of the shared server.
+func serverAddress(t testing.TB) string {
+	parsed, err := redis.ParseURL(containers.Redis(t))
+	require.NoError(t, err)
+	return parsed.Addr
+}
+
+func TestConformance_Faults(t *testing.T) {
+	h := conformance.FaultsHarness{
+		Server: serverAddress(t),
+		Open:   map[string]func(testing.TB, string, string) core.FeatureStoreCore{},
+		OpenBigSegments: func(t testing.TB, address, prefix string) core.BigSegmentStore {
+			store, err := OpenBigSegments(t.Context(), "redis://"+address, optionsFor(prefix))
+			require.NoError(t, err)
+			return store
+		},
+	}
+	for name, open := range clients() {
+		h.Open[name] = func(t testing.TB, address, prefix string) core.FeatureStoreCore {
+			return open(t, address, *optionsFor(prefix))
+		}
+	}
+	conformance.RunFaults(t, h)
 }
 
 func TestConformance_FeatureStore(t *testing.T) { conformance.RunFeatureStore(t, harness(t)) }

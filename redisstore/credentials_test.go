@@ -12,6 +12,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // rotating is a source of credentials whose password changes.
@@ -99,7 +100,7 @@ func TestOptions_Credentials_InEveryTopology(t *testing.T) {
 		}
 		source := &rotating{}
 		source.password.Store("hunter2")
-		store := openAt(t, url, Options{Prefix: "{" + freshPrefix() + "}", Credentials: source.credentials})
+		store := openAt(t, url, Options{Prefix: "{" + storetest.Prefix() + "}", Credentials: source.credentials})
 		require.NoError(t, store.Init(t.Context(), nil), name)
 		require.Positive(t, source.asked.Load(), name)
 		user, err := store.client.Do(t.Context(), "ACL", "WHOAMI").Result()

@@ -148,6 +148,12 @@ func refused(err error) bool {
 	return errors.As(err, &reply)
 }
 
+// unsent reports whether err says that nothing was written: a server has refused it, or there was no connection.
+func unsent(err error) bool {
+	var network *net.OpError
+	return refused(err) || errors.As(err, &network) && network.Op == "dial"
+}
+
 // firstError returns why a transaction failed: the refused command's error if there is one, since that of the transaction
 // says only that some command was refused.
 func firstError(commands []redis.Cmder, err error) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // reply is an error reply of a server.
@@ -65,15 +66,15 @@ func TestStore_ServerOutOfMemory_IsReadOnlyAndLosesNothing(t *testing.T) {
 	require.NoError(t, err)
 	segments, err := NewBigSegments(ctx, client, nil)
 	require.NoError(t, err)
-	data := []core.SerializedCollection{flags(3, 1, 100)}
+	data := []core.SerializedCollection{storetest.Flags(3, 1, 100)}
 	require.NoError(t, store.Init(ctx, data))
 	require.NoError(t, client.ConfigSet(ctx, "maxmemory", "1").Err())
 
-	_, err = store.Upsert(ctx, core.Flags, "k", item("k", 1))
+	_, err = store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 1))
 	require.ErrorIs(t, err, core.ErrReadOnly)
 	require.ErrorContains(t, err, "maxmemory")
 	require.True(t, redis.IsOOMError(cause(t, err)))
-	require.ErrorIs(t, store.Init(ctx, []core.SerializedCollection{flags(3, 2, 100)}), core.ErrReadOnly)
+	require.ErrorIs(t, store.Init(ctx, []core.SerializedCollection{storetest.Flags(3, 2, 100)}), core.ErrReadOnly)
 	require.ErrorIs(t, store.Init(ctx, nil), core.ErrReadOnly)
 	require.ErrorIs(t, segments.SetLastUpToDate(ctx, 1), core.ErrReadOnly)
 	_, err = segments.ApplyPatch(ctx, core.BigSegmentPatch{
@@ -87,7 +88,7 @@ func TestStore_ServerOutOfMemory_IsReadOnlyAndLosesNothing(t *testing.T) {
 	hasNoKeys(t, client, "launchdarkly:big_*")
 
 	require.NoError(t, client.ConfigSet(ctx, "maxmemory", "0").Err())
-	_, err = store.Upsert(ctx, core.Flags, "k", item("k", 1))
+	_, err = store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 1))
 	require.NoError(t, err)
 	require.NoError(t, store.Close())
 	require.NoError(t, segments.Close())
@@ -109,9 +110,9 @@ func requireReadOnly(t *testing.T, client *redis.Client) {
 	require.NoError(t, err)
 	segments, err := NewBigSegments(ctx, client, nil)
 	require.NoError(t, err)
-	_, err = store.Upsert(ctx, core.Flags, "k", item("k", 9))
+	_, err = store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 9))
 	require.ErrorIs(t, err, core.ErrReadOnly)
-	require.ErrorIs(t, store.Init(ctx, []core.SerializedCollection{flags(3, 2, 100)}), core.ErrReadOnly)
+	require.ErrorIs(t, store.Init(ctx, []core.SerializedCollection{storetest.Flags(3, 2, 100)}), core.ErrReadOnly)
 	require.ErrorIs(t, store.Init(ctx, nil), core.ErrReadOnly)
 	require.ErrorIs(t, segments.SetLastUpToDate(ctx, 1), core.ErrReadOnly)
 	_, err = segments.ApplyPatch(ctx, core.BigSegmentPatch{SegmentRef: "s.g1", Version: "1"})
@@ -155,16 +156,16 @@ func TestStore_ServerRestarts_Reconnects(t *testing.T) {
 	ctx, server := t.Context(), containers.StartRedis(t)
 	store, err := Open(ctx, server.URL, nil)
 	require.NoError(t, err)
-	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(3, 1, 100)}))
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{storetest.Flags(3, 1, 100)}))
 	server.Stop(t)
 	require.ErrorIs(t, store.CheckAvailability(ctx), core.ErrUnavailable)
-	_, err = store.Upsert(ctx, core.Flags, "k", item("k", 1))
+	_, err = store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 1))
 	require.ErrorIs(t, err, core.ErrUnavailable)
 	server.Start(t)
 	inited, err := store.Initialized(ctx)
 	require.NoError(t, err)
 	require.False(t, inited)
-	result, err := store.Upsert(ctx, core.Flags, "k", item("k", 1))
+	result, err := store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 1))
 	require.NoError(t, err)
 	require.True(t, result.Written)
 	require.NoError(t, store.Close())

@@ -19,6 +19,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // listen starts a server that handles each connection with a function.
@@ -120,7 +121,7 @@ func TestOpen_NoServer_DriverLogsNothing(t *testing.T) {
 		w := startWatch(t, store)
 		for range 10 {
 			require.ErrorIs(t, store.CheckAvailability(t.Context()), core.ErrUnavailable, url)
-			_, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 1))
+			_, err := store.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", 1))
 			require.ErrorIs(t, err, core.ErrUnavailable, url)
 		}
 		w.cancel()

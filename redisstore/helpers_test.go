@@ -2,11 +2,7 @@ package redisstore
 
 import (
 	"context"
-	"crypto/rand"
-	"fmt"
 	"log/slog"
-	"net"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +12,7 @@ import (
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/lifecycle"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // bareClient is the driver alone, on the shared server.
@@ -34,9 +31,6 @@ func clientFor(t testing.TB, url string) *redis.Client {
 	return client
 }
 
-// freshPrefix is a prefix that nobody else uses.
-func freshPrefix() string { return "test-" + rand.Text() }
-
 // openStore opens a store of its own on the shared server.
 func openStore(t testing.TB, opts Options) *Store {
 	t.Helper()
@@ -44,24 +38,6 @@ func openStore(t testing.TB, opts Options) *Store {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	return store
-}
-
-// item makes a serialised flag.
-func item(key string, version int) core.SerializedItem {
-	return core.SerializedItem{Version: version, Data: fmt.Appendf(nil, `{"key":%q,"version":%d}`, key, version)}
-}
-
-// flags makes a collection of n flags of about size bytes each.
-func flags(n, version, size int) core.SerializedCollection {
-	padding := strings.Repeat("x", max(0, size-60))
-	collection := core.SerializedCollection{Kind: core.Flags}
-	for i := range n {
-		key := fmt.Sprintf("flag-%05d", i)
-		data := fmt.Appendf(nil, `{"key":%q,"version":%d,"padding":%q}`, key, version, padding)
-		collection.Items = append(collection.Items,
-			core.KeyedSerializedItem{Key: key, Item: core.SerializedItem{Version: version, Data: data}})
-	}
-	return collection
 }
 
 // bytesOf reads an item with the bare driver.
@@ -98,38 +74,11 @@ func (h *countingHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis
 	}
 }
 
-// muteServer accepts connections and never answers.
-func muteServer(t testing.TB) (url string) {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		var conns []net.Conn
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				break
-			}
-			conns = append(conns, conn)
-		}
-		for _, conn := range conns {
-			_ = conn.Close()
-		}
-	}()
-	t.Cleanup(func() {
-		require.NoError(t, listener.Close())
-		<-done
-	})
-	return "redis://" + listener.Addr().String()
-}
-
 // collectionOf makes a collection of items of one version.
 func collectionOf(kind core.DataKind, version int, itemKeys ...string) core.SerializedCollection {
 	collection := core.SerializedCollection{Kind: kind}
 	for _, key := range itemKeys {
-		collection.Items = append(collection.Items, core.KeyedSerializedItem{Key: key, Item: item(key, version)})
+		collection.Items = append(collection.Items, core.KeyedSerializedItem{Key: key, Item: storetest.Item(key, version)})
 	}
 	return collection
 }
@@ -170,7 +119,7 @@ func requireStored(t *testing.T, store core.FeatureStoreCore, data []core.Serial
 }
 
 // taggedPrefix is a prefix that no other test uses and that keeps all keys in one slot of a Cluster.
-func taggedPrefix() string { return "{" + freshPrefix() + "}" }
+func taggedPrefix() string { return "{" + storetest.Prefix() + "}" }
 
 // bounded is a store as everything in cleat uses it: one whose calls end in time.
 func bounded(t testing.TB, store *Store, timeout time.Duration) *lifecycle.Store {

@@ -139,7 +139,7 @@ func (k *stagedKind) stageBatch(ctx context.Context, client redis.UniversalClien
 		return nil
 	})
 	err = firstError(commands, err)
-	k.begun = k.begun || !refused(err)
+	k.begun = k.begun || !unsent(err)
 	return err
 }
 

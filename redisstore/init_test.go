@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // afterStaging is a hook that calls a function when the first batch of an Init has been staged.
@@ -58,11 +59,11 @@ func versions(t testing.TB, items []core.KeyedSerializedItem) map[int]int {
 
 // Readers see the old items or the new ones, never a mixture, nothing, or an uninitialised store.
 func TestStore_Init_ReadersSeeOldOrNew(t *testing.T) {
-	ctx, prefix := t.Context(), freshPrefix()
+	ctx, prefix := t.Context(), storetest.Prefix()
 	store, reader := openStore(t, Options{Prefix: prefix}), openStore(t, Options{Prefix: prefix})
 	const count = 10_000
 	dataOf := func(version int) []core.SerializedCollection {
-		data := flags(count, version, 200)
+		data := storetest.Flags(count, version, 200)
 		big := fmt.Appendf(nil, `{"version":%d,"big":%q}`, version, strings.Repeat("y", 5<<20))
 		data.Items = append(data.Items,
 			core.KeyedSerializedItem{Key: "big", Item: core.SerializedItem{Version: version, Data: big}})
@@ -104,7 +105,7 @@ func TestStore_Init_ReadersSeeOldOrNew(t *testing.T) {
 
 // An Init replaces the built-in kinds and those that it is given, and touches nothing else.
 func TestStore_Init_TouchesItsKindsOnly(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	others := []string{
 		prefix + ":big_segments_cursor", prefix + ":big_segment_include:h", prefix + "2:features", prefix + ":a:features",
 		prefix + ":custom", prefix + "::features",
@@ -116,9 +117,9 @@ func TestStore_Init_TouchesItsKindsOnly(t *testing.T) {
 	require.NoError(t, client.HSet(ctx, prefix+":given", "old", "v").Err())
 	store := openStore(t, Options{Prefix: prefix})
 	require.NoError(t, store.Init(ctx, []core.SerializedCollection{
-		{Kind: "given", Items: []core.KeyedSerializedItem{{Key: "a", Item: item("a", 1)}}},
-		{Kind: core.Segments, Items: []core.KeyedSerializedItem{{Key: "s", Item: item("s", 1)}}},
-		{Kind: "given", Items: []core.KeyedSerializedItem{{Key: "b", Item: item("b", 1)}}},
+		{Kind: "given", Items: []core.KeyedSerializedItem{{Key: "a", Item: storetest.Item("a", 1)}}},
+		{Kind: core.Segments, Items: []core.KeyedSerializedItem{{Key: "s", Item: storetest.Item("s", 1)}}},
+		{Kind: "given", Items: []core.KeyedSerializedItem{{Key: "b", Item: storetest.Item("b", 1)}}},
 	}))
 	for _, key := range others {
 		require.Equal(t, map[string]string{"k": "v"}, client.HGetAll(ctx, key).Val(), key)
@@ -130,12 +131,12 @@ func TestStore_Init_TouchesItsKindsOnly(t *testing.T) {
 
 // Concurrent Inits do not mix.
 func TestStore_Init_Concurrent_OneWinsWhole(t *testing.T) {
-	ctx, prefix := t.Context(), freshPrefix()
+	ctx, prefix := t.Context(), storetest.Prefix()
 	var writers sync.WaitGroup
 	for version := range 8 {
 		store := openStore(t, Options{Prefix: prefix})
 		writers.Go(func() {
-			if err := store.Init(ctx, []core.SerializedCollection{flags(3000, version+1, 100)}); err != nil {
+			if err := store.Init(ctx, []core.SerializedCollection{storetest.Flags(3000, version+1, 100)}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -150,28 +151,28 @@ func TestStore_Init_Concurrent_OneWinsWhole(t *testing.T) {
 
 // An upsert before the swap is replaced, one after it stays.
 func TestStore_Init_UpsertMeanwhile_IsReplacedAsIfBefore(t *testing.T) {
-	ctx, prefix := t.Context(), freshPrefix()
+	ctx, prefix := t.Context(), storetest.Prefix()
 	other := openStore(t, Options{Prefix: prefix})
 	store := storeWithHook(t, Options{Prefix: prefix}, func() {
-		result, err := other.Upsert(ctx, core.Flags, "flag-00000", item("flag-00000", 99))
+		result, err := other.Upsert(ctx, core.Flags, "flag-00000", storetest.Item("flag-00000", 99))
 		require.NoError(t, err)
 		require.True(t, result.Written)
 	})
-	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(3, 5, 100)}))
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{storetest.Flags(3, 5, 100)}))
 	items, err := other.GetAll(ctx, core.Flags)
 	require.NoError(t, err)
 	require.Equal(t, map[int]int{5: 3}, versions(t, items))
-	result, err := other.Upsert(ctx, core.Flags, "flag-00000", item("flag-00000", 6))
+	result, err := other.Upsert(ctx, core.Flags, "flag-00000", storetest.Item("flag-00000", 6))
 	require.NoError(t, err)
 	require.True(t, result.Written)
 }
 
 // What is staged expires, shares the prefix, and is removed when the Init's context ends.
 func TestStore_Init_Cancelled_ChangesNothingAndCleansUp(t *testing.T) {
-	client, prefix := bareClient(t), freshPrefix()
+	client, prefix := bareClient(t), storetest.Prefix()
 	ctx, cancel := context.WithCancel(t.Context())
 	before := openStore(t, Options{Prefix: prefix})
-	require.NoError(t, before.Init(t.Context(), []core.SerializedCollection{flags(3, 1, 100)}))
+	require.NoError(t, before.Init(t.Context(), []core.SerializedCollection{storetest.Flags(3, 1, 100)}))
 	store := storeWithHook(t, Options{Prefix: prefix}, func() {
 		staged := client.Keys(t.Context(), prefix+":$init:*").Val()
 		require.Len(t, staged, 1)
@@ -180,7 +181,7 @@ func TestStore_Init_Cancelled_ChangesNothingAndCleansUp(t *testing.T) {
 		require.LessOrEqual(t, ttl, stagedLifetime)
 		cancel()
 	})
-	require.Equal(t, context.Canceled, store.Init(ctx, []core.SerializedCollection{flags(5000, 2, 1000)}))
+	require.Equal(t, context.Canceled, store.Init(ctx, []core.SerializedCollection{storetest.Flags(5000, 2, 1000)}))
 	require.NoError(t, store.Close())
 	hasNoKeys(t, client, prefix+":$init:*")
 	items, err := before.GetAll(t.Context(), core.Flags)
@@ -190,12 +191,12 @@ func TestStore_Init_Cancelled_ChangesNothingAndCleansUp(t *testing.T) {
 
 // Staged items that were evicted fail the Init and change nothing.
 func TestStore_Init_StagedItemsVanish_ChangesNothing(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	store := storeWithHook(t, Options{Prefix: prefix}, func() {
 		require.NoError(t, client.Del(ctx, client.Keys(ctx, prefix+":$init:*").Val()...).Err())
 	})
 	require.NoError(t, client.HSet(ctx, prefix+":segments", "k", "v").Err())
-	err := store.Init(ctx, []core.SerializedCollection{flags(3, 2, 100)})
+	err := store.Init(ctx, []core.SerializedCollection{storetest.Flags(3, 2, 100)})
 	require.ErrorIs(t, err, core.ErrUnavailable)
 	require.Equal(t, "v", client.HGet(ctx, prefix+":segments", "k").Val())
 	require.Zero(t, client.Exists(ctx, prefix+":$inited").Val())
@@ -203,15 +204,15 @@ func TestStore_Init_StagedItemsVanish_ChangesNothing(t *testing.T) {
 
 // An item over the limit is reported and keeps its stored version; everything else is stored.
 func TestStore_Init_ItemTooLarge_StopsNothingElse(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	store := openStore(t, Options{Prefix: prefix, MaxItemSize: 100})
 	for _, key := range []string{"large", "gone"} {
-		_, err := store.Upsert(ctx, core.Flags, key, item(key, 1))
+		_, err := store.Upsert(ctx, core.Flags, key, storetest.Item(key, 1))
 		require.NoError(t, err)
 	}
 	oversized := core.SerializedItem{Version: 2, Data: []byte(`{"version":2,"x":"` + strings.Repeat("x", 100) + `"}`)}
 	err := store.Init(ctx, []core.SerializedCollection{{Kind: core.Flags, Items: []core.KeyedSerializedItem{
-		{Key: "large", Item: oversized}, {Key: "large and new", Item: oversized}, {Key: "small", Item: item("small", 2)},
+		{Key: "large", Item: oversized}, {Key: "large and new", Item: oversized}, {Key: "small", Item: storetest.Item("small", 2)},
 	}}})
 	require.ErrorIs(t, err, core.ErrTooLarge)
 	var about *core.ItemError
@@ -231,7 +232,7 @@ func TestStore_Init_ItemTooLarge_StopsNothingElse(t *testing.T) {
 
 // A user who may not rename keys cannot initialise, and finds nothing half done.
 func TestStore_Init_WithoutPermission_ChangesNothing(t *testing.T) {
-	ctx, admin, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, admin, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	user := "user-" + prefix
 	require.NoError(t, admin.Do(ctx, "ACL", "SETUSER", user, "on", ">pw", "~"+prefix+":*", "+@all", "-rename").Err())
 	t.Cleanup(func() { admin.Do(context.Background(), "ACL", "DELUSER", user) })
@@ -242,7 +243,7 @@ func TestStore_Init_WithoutPermission_ChangesNothing(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	store, err := New(ctx, client, &Options{Prefix: prefix})
 	require.NoError(t, err)
-	require.ErrorIs(t, store.Init(ctx, []core.SerializedCollection{flags(3, 1, 100)}), core.ErrReadOnly)
+	require.ErrorIs(t, store.Init(ctx, []core.SerializedCollection{storetest.Flags(3, 1, 100)}), core.ErrReadOnly)
 	require.NoError(t, store.Close())
 	require.Equal(t, map[string]string{"k": "old"}, admin.HGetAll(ctx, prefix+":features").Val())
 	require.Zero(t, admin.Exists(ctx, prefix+":$inited").Val())

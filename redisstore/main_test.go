@@ -8,6 +8,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cleatdev/cleat/conformance/containers"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 func TestMain(m *testing.M) {
@@ -16,12 +17,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	logging.Disable() // The driver tells the standard error of every Sentinel that it asks.
-	// Links of the fault-injecting proxy stay blocked when it drops their data.
-	options := []goleak.Option{
-		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
-		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
-		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).write"),
-	}
+	options := storetest.IgnoreProxies()
 	for _, function := range containers.BackgroundFunctions() {
 		options = append(options, goleak.IgnoreTopFunction(function))
 	}

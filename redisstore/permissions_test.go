@@ -12,6 +12,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // documentedRule reads the rule for users from the package documentation.
@@ -40,10 +41,10 @@ func addUser(t testing.TB, admin redis.UniversalClient, name, prefix string, mor
 func useEverything(t *testing.T, store core.FeatureStoreCore, segments *BigSegments) {
 	t.Helper()
 	ctx := t.Context()
-	require.NoError(t, store.Init(ctx, []core.SerializedCollection{collectionOf(core.Segments, 1, "old"), flags(10, 1, 100)}))
-	require.NoError(t, store.Init(ctx, []core.SerializedCollection{collectionOf(core.Segments, 1, "new"), flags(9, 1, 100)}))
-	require.ErrorIs(t, store.Init(ctx, []core.SerializedCollection{flags(10, 2, 2000)}), core.ErrTooLarge)
-	_, err := store.Upsert(ctx, core.Segments, "k", item("k", 1))
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{collectionOf(core.Segments, 1, "old"), storetest.Flags(10, 1, 100)}))
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{collectionOf(core.Segments, 1, "new"), storetest.Flags(9, 1, 100)}))
+	require.ErrorIs(t, store.Init(ctx, []core.SerializedCollection{storetest.Flags(10, 2, 2000)}), core.ErrTooLarge)
+	_, err := store.Upsert(ctx, core.Segments, "k", storetest.Item("k", 1))
 	require.NoError(t, err)
 	_, _, err = store.Get(ctx, core.Flags, "k")
 	require.NoError(t, err)
@@ -88,7 +89,7 @@ func TestStore_DocumentedPermissions_AreEnough(t *testing.T) {
 // and reading under any.
 func TestStore_Cluster_DocumentedPermissions_AreEnough(t *testing.T) {
 	ctx, all := t.Context(), containers.RedisCluster(t)
-	for _, prefix := range []string{freshPrefix(), "{" + freshPrefix() + "}"} {
+	for _, prefix := range []string{storetest.Prefix(), "{" + storetest.Prefix() + "}"} {
 		user := strings.Trim(prefix, "{}")
 		for address := range strings.SplitSeq(strings.TrimPrefix(all, "redis+cluster://"), ",") {
 			admin := clientFor(t, "redis://"+address)

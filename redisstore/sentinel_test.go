@@ -13,6 +13,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // sentinelClient is the driver alone, on the primary that the Sentinels of a URL name.
@@ -35,16 +36,16 @@ func openAt(t testing.TB, url string, opts Options) *Store {
 
 // Keys are the same however many Sentinels a URL lists, and whether one of them is there or not.
 func TestOpen_AnyNumberOfSentinels_SameKeys(t *testing.T) {
-	ctx, all, prefix := t.Context(), containers.RedisSentinel(t), freshPrefix()
+	ctx, all, prefix := t.Context(), containers.RedisSentinel(t), storetest.Prefix()
 	client := sentinelClient(t, all)
 	hosts, name, _ := strings.Cut(strings.TrimPrefix(all, "redis+sentinel://"), "/")
 	sentinels := strings.Split(hosts, ",")
 	for version, listed := range [][]string{sentinels[:1], sentinels[:2], sentinels, {"127.0.0.1:1", sentinels[2]}} {
 		store := openAt(t, "redis+sentinel://"+strings.Join(listed, ",")+"/"+name+"/0", Options{Prefix: prefix})
 		require.NoError(t, store.Init(ctx, nil))
-		_, err := store.Upsert(ctx, core.Flags, "k", item("k", version+1))
+		_, err := store.Upsert(ctx, core.Flags, "k", storetest.Item("k", version+1))
 		require.NoError(t, err)
-		require.Equal(t, string(item("k", version+1).Data), client.HGet(ctx, prefix+":features", "k").Val())
+		require.Equal(t, string(storetest.Item("k", version+1).Data), client.HGet(ctx, prefix+":features", "k").Val())
 		require.ElementsMatch(t, []string{prefix + ":features", prefix + ":$inited"}, client.Keys(ctx, prefix+"*").Val())
 	}
 }
@@ -55,18 +56,18 @@ func TestStore_SentinelPrimaryDies_SuccessorIsUsed(t *testing.T) {
 	ctx, servers := t.Context(), containers.StartRedisSentinel(t)
 	store, err := Open(ctx, servers.URL, nil)
 	require.NoError(t, err)
-	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(3, 1, 60)}))
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{storetest.Flags(3, 1, 60)}))
 	require.NoError(t, clientFor(t, servers.Primary.URL).Do(ctx, "WAIT", 1, 5000).Err())
 	servers.Primary.Stop(t)
 	begin := time.Now()
 	for range 3 {
 		require.ErrorIs(t, store.CheckAvailability(ctx), core.ErrUnavailable)
-		_, err := store.Upsert(ctx, core.Flags, "flag-00000", item("flag-00000", 2))
+		_, err := store.Upsert(ctx, core.Flags, "flag-00000", storetest.Item("flag-00000", 2))
 		require.ErrorIs(t, err, core.ErrUnavailable)
 	}
 	require.Less(t, time.Since(begin), 3*soon)
 	require.Eventually(t, func() bool {
-		_, err := store.Upsert(ctx, core.Flags, "flag-00000", item("flag-00000", 2))
+		_, err := store.Upsert(ctx, core.Flags, "flag-00000", storetest.Item("flag-00000", 2))
 		return err == nil
 	}, 30*time.Second, 20*time.Millisecond)
 	items, err := store.GetAll(ctx, core.Flags)
@@ -83,7 +84,7 @@ func TestStore_SentinelPrimaryIsReplaced_IsReadOnlyForAMoment(t *testing.T) {
 	t.Parallel() // with others that have servers of their own
 	ctx, servers := t.Context(), containers.StartRedisSentinel(t)
 	store := openAt(t, servers.URL, Options{})
-	_, err := store.Upsert(ctx, core.Flags, "k", item("k", 1))
+	_, err := store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 1))
 	require.NoError(t, err)
 	sentinel := redis.NewSentinelClient(&redis.Options{Addr: servers.Sentinels[0].Address})
 	t.Cleanup(func() { require.NoError(t, sentinel.Close()) })
@@ -91,7 +92,7 @@ func TestStore_SentinelPrimaryIsReplaced_IsReadOnlyForAMoment(t *testing.T) {
 	version := 1
 	require.Eventually(t, func() bool {
 		version++
-		_, err := store.Upsert(ctx, core.Flags, "k", item("k", version))
+		_, err := store.Upsert(ctx, core.Flags, "k", storetest.Item("k", version))
 		if err != nil && !errors.Is(err, core.ErrReadOnly) {
 			require.ErrorIs(t, err, core.ErrUnavailable)
 		}
@@ -100,8 +101,8 @@ func TestStore_SentinelPrimaryIsReplaced_IsReadOnlyForAMoment(t *testing.T) {
 	successor := clientFor(t, servers.Replica.URL)
 	require.Eventually(t, func() bool {
 		version++
-		_, err := store.Upsert(ctx, core.Flags, "k", item("k", version))
-		return err == nil && successor.HGet(ctx, "launchdarkly:features", "k").Val() == string(item("k", version).Data)
+		_, err := store.Upsert(ctx, core.Flags, "k", storetest.Item("k", version))
+		return err == nil && successor.HGet(ctx, "launchdarkly:features", "k").Val() == string(storetest.Item("k", version).Data)
 	}, 30*time.Second, 10*time.Millisecond)
 
 	// One who holds on to the old primary learns that it is no longer one.
@@ -111,7 +112,7 @@ func TestStore_SentinelPrimaryIsReplaced_IsReadOnlyForAMoment(t *testing.T) {
 	}, 30*time.Second, 50*time.Millisecond)
 	direct, err := New(ctx, old, nil)
 	require.NoError(t, err)
-	_, err = direct.Upsert(ctx, core.Flags, "other", item("other", 1))
+	_, err = direct.Upsert(ctx, core.Flags, "other", storetest.Item("other", 1))
 	require.ErrorIs(t, err, core.ErrReadOnly)
 	require.NoError(t, direct.Close())
 }
@@ -141,11 +142,11 @@ func TestOpen_OneSentinelIsLost_OthersAreAsked(t *testing.T) {
 	hosts, name, _ := strings.Cut(strings.TrimPrefix(all, "redis+sentinel://"), "/")
 	working := strings.Split(hosts, ",")[1:]
 	for what, lost := range map[string]string{
-		"down": "127.0.0.1:1", "mute": strings.TrimPrefix(muteServer(t), "redis://"),
+		"down": "127.0.0.1:1", "mute": storetest.Mute(t),
 	} {
 		for place := range 3 {
 			listed := slices.Insert(slices.Clone(working), place, lost)
-			opts := Options{Prefix: freshPrefix()}
+			opts := Options{Prefix: storetest.Prefix()}
 			begin := time.Now()
 			store, err := Open(ctx, "redis+sentinel://"+strings.Join(listed, ",")+"/"+name, &opts)
 			require.NoError(t, err)
@@ -153,7 +154,7 @@ func TestOpen_OneSentinelIsLost_OthersAreAsked(t *testing.T) {
 			require.NoError(t, err, "%s at %d, after %v", what, place, time.Since(begin))
 			require.False(t, found)
 			require.Less(t, time.Since(begin), soon/2, "%s at %d", what, place)
-			_, err = store.Upsert(ctx, core.Flags, "k", item("k", 1))
+			_, err = store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 1))
 			require.NoError(t, err)
 			require.NoError(t, store.Close())
 			require.Less(t, time.Since(begin), soon, "%s at %d", what, place)
@@ -165,15 +166,13 @@ func TestOpen_OneSentinelIsLost_OthersAreAsked(t *testing.T) {
 func TestStore_SentinelInUseIsLost_OthersAreAsked(t *testing.T) {
 	ctx, all := t.Context(), containers.RedisSentinel(t)
 	hosts, name, _ := strings.Cut(strings.TrimPrefix(all, "redis+sentinel://"), "/")
-	for what, lose := range map[string]func(*proxy){
-		"hangs": func(p *proxy) {
-			p.infect(`{"name":"hang","type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
-		},
-		"down": func(p *proxy) { p.Stop() },
+	for what, lose := range map[string]func(*storetest.Proxy){
+		"hangs": func(p *storetest.Proxy) { p.Infect(storetest.Hang) },
+		"down":  (*storetest.Proxy).Stop,
 	} {
-		used := startProxyTo(t, strings.Split(hosts, ",")[0])
-		url := "redis+sentinel://" + used.Listen + "/" + name + "?client_name=" + rand.Text()
-		store := openAt(t, url, Options{Prefix: freshPrefix()})
+		used := storetest.StartProxy(t, strings.Split(hosts, ",")[0])
+		url := "redis+sentinel://" + used.Address() + "/" + name + "?client_name=" + rand.Text()
+		store := openAt(t, url, Options{Prefix: storetest.Prefix()})
 		require.NoError(t, store.CheckAvailability(ctx))
 		lose(used)
 		for range 3 {
@@ -201,11 +200,11 @@ func dropConnections(t *testing.T, admin *redis.Client, store *Store) {
 
 // Sentinels that never answer cost the time-out and no more, and Close ends what waits for them.
 func TestStore_MuteSentinel_TimesOut(t *testing.T) {
-	url := "redis+sentinel" + strings.TrimPrefix(muteServer(t), "redis") + "/mymaster"
+	url := "redis+sentinel://" + storetest.Mute(t) + "/mymaster"
 	store := openAt(t, url+"?dial_timeout=100ms", Options{})
 	begin := time.Now()
 	require.ErrorIs(t, store.CheckAvailability(t.Context()), core.ErrUnavailable)
-	_, err := store.Upsert(t.Context(), core.Flags, "k", item("k", 1))
+	_, err := store.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", 1))
 	require.ErrorIs(t, err, core.ErrUnavailable)
 	require.NoError(t, store.Close())
 	require.Less(t, time.Since(begin), soon)

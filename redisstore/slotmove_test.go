@@ -12,6 +12,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // slotMove is a slot on its way from one node of a Cluster to another.
@@ -237,7 +238,7 @@ func TestStore_Cluster_Init_SlotDoesNotArrive_ChangesNothing(t *testing.T) {
 	defer cancel()
 	require.Equal(t, context.DeadlineExceeded, store.Init(ctx, dataOf("new", 2)))
 	require.Equal(t, map[string]int{"common": 1, "flag of old": 1}, versionsOf(t, store, core.Flags))
-	_, err := store.Upsert(t.Context(), core.Flags, "common", item("common", 3))
+	_, err := store.Upsert(t.Context(), core.Flags, "common", storetest.Item("common", 3))
 	require.NoError(t, err)
 	move.finish()
 	require.Equal(t, map[string]int{"common": 3, "flag of old": 1}, versionsOf(t, store, core.Flags))

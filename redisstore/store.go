@@ -41,7 +41,9 @@ type Store struct {
 //
 // The client must have ContextTimeoutEnabled set: without it, it does not end calls when their contexts do. The client's own
 // ReadTimeout, which is 3 s unless it is set, applies as well: it should be no shorter than a call may take, which is 10 s for
-// reading a whole kind unless the reader says otherwise. What the client logs goes to the log of redis.SetLogger.
+// reading a whole kind unless the reader says otherwise. Its MaxRetries and DialerRetries should be 1, as those of a client of
+// [Open] are: with the driver's defaults, a server that is down counts as unavailable after two to five seconds, and an outage
+// that is shorter than that is not noticed, so that nothing is written back after it. What the client logs goes to the log of redis.SetLogger.
 //
 // Options or arguments that cannot be used are errors wrapping [core.ErrInvalid].
 func New(ctx context.Context, client redis.UniversalClient, opts *Options) (*Store, error) {

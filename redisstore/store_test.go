@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // A flag is in the hash P:features under its own key.
@@ -24,11 +25,11 @@ func TestStore_Layout_MatchesGoldenKeys(t *testing.T) {
 			t.Cleanup(func() { client.Del(ctx, test.features, test.segments, test.inits) })
 			store := openStore(t, test.options)
 			require.NoError(t, store.Init(ctx, []core.SerializedCollection{
-				{Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "f", Item: item("f", 1)}}},
-				{Kind: core.Segments, Items: []core.KeyedSerializedItem{{Key: "s", Item: item("s", 2)}}},
+				{Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "f", Item: storetest.Item("f", 1)}}},
+				{Kind: core.Segments, Items: []core.KeyedSerializedItem{{Key: "s", Item: storetest.Item("s", 2)}}},
 			}))
-			require.Equal(t, item("f", 1).Data, bytesOf(t, client, test.features, "f"))
-			require.Equal(t, item("s", 2).Data, bytesOf(t, client, test.segments, "s"))
+			require.Equal(t, storetest.Item("f", 1).Data, bytesOf(t, client, test.features, "f"))
+			require.Equal(t, storetest.Item("s", 2).Data, bytesOf(t, client, test.segments, "s"))
 			inited, err := client.Get(ctx, test.inits).Result()
 			require.NoError(t, err)
 			require.Empty(t, inited)
@@ -40,7 +41,7 @@ func TestStore_Layout_MatchesGoldenKeys(t *testing.T) {
 
 // What another writer stored in the layout is read as it is.
 func TestStore_Get_ReadsWhatTheBareDriverWrote(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	store := openStore(t, Options{Prefix: prefix})
 	stored := `{"$unknown":[1,2],"version":9,"deleted":true}`
 	require.NoError(t, client.HSet(ctx, prefix+":features", "k", stored).Err())
@@ -55,7 +56,7 @@ func TestStore_Get_ReadsWhatTheBareDriverWrote(t *testing.T) {
 
 // A missing key is not an error, an empty value is a value.
 func TestStore_Get_MissingAndEmpty(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	store := openStore(t, Options{Prefix: prefix})
 	_, found, err := store.Get(ctx, core.Flags, "none")
 	require.NoError(t, err)
@@ -69,27 +70,27 @@ func TestStore_Get_MissingAndEmpty(t *testing.T) {
 
 // Keys are stored byte for byte.
 func TestStore_Upsert_UnusualKeys(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	store := openStore(t, Options{Prefix: prefix})
 	for _, key := range []string{
 		":", "a:b", "a/b", "*", " ", "a b", "\n", "\x00", "\xff\xfe", "ключ🗝", "{x}", strings.Repeat("k", 10<<10),
 	} {
-		result, err := store.Upsert(ctx, core.Flags, key, item("k", 1))
+		result, err := store.Upsert(ctx, core.Flags, key, storetest.Item("k", 1))
 		require.NoError(t, err, "%q", key)
 		require.True(t, result.Written, "%q", key)
-		require.Equal(t, item("k", 1).Data, bytesOf(t, client, prefix+":features", key), "%q", key)
+		require.Equal(t, storetest.Item("k", 1).Data, bytesOf(t, client, prefix+":features", key), "%q", key)
 	}
 }
 
 // A key of the wrong type is reported by name and left alone.
 func TestStore_WrongType_IsCorruptAndNamesTheKey(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	store := openStore(t, Options{Prefix: prefix})
 	require.NoError(t, client.Set(ctx, prefix+":features", "precious", 0).Err())
 	_, _, getErr := store.Get(ctx, core.Flags, "k")
 	_, allErr := store.GetAll(ctx, core.Flags)
-	_, upsertErr := store.Upsert(ctx, core.Flags, "k", item("k", 1))
-	initErr := store.Init(ctx, []core.SerializedCollection{flags(3, 1, 100)})
+	_, upsertErr := store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 1))
+	initErr := store.Init(ctx, []core.SerializedCollection{storetest.Flags(3, 1, 100)})
 	for name, err := range map[string]error{"Get": getErr, "GetAll": allErr, "Upsert": upsertErr, "Init": initErr} {
 		require.ErrorIs(t, err, core.ErrCorrupt, name)
 		require.ErrorContains(t, err, prefix+":features", name)
@@ -104,7 +105,7 @@ func TestStore_WrongType_IsCorruptAndNamesTheKey(t *testing.T) {
 // Arguments that cannot be used are refused before anything is sent.
 func TestStore_InvalidArguments_AreRefused(t *testing.T) {
 	ctx := t.Context()
-	store := openStore(t, Options{Prefix: freshPrefix()})
+	store := openStore(t, Options{Prefix: storetest.Prefix()})
 	var nilContext interface {
 		core.FeatureStoreCore
 	} = store
@@ -120,7 +121,7 @@ func TestStore_InvalidArguments_AreRefused(t *testing.T) {
 		require.ErrorIs(t, err, core.ErrInvalid)
 		_, err = nilContext.GetAll(nil, core.Flags)
 		require.ErrorIs(t, err, core.ErrInvalid)
-		_, err = nilContext.Upsert(nil, core.Flags, "k", item("k", 1))
+		_, err = nilContext.Upsert(nil, core.Flags, "k", storetest.Item("k", 1))
 		require.ErrorIs(t, err, core.ErrInvalid)
 		_, err = nilContext.Initialized(nil)
 		require.ErrorIs(t, err, core.ErrInvalid)
@@ -134,9 +135,9 @@ func TestStore_InvalidArguments_AreRefused(t *testing.T) {
 
 // Every operation is one exchange with the server.
 func TestStore_Operations_TakeOneRoundTrip(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	warm := openStore(t, Options{Prefix: prefix})
-	_, err := warm.Upsert(ctx, core.Flags, "k", item("k", 1))
+	_, err := warm.Upsert(ctx, core.Flags, "k", storetest.Item("k", 1))
 	require.NoError(t, err)
 	require.NoError(t, warm.Init(ctx, nil))
 
@@ -157,14 +158,14 @@ func TestStore_Operations_TakeOneRoundTrip(t *testing.T) {
 	}{
 		{"Get", func() error { _, _, err := store.Get(ctx, core.Flags, "k"); return err }, []string{"hget"}},
 		{"GetAll", func() error { _, err := store.GetAll(ctx, core.Flags); return err }, []string{"hgetall"}},
-		{"Upsert newer", func() error { _, err := store.Upsert(ctx, core.Flags, "k", item("k", 2)); return err }, []string{"evalsha"}},
-		{"Upsert same", func() error { _, err := store.Upsert(ctx, core.Flags, "k", item("k", 2)); return err }, []string{"evalsha"}},
-		{"Upsert older", func() error { _, err := store.Upsert(ctx, core.Flags, "k", item("k", 1)); return err }, []string{"evalsha"}},
+		{"Upsert newer", func() error { _, err := store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 2)); return err }, []string{"evalsha"}},
+		{"Upsert same", func() error { _, err := store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 2)); return err }, []string{"evalsha"}},
+		{"Upsert older", func() error { _, err := store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 1)); return err }, []string{"evalsha"}},
 		{"Initialized", func() error { _, err := store.Initialized(ctx); return err }, []string{"exists"}},
 		{"CheckAvailability", func() error { return store.CheckAvailability(ctx) }, []string{"exists"}},
 		{"GetItems", func() error { _, err := store.GetItems(ctx, core.Flags, []string{"k", "l"}); return err }, []string{"hmget"}},
 		{"GetItems of none", func() error { _, err := store.GetItems(ctx, core.Flags, nil); return err }, nil},
-		{"Init", func() error { return store.Init(ctx, []core.SerializedCollection{flags(10, 1, 100)}) }, []string{"pipeline", "evalsha"}},
+		{"Init", func() error { return store.Init(ctx, []core.SerializedCollection{storetest.Flags(10, 1, 100)}) }, []string{"pipeline", "evalsha"}},
 		{"Metadata", func() error { _, err := segments.Metadata(ctx); return err }, []string{"get"}},
 		{"Membership", func() error { _, err := segments.Membership(ctx, "h"); return err }, []string{"pipeline"}},
 	} {
@@ -178,6 +179,6 @@ func TestStore_Operations_TakeOneRoundTrip(t *testing.T) {
 
 // The description has no secrets, hosts or prefixes in it.
 func TestStore_DescribeConfiguration_NamesTheType(t *testing.T) {
-	store := openStore(t, Options{Prefix: freshPrefix()})
+	store := openStore(t, Options{Prefix: storetest.Prefix()})
 	require.Equal(t, `"Redis"`, store.DescribeConfiguration(core.ClientConfiguration{}).JSONString())
 }

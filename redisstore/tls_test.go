@@ -19,6 +19,7 @@ import (
 	"github.com/cleatdev/cleat/conformance"
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // authority is a private certificate authority.
@@ -106,7 +107,7 @@ func TestOpen_TLSAndUser_BothSidesAreVerified(t *testing.T) {
 		"no TLS":                      {"redis://app:hunter2@" + server.Address, Options{}, "redisstore: writing app:features"},
 	} {
 		test.options.Prefix = "app"
-		_, err := openAt(t, test.url, test.options).Upsert(t.Context(), core.Flags, name, item(name, 1))
+		_, err := openAt(t, test.url, test.options).Upsert(t.Context(), core.Flags, name, storetest.Item(name, 1))
 		if test.want == "" {
 			require.NoError(t, err, name)
 			continue
@@ -116,7 +117,7 @@ func TestOpen_TLSAndUser_BothSidesAreVerified(t *testing.T) {
 		require.NotContains(t, err.Error(), "hunter", name)
 	}
 	foreign := openAt(t, with("app:hunter2"), Options{TLS: a.client(t, a), Prefix: "app2"})
-	_, err := foreign.Upsert(t.Context(), core.Flags, "k", item("k", 1))
+	_, err := foreign.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", 1))
 	require.ErrorIs(t, err, core.ErrReadOnly)
 	require.ErrorContains(t, err, "grant the user the commands and keys")
 	require.ErrorIs(t, foreign.Init(t.Context(), nil), core.ErrReadOnly)

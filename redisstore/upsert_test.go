@@ -17,6 +17,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // What counts is the version of the item itself, wherever it stands and whatever else looks like one.
@@ -74,10 +75,10 @@ func TestStore_Upsert_FindsTheStoredVersion(t *testing.T) {
 		{`{"x":"\ud800","y":{"version":9},"version":5}`, 6, true},
 	} {
 		t.Run(fmt.Sprintf("%.60s<%d", test.stored, test.version), func(t *testing.T) {
-			ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+			ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 			require.NoError(t, client.HSet(ctx, prefix+":features", "k", test.stored).Err())
 			store := openStore(t, Options{Prefix: prefix})
-			given := item("k", test.version)
+			given := storetest.Item("k", test.version)
 			result, err := store.Upsert(ctx, core.Flags, "k", given)
 			require.NoError(t, err)
 			require.Equal(t, test.want, result.Written)
@@ -138,14 +139,14 @@ func storedVersion(text string) (version int, valid bool) {
 
 // The script agrees with encoding/json about random objects, whole and cut.
 func TestStore_Upsert_AgreesWithEncodingJSON(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	store := openStore(t, Options{Prefix: prefix})
 	rapid.Check(t, func(t *rapid.T) {
 		stored := drawObject(t, 3)
 		if rapid.IntRange(0, 3).Draw(t, "cut?") == 0 {
 			stored = stored[:rapid.IntRange(0, len(stored)).Draw(t, "cut")]
 		}
-		given := item("k", rapid.IntRange(-3, 12).Draw(t, "version"))
+		given := storetest.Item("k", rapid.IntRange(-3, 12).Draw(t, "version"))
 		require.NoError(t, client.HSet(ctx, prefix+":features", "k", stored).Err())
 		version, valid := storedVersion(stored)
 		want := !valid || version < given.Version
@@ -163,7 +164,7 @@ func TestStore_Upsert_AgreesWithEncodingJSON(t *testing.T) {
 
 // Of many writers of one key, each version wins at most once and the greatest stays.
 func TestStore_Upsert_ConcurrentWriters_GreatestVersionStays(t *testing.T) {
-	ctx, prefix := t.Context(), freshPrefix()
+	ctx, prefix := t.Context(), storetest.Prefix()
 	var writers sync.WaitGroup
 	var mu sync.Mutex
 	won := map[int]int{}
@@ -171,7 +172,7 @@ func TestStore_Upsert_ConcurrentWriters_GreatestVersionStays(t *testing.T) {
 		store := openStore(t, Options{Prefix: prefix})
 		writers.Go(func() {
 			for version := 1; version <= 100; version++ {
-				result, err := store.Upsert(ctx, core.Flags, "k", item("k", version))
+				result, err := store.Upsert(ctx, core.Flags, "k", storetest.Item("k", version))
 				if err != nil {
 					t.Error(err)
 					return
@@ -193,7 +194,7 @@ func TestStore_Upsert_ConcurrentWriters_GreatestVersionStays(t *testing.T) {
 
 // Fifty writers on ten connections lose nothing.
 func TestStore_Upsert_ManyKeysFewConnections_NoneIsDropped(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	store, err := Open(ctx, containers.Redis(t)+"?pool_size=10&max_active_conns=10", &Options{Prefix: prefix})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
@@ -203,7 +204,7 @@ func TestStore_Upsert_ManyKeysFewConnections_NoneIsDropped(t *testing.T) {
 		writers.Go(func() {
 			for i := range 20 {
 				key := fmt.Sprintf("key-%d-%d", writer, i)
-				if result, err := store.Upsert(ctx, core.Flags, key, item(key, 1)); err != nil || !result.Written {
+				if result, err := store.Upsert(ctx, core.Flags, key, storetest.Item(key, 1)); err != nil || !result.Written {
 					t.Errorf("%s: %v, %v", key, result.Written, err)
 				}
 			}
@@ -221,11 +222,11 @@ func TestStore_Upsert_ScriptCacheEmpty_FallsBack(t *testing.T) {
 	require.NoError(t, err)
 	for version := 1; version <= 3; version++ {
 		require.NoError(t, client.ScriptFlush(ctx).Err())
-		result, err := store.Upsert(ctx, core.Flags, "k", item("k", version))
+		result, err := store.Upsert(ctx, core.Flags, "k", storetest.Item("k", version))
 		require.NoError(t, err)
 		require.True(t, result.Written)
 		require.NoError(t, client.ScriptFlush(ctx).Err())
-		require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(1, version, 50)}))
+		require.NoError(t, store.Init(ctx, []core.SerializedCollection{storetest.Flags(1, version, 50)}))
 	}
 	require.NoError(t, store.Close())
 }
@@ -246,7 +247,7 @@ func (h *meddler) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 
 // An item that changes whenever it has been judged is given up with ErrConflict, not reported as "not newer".
 func TestStore_Upsert_ItemKeepsChanging_IsConflict(t *testing.T) {
-	ctx, bare, client, prefix := t.Context(), bareClient(t), bareClient(t), freshPrefix()
+	ctx, bare, client, prefix := t.Context(), bareClient(t), bareClient(t), storetest.Prefix()
 	damaged := 0
 	damage := func() {
 		damaged++
@@ -256,23 +257,23 @@ func TestStore_Upsert_ItemKeepsChanging_IsConflict(t *testing.T) {
 	client.AddHook(&meddler{change: damage})
 	store, err := New(ctx, client, &Options{Prefix: prefix})
 	require.NoError(t, err)
-	_, err = store.Upsert(ctx, core.Flags, "k", item("k", 1))
+	_, err = store.Upsert(ctx, core.Flags, "k", storetest.Item("k", 1))
 	require.ErrorIs(t, err, core.ErrConflict)
 	require.NoError(t, store.Close())
 }
 
 // A change set is applied as a whole; of several changes to one item the newest counts.
 func TestStore_ApplyChangeSet_ReportsEachChange(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	store := openStore(t, Options{Prefix: prefix})
 	require.NoError(t, client.HSet(ctx, prefix+":features", "kept", `{"version":7}`, "damaged", `{"version":7`).Err())
 	results, err := store.ApplyChangeSet(ctx, []core.KindAndKeyedItem{
-		{Kind: core.Flags, Key: "twice", Item: item("twice", 3)},
-		{Kind: core.Segments, Key: "s", Item: item("s", 1)},
-		{Kind: core.Flags, Key: "kept", Item: item("kept", 7)},
-		{Kind: core.Flags, Key: "damaged", Item: item("damaged", 1)},
-		{Kind: core.Flags, Key: "twice", Item: item("twice", 5)},
-		{Kind: core.Flags, Key: "twice", Item: item("twice", 5)},
+		{Kind: core.Flags, Key: "twice", Item: storetest.Item("twice", 3)},
+		{Kind: core.Segments, Key: "s", Item: storetest.Item("s", 1)},
+		{Kind: core.Flags, Key: "kept", Item: storetest.Item("kept", 7)},
+		{Kind: core.Flags, Key: "damaged", Item: storetest.Item("damaged", 1)},
+		{Kind: core.Flags, Key: "twice", Item: storetest.Item("twice", 5)},
+		{Kind: core.Flags, Key: "twice", Item: storetest.Item("twice", 5)},
 	})
 	require.NoError(t, err)
 	written := make([]bool, len(results))
@@ -292,12 +293,12 @@ func TestStore_ApplyChangeSet_ReportsEachChange(t *testing.T) {
 
 // A change set that cannot be applied whole changes nothing.
 func TestStore_ApplyChangeSet_OneKindOfWrongType_ChangesNothing(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	store := openStore(t, Options{Prefix: prefix})
 	require.NoError(t, client.Set(ctx, prefix+":segments", "x", 0).Err())
 	_, err := store.ApplyChangeSet(ctx, []core.KindAndKeyedItem{
-		{Kind: core.Flags, Key: "f", Item: item("f", 1)},
-		{Kind: core.Segments, Key: "s", Item: item("s", 1)},
+		{Kind: core.Flags, Key: "f", Item: storetest.Item("f", 1)},
+		{Kind: core.Segments, Key: "s", Item: storetest.Item("s", 1)},
 	})
 	require.ErrorIs(t, err, core.ErrCorrupt)
 	require.ErrorContains(t, err, prefix+":segments")

@@ -17,6 +17,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // A URL that cannot be used is refused with advice and without any part of it, since a password may be in every part.
@@ -144,9 +145,9 @@ func relay(downstream net.Conn, upstreamAddress string) {
 func TestOpen_TLS_IsSpokenAndVerified(t *testing.T) {
 	address, authorities := tlsInFront(t)
 	trusting, err := Open(t.Context(), "rediss://"+address,
-		&Options{Prefix: freshPrefix(), TLS: &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}})
+		&Options{Prefix: storetest.Prefix(), TLS: &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}})
 	require.NoError(t, err)
-	result, err := trusting.Upsert(t.Context(), core.Flags, "k", item("k", 1))
+	result, err := trusting.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", 1))
 	require.NoError(t, err)
 	require.True(t, result.Written)
 	require.NoError(t, trusting.Close())
@@ -177,7 +178,7 @@ func TestOpen_RefusedPassword_IsNotRepeated(t *testing.T) {
 		err = store.CheckAvailability(t.Context())
 		require.ErrorIs(t, err, core.ErrUnavailable, name)
 		require.NotContains(t, err.Error(), "hunter2", name)
-		_, err = store.Upsert(t.Context(), core.Flags, "k", item("k", 1))
+		_, err = store.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", 1))
 		require.ErrorIs(t, err, core.ErrUnavailable, name)
 		require.NotContains(t, err.Error(), "hunter2", name)
 		require.NoError(t, store.Close())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // watched is a watch that is under way.
@@ -86,14 +87,14 @@ func (w *watched) quiet() {
 
 func upsert(t testing.TB, store core.FeatureStoreCore, kind core.DataKind, key string, version int) {
 	t.Helper()
-	result, err := store.Upsert(t.Context(), kind, key, item(key, version))
+	result, err := store.Upsert(t.Context(), kind, key, storetest.Item(key, version))
 	require.NoError(t, err)
 	require.True(t, result.Written)
 }
 
 // What cleat writes is told by its key, and by nothing else for now.
 func TestStore_Watch_TellsItemsThatCleatWrites(t *testing.T) {
-	prefix := freshPrefix()
+	prefix := storetest.Prefix()
 	store, other := openStore(t, Options{Prefix: prefix}), openStore(t, Options{Prefix: prefix})
 	neighbour := openStore(t, Options{Prefix: prefix + "2"})
 	w := watchStore(t, store)
@@ -106,16 +107,16 @@ func TestStore_Watch_TellsItemsThatCleatWrites(t *testing.T) {
 	upsert(t, other, "other.kind", "x", 1)
 	w.want(core.Change{Kind: "other.kind", Key: "x"})
 	upsert(t, neighbour, core.Flags, "a", 1)
-	_, err := other.Upsert(t.Context(), core.Flags, "a", item("a", 1)) // not newer
+	_, err := other.Upsert(t.Context(), core.Flags, "a", storetest.Item("a", 1)) // not newer
 	require.NoError(t, err)
 	w.quiet()
 
-	require.NoError(t, other.Init(t.Context(), []core.SerializedCollection{flags(3, 2, 50)}))
+	require.NoError(t, other.Init(t.Context(), []core.SerializedCollection{storetest.Flags(3, 2, 50)}))
 	w.want(core.Change{})
 	var many []core.KindAndKeyedItem
 	for i := range 101 {
 		key := fmt.Sprint("many-", i)
-		many = append(many, core.KindAndKeyedItem{Kind: core.Flags, Key: key, Item: item(key, 1)})
+		many = append(many, core.KindAndKeyedItem{Kind: core.Flags, Key: key, Item: storetest.Item(key, 1)})
 	}
 	_, err = other.ApplyChangeSet(t.Context(), many)
 	require.NoError(t, err)
@@ -155,7 +156,7 @@ func foreignWrites(ctx context.Context, client *redis.Client, prefix string) []s
 
 // What others write is told by its kind, if the store was ever asked about that kind.
 func TestStore_Watch_TellsKindsThatOthersWrite(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), storetest.Prefix()
 	store := openStore(t, Options{Prefix: prefix})
 	w := watchStore(t, store)
 	_, _, err := store.Get(ctx, "other", "x")
@@ -191,7 +192,7 @@ func TestStore_Watch_Eviction_IsTold(t *testing.T) {
 	store, err := New(ctx, client, nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, store.Close()) }()
-	require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(1, 1, 50)}))
+	require.NoError(t, store.Init(ctx, []core.SerializedCollection{storetest.Flags(1, 1, 50)}))
 	w := watchStore(t, store)
 	require.NoError(t, client.ConfigSet(ctx, "maxmemory", "1").Err())
 	require.Error(t, client.Set(ctx, "x", "y", 0).Err())
@@ -201,7 +202,7 @@ func TestStore_Watch_Eviction_IsTold(t *testing.T) {
 
 // Several watches, of one store and of several, are told the same.
 func TestStore_Watch_SeveralAtOnce(t *testing.T) {
-	prefix := freshPrefix()
+	prefix := storetest.Prefix()
 	store, other := openStore(t, Options{Prefix: prefix}), openStore(t, Options{Prefix: prefix})
 	watches := []*watched{watchStore(t, store), watchStore(t, store), watchStore(t, other)}
 	upsert(t, other, core.Flags, "a", 1)
@@ -226,7 +227,9 @@ func TestStore_Watch_EndsAtOnce(t *testing.T) {
 	cancel()
 	require.Equal(t, context.Canceled, store.Watch(ended, func(core.Change) {}))
 
-	for name, store := range mutedStores(t) {
+	mute := storetest.Mute(t)
+	for name, open := range clients() {
+		store := open(t, mute, Options{})
 		begin := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		require.Equal(t, context.DeadlineExceeded, store.Watch(ctx, func(core.Change) {}), name)
@@ -269,34 +272,33 @@ func (w warnings) await(t *testing.T, text string) {
 func TestStore_Watch_ConnectionLost_IsRestored(t *testing.T) {
 	t.Parallel()
 	for name, toxic := range map[string]string{
-		"hang":             `{"type":"timeout","stream":"downstream","attributes":{"timeout":0}}`,
-		"hang of requests": `{"type":"timeout","stream":"upstream","attributes":{"timeout":0}}`,
-		"reset":            `{"type":"reset_peer","stream":"downstream","attributes":{"timeout":0}}`,
-		"cut":              "",
+		"hang": storetest.Hang, "hang of requests": storetest.HangUpstream, "reset": storetest.Reset, "cut": "",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, prefix := startProxy(t), freshPrefix()
+			p, prefix := storetest.StartProxy(t, serverAddress(t)), storetest.Prefix()
 			other := openStore(t, Options{Prefix: prefix})
 			warnings := make(warnings, 100)
 			opts := Options{Prefix: prefix, Logger: slog.New(slog.NewTextHandler(warnings, nil))}
 			watches := map[string]*watched{}
-			for owner, store := range storesThrough(t, p, opts) {
+			for owner, open := range clients() {
+				store := open(t, p.Address(), opts)
+				t.Cleanup(func() { require.NoError(t, store.Close()) })
 				watches[owner] = watchStore(t, store)
 			}
 			if toxic == "" {
 				p.Stop()
 			} else {
-				p.infect(toxic)
+				p.Infect(toxic)
 			}
 			upsert(t, other, core.Flags, "a", 1)
 			for range watches {
 				warnings.await(t, "cannot be seen until")
 			}
 			if toxic == "" {
-				require.NoError(t, p.Start())
+				p.Start()
 			} else {
-				p.heal()
+				p.Heal()
 			}
 			for owner, w := range watches {
 				w.wantEventually(core.Change{})

@@ -13,13 +13,14 @@ import (
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // Promise 9 of the wrapper, measured: from the write of one process to the cached read of another.
 func TestStore_Watch_ChangeIsVisibleWithin100msAtTheMedian(t *testing.T) {
-	prefix, client := freshPrefix(), bareClient(t)
+	prefix, client := storetest.Prefix(), bareClient(t)
 	other := openStore(t, Options{Prefix: prefix})
-	require.NoError(t, other.Init(t.Context(), []core.SerializedCollection{flags(10, 1, 1000)}))
+	require.NoError(t, other.Init(t.Context(), []core.SerializedCollection{storetest.Flags(10, 1, 1000)}))
 	store, err := Open(t.Context(), containers.Redis(t), &Options{Prefix: prefix})
 	require.NoError(t, err)
 	wrapper, err := caching.NewCachingStoreWrapper(store, &caching.Options{Mode: caching.TTL(time.Hour)})
@@ -36,7 +37,7 @@ func TestStore_Watch_ChangeIsVisibleWithin100msAtTheMedian(t *testing.T) {
 	for writer, write := range map[string]func(){
 		"cleat": func() { upsert(t, other, core.Flags, key, version) },
 		"another SDK": func() {
-			require.NoError(t, client.HSet(t.Context(), prefix+":features", key, item(key, version).Data).Err())
+			require.NoError(t, client.HSet(t.Context(), prefix+":features", key, storetest.Item(key, version).Data).Err())
 		},
 	} {
 		var delays []time.Duration
@@ -71,10 +72,10 @@ func (h *wholeReads) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 // Upserts by cleat cost those who watch the reading of an item each, and not of the kind, unless a busy machine loses the
 // connection.
 func TestStore_Watch_Upserts_DoNotReadWholeKinds(t *testing.T) {
-	prefix, client, reads := freshPrefix(), bareClient(t), &wholeReads{}
+	prefix, client, reads := storetest.Prefix(), bareClient(t), &wholeReads{}
 	client.AddHook(reads)
 	other := openStore(t, Options{Prefix: prefix})
-	require.NoError(t, other.Init(t.Context(), []core.SerializedCollection{flags(10_000, 1, 200)}))
+	require.NoError(t, other.Init(t.Context(), []core.SerializedCollection{storetest.Flags(10_000, 1, 200)}))
 	store, err := New(t.Context(), client, &Options{Prefix: prefix})
 	require.NoError(t, err)
 	wrapper, err := caching.NewCachingStoreWrapper(store, &caching.Options{Mode: caching.Forever()})
@@ -109,7 +110,7 @@ func TestStore_Watch_Upserts_DoNotReadWholeKinds(t *testing.T) {
 
 // BenchmarkStore_Watch measures the way of a change from an upsert's beginning to the report in another store.
 func BenchmarkStore_Watch(b *testing.B) {
-	prefix := freshPrefix()
+	prefix := storetest.Prefix()
 	store, other := openStore(b, Options{Prefix: prefix}), openStore(b, Options{Prefix: prefix})
 	ctx, cancel := context.WithCancel(b.Context())
 	changes, ended := make(chan core.Change), make(chan error, 1)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 const (
@@ -101,7 +102,7 @@ func TestStore_Watch_MeansThatTheServerAllows(t *testing.T) {
 				w.want(flagChange(""))
 			}
 			w.quiet()
-			require.NoError(t, other.Init(t.Context(), []core.SerializedCollection{flags(1, 1, 50)}))
+			require.NoError(t, other.Init(t.Context(), []core.SerializedCollection{storetest.Flags(1, 1, 50)}))
 			if strings.Contains(test.log, "channel") || strings.Contains(test.log, "tracking") {
 				w.want(core.Change{})
 			} else {
@@ -142,7 +143,7 @@ func TestStore_Watch_UnknownClient_IsInvalid(t *testing.T) {
 
 // A caller's client keeps its hook and its own handling of notices, whatever protocol it speaks.
 func TestStore_Watch_CallersClient_IsLeftAsItIs(t *testing.T) {
-	ctx, prefix := t.Context(), freshPrefix()
+	ctx, prefix := t.Context(), storetest.Prefix()
 	for _, protocol := range []int{2, 3} {
 		settings := *bareClient(t).Options()
 		hooked := make(chan struct{}, 100)
@@ -194,13 +195,13 @@ func TestStore_Watch_OldServer_UsesNotificationsAndTheChannel(t *testing.T) {
 
 // What writers say on the channel is part of the layout.
 func TestStore_Writes_TellOnTheChannel(t *testing.T) {
-	ctx, client, prefix := t.Context(), bareClient(t), "a:b:"+freshPrefix()
+	ctx, client, prefix := t.Context(), bareClient(t), "a:b:"+storetest.Prefix()
 	for _, opts := range []Options{{Prefix: prefix}, {NoPrefix: true}} {
 		store := openStore(t, opts)
 		sub := client.Subscribe(ctx, keys{opts.Prefix}.changes())
 		_, err := sub.Receive(ctx)
 		require.NoError(t, err)
-		require.NoError(t, store.Init(ctx, []core.SerializedCollection{flags(1, 1, 50)}))
+		require.NoError(t, store.Init(ctx, []core.SerializedCollection{storetest.Flags(1, 1, 50)}))
 		upsert(t, store, core.Segments, "s", 1)
 		upsert(t, store, core.Flags, "a:b", 1)
 		upsert(t, store, "my.kind-1", "$x", 1)

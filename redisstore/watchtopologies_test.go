@@ -12,6 +12,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // quietLogger is for tests in which servers are lost.
@@ -62,7 +63,7 @@ func TestStore_Cluster_Watch_EachWriteIsToldOnce(t *testing.T) {
 				require.NoError(t, client.HSet(ctx, (keys{prefix}).items(kind), "foreign", fmt.Sprintf("%p", w)).Err())
 				w.want(core.Change{Kind: kind})
 			}
-			require.NoError(t, other.Init(ctx, []core.SerializedCollection{flags(3, 1, 50)}))
+			require.NoError(t, other.Init(ctx, []core.SerializedCollection{storetest.Flags(3, 1, 50)}))
 			w.wantEventually(core.Change{})
 			w.drain()
 		}
@@ -75,7 +76,7 @@ func (w *watched) writeUntilSeen(store core.FeatureStoreCore, key string) {
 	deadline := time.Now().Add(30 * time.Second)
 	for version := 1; ; version++ {
 		require.Less(w.t, time.Now(), deadline, "no write was told")
-		if _, err := store.Upsert(w.t.Context(), core.Flags, key, item(key, version)); err != nil {
+		if _, err := store.Upsert(w.t.Context(), core.Flags, key, storetest.Item(key, version)); err != nil {
 			continue
 		}
 		select {
