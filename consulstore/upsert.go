@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/pause"
 )
 
 const (
@@ -47,7 +48,7 @@ func (c *contest) settle(ctx context.Context, what string, attempt func() error)
 		if err := attempt(); !errors.Is(err, errLost) {
 			return err
 		}
-		if err := pause(ctx, pauses.NextBackOff()); err != nil {
+		if err := pause.For(ctx, pauses.NextBackOff()); err != nil {
 			return err
 		}
 	}
@@ -74,18 +75,6 @@ func (c *contest) next(ops []txnOp) error {
 		}
 	}
 	return nil
-}
-
-// pause waits, and returns the error of a context that ends meanwhile.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Upsert implements [core.FeatureStoreCore] by check-and-set. It is one request if this process wrote the item last, and two

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/pause"
 )
 
 const (
@@ -76,7 +77,7 @@ func (k *kv) watch(ctx context.Context, changed func(core.Change)) {
 					"error", printable(err))
 			}
 			seen, lost = view{}, true
-			_ = pause(ctx, pauses.NextBackOff())
+			_ = pause.For(ctx, pauses.NextBackOff())
 			continue
 		}
 		pauses.Reset()
@@ -86,9 +87,9 @@ func (k *kv) watch(ctx context.Context, changed func(core.Change)) {
 		}
 		switch {
 		case len(changes) > 0:
-			_ = pause(ctx, coalescingTime)
+			_ = pause.For(ctx, coalescingTime)
 		case now.index != seen.index:
-			_ = pause(ctx, othersTime)
+			_ = pause.For(ctx, othersTime)
 		}
 		seen, lost = now, false
 	}

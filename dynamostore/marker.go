@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/pause"
 )
 
 const (
@@ -159,7 +160,7 @@ func (m *marking) end() {
 
 func (m *marking) run() {
 	defer close(m.ended)
-	for pause := markInterval; ; {
+	for delay := markInterval; ; {
 		select {
 		case <-m.wake:
 		case <-m.closing.Done():
@@ -167,16 +168,16 @@ func (m *marking) run() {
 			return
 		}
 		if err := m.write(m.closing, markTime); err == nil {
-			pause = markInterval
+			delay = markInterval
 		} else if m.closing.Err() == nil {
-			if pause == markInterval {
+			if delay == markInterval {
 				m.options.Logger.Warn("dynamostore: the change marker of the table cannot be written; until it can be, other processes "+
 					"see what this one has written when cached items expire", "table", m.table, "error", err)
 			}
-			pause = min(2*pause, longestMarkPause)
+			delay = min(2*delay, longestMarkPause)
 			m.note()
 		}
-		sleep(m.closing, pause)
+		_ = pause.For(m.closing, delay)
 	}
 }
 
@@ -287,5 +288,5 @@ func (s *Store) awaitNextLook(ctx context.Context, failures int) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
-	sleep(ctx, interval-mathrand.N(interval/spread+1))
+	_ = pause.For(ctx, interval-mathrand.N(interval/spread+1))
 }

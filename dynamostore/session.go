@@ -16,6 +16,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/pause"
 )
 
 // session is what a Store and a BigSegments have in common: a client and a table.
@@ -207,32 +208,22 @@ type patience struct {
 // again waits for the moment of the next attempt, and reports whether there is one before the context's deadline.
 func (p *patience) again(ctx context.Context, err error) bool {
 	p.failures++
-	pause := rand.N(min(firstPause<<(p.failures-1), longestPause))
+	wait := rand.N(min(firstPause<<(p.failures-1), longestPause))
 	left := retryTime - time.Since(p.begun)
 	switch {
 	case !retryable(err) || p.failures == maxAttempts:
 		return false
 	case isRefusal(err):
-		left = pause
+		left = wait
 	}
 	if deadline, has := ctx.Deadline(); has {
 		left = min(left, time.Until(deadline))
 	}
-	if pause > left {
+	if wait > left {
 		return false
 	}
-	sleep(ctx, pause)
+	_ = pause.For(ctx, wait)
 	return true
-}
-
-// sleep waits, and not for longer than until ctx ends.
-func sleep(ctx context.Context, pause time.Duration) {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // retryable reports whether the same request may succeed a moment later.

@@ -4,7 +4,12 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -145,4 +150,176 @@ func (topologyDeadline) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 // ProcessPipelineHook implements redis.Hook.
 func (topologyDeadline) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
+}
+
+// sentinels finds the primary: all are asked at once, each time that a connection is made, and the first answer counts. When one
+// tells that another server has become the primary, connections to any other are closed. The driver's own way logs every
+// failure to a log that is global, asks one alone as long as that answers in time, and takes no credentials that change.
+type sentinels struct {
+	*target
+	database     *database
+	dialSentinel dialer
+	dialData     dialer
+
+	mu       sync.Mutex
+	known    []string                      // those of the URL, and those of which they told
+	followed map[string]bool               // those that are listened to
+	servers  map[string]context.Context    // by address, which end when another one has become the primary
+	replaced map[string]context.CancelFunc // ends them
+}
+
+func newSentinels(d *database, t *target) *sentinels {
+	s := &sentinels{
+		target: t, database: d, dialSentinel: t.settings.Dialer, known: slices.Clone(t.addresses), followed: map[string]bool{},
+		servers: map[string]context.Context{}, replaced: map[string]context.CancelFunc{},
+	}
+	s.dialData = newDialer(d.closing, t.settings.DialTimeout, t.liveTLS, s.server)
+	return s
+}
+
+// dialPrimary is the dialer of the driver for the server that holds data.
+func (s *sentinels) dialPrimary(ctx context.Context, network, _ string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.settings.DialTimeout)
+	defer cancel()
+	defer context.AfterFunc(s.database.closing, cancel)()
+	address, err := s.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.dialData(ctx, network, address)
+}
+
+// find returns the address of the primary.
+func (s *sentinels) find(ctx context.Context) (address string, err error) {
+	s.mu.Lock()
+	known := slices.Clone(s.known)
+	s.mu.Unlock()
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	found, errs := make(chan string, len(known)), make(chan error, len(known))
+	for _, sentinel := range known {
+		asking.Go(func() {
+			address, err := s.ask(ctx, sentinel)
+			if err != nil {
+				errs <- err
+				return
+			}
+			found <- address
+		})
+	}
+	var failed []error
+	for len(failed) < len(known) {
+		select {
+		case address := <-found:
+			return address, nil
+		case err := <-errs:
+			failed = append(failed, err)
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+	return "", fmt.Errorf("no Sentinel names the primary: %w", errors.Join(failed...))
+}
+
+// client is a client of one Sentinel, which is closed when ctx ends: the driver does not watch ctx while it waits for a server.
+func (s *sentinels) client(ctx context.Context, sentinel string) (client *redis.SentinelClient, stop func()) {
+	client = redis.NewSentinelClient(&redis.Options{
+		Addr: sentinel, Dialer: s.dialSentinel, Username: s.sentinelUsername, Password: s.sentinelPassword,
+		CredentialsProviderContext: s.sentinelCredentials, ClientName: s.settings.ClientName, DialTimeout: s.settings.DialTimeout,
+		ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1, PoolSize: 1, PipelinePoolSize: -1,
+		MaintNotificationsConfig: s.settings.MaintNotificationsConfig,
+	})
+	unregister := context.AfterFunc(ctx, func() { _ = client.Close() })
+	return client, func() {
+		unregister()
+		_ = client.Close()
+	}
+}
+
+// ask asks one Sentinel for the primary, and which others there are.
+func (s *sentinels) ask(ctx context.Context, sentinel string) (address string, err error) {
+	client, stop := s.client(ctx, sentinel)
+	defer stop()
+	primary, err := client.GetMasterAddrByName(ctx, s.primary).Result()
+	if err != nil {
+		return "", fmt.Errorf("sentinel %s: %w", sentinel, err)
+	}
+	s.follow(sentinel)
+	if others, err := client.Sentinels(ctx, s.primary).Result(); err == nil {
+		s.learn(others)
+	}
+	return net.JoinHostPort(primary[0], primary[1]), nil
+}
+
+func (s *sentinels) learn(others []map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, other := range others {
+		address := net.JoinHostPort(other["ip"], other["port"])
+		if other["ip"] != "" && !slices.Contains(s.known, address) {
+			s.known = append(s.known, address)
+		}
+	}
+}
+
+// follow listens to a Sentinel from now on.
+func (s *sentinels) follow(sentinel string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.followed[sentinel] || !s.database.beginBackground() {
+		return
+	}
+	s.followed[sentinel] = true
+	go func() {
+		defer s.database.background.Done()
+		s.listen(s.database.closing, sentinel)
+	}()
+}
+
+// listen closes the connections to servers that are no primaries any more, until ctx ends. A connection to the Sentinel that
+// is lost is made again by the driver.
+func (s *sentinels) listen(ctx context.Context, sentinel string) {
+	client, stop := s.client(ctx, sentinel)
+	defer stop()
+	sub := client.Subscribe(ctx, "+switch-master")
+	defer func() { _ = sub.Close() }()
+	messages := sub.Channel()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case message, open := <-messages:
+			if !open {
+				return
+			}
+			// It is the name, the address and port before, and the address and port now.
+			if words := strings.Fields(message.Payload); len(words) == 5 && words[0] == s.primary {
+				s.switched(net.JoinHostPort(words[3], words[4]))
+			}
+		}
+	}
+}
+
+// server returns a context that ends when another server than that at the address has become the primary.
+func (s *sentinels) server(address string) context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.servers[address] == nil {
+		s.servers[address], s.replaced[address] = context.WithCancel(context.Background())
+	}
+	return s.servers[address]
+}
+
+func (s *sentinels) switched(primary string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for address, replaced := range s.replaced {
+		if address != primary {
+			replaced()
+			delete(s.servers, address)
+			delete(s.replaced, address)
+		}
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/pause"
 )
 
 const (
@@ -197,7 +198,7 @@ func (l *link) keepFollowing(ctx context.Context, refused chan<- error) {
 		if time.Since(began) > longestReconnectPause {
 			pauses.Reset()
 		}
-		pause(ctx, pauses.NextBackOff())
+		_ = pause.For(ctx, pauses.NextBackOff())
 	}
 }
 

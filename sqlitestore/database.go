@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/pause"
 )
 
 // database is what [Store] and [BigSegments] have in common: a file and the connections to it. It notices when they are not
@@ -127,20 +128,9 @@ func retryBusy(ctx context.Context, limit time.Duration, fn func() error) error 
 		if !isBusy(err) || time.Since(start) >= limit {
 			return err
 		}
-		if err := pause(ctx, delay/2+rand.N(delay)); err != nil {
+		if err := pause.For(ctx, delay/2+rand.N(delay)); err != nil {
 			return err
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/pause"
 )
 
 // open opens or creates the database, and prepares the queries of its user. What may go away by itself is no reason to
@@ -111,7 +112,7 @@ func inspect(ctx context.Context, path string) (header, error) {
 		if !refused || delay > lastSecondLook {
 			return found, err
 		}
-		if err := pause(ctx, delay); err != nil {
+		if err := pause.For(ctx, delay); err != nil {
 			return header{}, err
 		}
 	}
