@@ -1,6 +1,8 @@
 package caching_test
 
 import (
+	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -107,4 +109,40 @@ func (r *rig) beginSlowGetAll(lasts time.Duration) (end func()) {
 	})
 	synctest.Wait()
 	return reader.Wait
+}
+
+// A read of what memory has no room for takes no longer because all data is replaced meanwhile, again and again.
+func TestCachingStoreWrapper_Read_DataReplacedAgainAndAgain_EndsInTime(t *testing.T) {
+	const readTime, initEvery = 1500 * time.Millisecond, time.Second
+	for name, opts := range map[string]caching.Options{
+		"off": {Mode: caching.Off()}, "no room": {Mode: caching.TTL(time.Hour), Capacity: 1},
+	} {
+		for operation, read := range map[string]func(*rig) int{
+			"Get": func(r *rig) int { return r.version("b") },
+			"All": func(r *rig) int { return r.all()["b"] },
+		} {
+			t.Run(name+" "+operation, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r := newRig(t, opts)
+					r.init(1, "a", "b")
+					r.store.set(func(_ context.Context, operation string) error {
+						if strings.HasPrefix(operation, "Get") {
+							time.Sleep(readTime)
+						}
+						return nil
+					})
+					var inits sync.WaitGroup
+					defer inits.Wait()
+					inits.Go(func() {
+						for version := 2; version < 20; version++ {
+							time.Sleep(initEvery)
+							r.init(version, "a", "b")
+						}
+					})
+					time.Sleep(initEvery / 2)
+					require.Less(t, elapsed(func() { require.NotZero(t, read(r)) }), 2*readTime+initEvery)
+				})
+			})
+		}
+	}
 }

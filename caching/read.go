@@ -19,14 +19,20 @@ const (
 )
 
 var (
-	// errReplaced is returned by loads whose generation was replaced while they ran.
-	errReplaced = errors.New("caching: all data was replaced during a load")
+	// noPatience is the end of a wait that takes no time.
+	noPatience = closedTime()
 	// errWaited is returned to a caller who has waited long enough for what is known anyway.
 	errWaited = errors.New("caching: the database takes longer than what is known is worth waiting for")
 	// errNotRead is returned for what is not in a generation that has yet to be written.
 	errNotRead = fmt.Errorf("caching: %w: everything is about to be written to the database, which is not read meanwhile",
 		core.ErrUnavailable)
 )
+
+func closedTime() <-chan time.Time {
+	c := make(chan time.Time)
+	close(c)
+	return c
+}
 
 // Get implements [core.ReadOnlyStore]. What is cached and fresh is returned without a look at ctx.
 func (w *CachingStoreWrapper) Get(ctx context.Context, kind core.DataKind, key string) (*core.Item, bool, error) {
@@ -48,7 +54,7 @@ func (w *CachingStoreWrapper) getSlowly(ctx context.Context, name core.DataKind,
 	if err := core.ValidateKey(name, key); err != nil {
 		return nil, false, fmt.Errorf("caching: %w", err)
 	}
-	for {
+	for again := true; ; again = false {
 		g := w.gen.Load()
 		k := g.kindFor(name)
 		known := k.lookup(key)
@@ -60,15 +66,15 @@ func (w *CachingStoreWrapper) getSlowly(ctx context.Context, name core.DataKind,
 			if v := k.lookup(key); v != nil && w.clock.now() < v.expires.Load() {
 				return v, nil // a load has ended since this caller looked
 			}
-			return w.load(ctx, g, k, key, w.opts.AcceptWipe)
+			return w.load(ctx, k, key)
 		})
 		switch {
+		case err == nil && again && w.gen.Load() != g: // what has replaced everything may have it in memory
 		case err == nil:
 			if s, found := k.slots.Load(key); found {
 				s.asked.Store(true)
 			}
 			return v.live()
-		case errors.Is(err, errReplaced):
 		case w.store.Closed() || err == ctx.Err(): //nolint:errorlint // context errors are never wrapped
 			return nil, false, err
 		default:
@@ -120,7 +126,7 @@ func (w *CachingStoreWrapper) All(ctx context.Context, kind core.DataKind) (map[
 	if err := kind.Validate(); err != nil {
 		return nil, fmt.Errorf("caching: %w", err)
 	}
-	for {
+	for again := true; ; again = false {
 		g := w.gen.Load()
 		k := g.kindFor(kind)
 		until := k.wholeUntil.Load()
@@ -135,14 +141,16 @@ func (w *CachingStoreWrapper) All(ctx context.Context, kind core.DataKind) (map[
 				if w.clock.now() < k.wholeUntil.Load() {
 					return k.all(), nil
 				}
-				return w.loadAll(ctx, g, k, w.opts.AcceptWipe)
+				return w.loadAll(ctx, k)
 			})
 			if err == nil {
+				if again && w.gen.Load() != g {
+					continue // as in Get
+				}
 				return all.items, all.err
 			}
 		}
 		switch {
-		case errors.Is(err, errReplaced):
 		case w.store.Closed() || err == ctx.Err(): //nolint:errorlint // context errors are never wrapped
 			return nil, err
 		case known:
@@ -168,12 +176,11 @@ func wait[T any](
 	detached := context.WithoutCancel(ctx)
 	done := loads.DoChan(name, func() (any, error) { return load(detached) })
 	var enough <-chan time.Time
-	if known {
-		patience := knownPatience
-		if w.slow.Load() {
-			patience = 0
-		}
-		timer := w.timers.start(patience)
+	switch {
+	case known && w.slow.Load():
+		enough = noPatience
+	case known:
+		timer := w.timers.start(knownPatience)
 		defer w.timers.stop(timer)
 		enough = timer.C
 	}
@@ -201,7 +208,7 @@ func wait[T any](
 }
 
 // load reads one item from the database into memory.
-func (w *CachingStoreWrapper) load(ctx context.Context, g *generation, k *kind, key string, believe bool) (*value, error) {
+func (w *CachingStoreWrapper) load(ctx context.Context, k *kind, key string) (*value, error) {
 	begin := k.begin()
 	k.asked.Store(true)
 	loaded, err := w.readItem(ctx, k.name, key)
@@ -209,12 +216,13 @@ func (w *CachingStoreWrapper) load(ctx context.Context, g *generation, k *kind, 
 		return nil, err
 	}
 	w.noteLoaded(k, key, loaded)
-	counts := k.load(key, loaded, begin, believe, w.room)
-	return counts, w.afterLoad(g, k)
+	counts := k.load(key, loaded, begin, w.opts.AcceptWipe, w.room)
+	w.afterLoad(k)
+	return counts, nil
 }
 
 // loadAll reads a whole kind from the database into memory.
-func (w *CachingStoreWrapper) loadAll(ctx context.Context, g *generation, k *kind, believe bool) (*allOf, error) {
+func (w *CachingStoreWrapper) loadAll(ctx context.Context, k *kind) (*allOf, error) {
 	begin := k.begin()
 	k.asked.Store(true)
 	loaded, err := w.readAll(ctx, k.name)
@@ -228,19 +236,16 @@ func (w *CachingStoreWrapper) loadAll(ctx context.Context, g *generation, k *kin
 	if life.forever && !w.initialized.Load() {
 		life = lifetimes{ttl: w.opts.CheckInterval, random: life.random} // another process may be about to fill the database
 	}
-	all := k.loadAll(loaded, begin, believe, w.caches(), life, w.clock.exactNow())
-	return all, w.afterLoad(g, k)
+	all := k.loadAll(loaded, begin, w.opts.AcceptWipe, w.caches(), life, w.clock.exactNow())
+	w.afterLoad(k)
+	return all, nil
 }
 
-// afterLoad has the monitor look if a load found less than is known, and reports whether the load is of any use.
-func (w *CachingStoreWrapper) afterLoad(g *generation, k *kind) error {
-	if w.gen.Load() != g {
-		return errReplaced
-	}
+// afterLoad has the monitor look if a load found less than is known.
+func (w *CachingStoreWrapper) afterLoad(k *kind) {
 	if k.doubtful.Load() {
 		w.wakeMonitor()
 	}
-	return nil
 }
 
 // noteLoaded logs what cannot be decoded, once, and sees to it that the mark is known once an item is, so that its loss

@@ -1,7 +1,9 @@
 package caching
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -92,6 +94,9 @@ func (w *CachingStoreWrapper) reload(
 	return unread
 }
 
+// errReplaced is the error of reading again what was replaced meanwhile.
+var errReplaced = errors.New("caching: all data was replaced during a load")
+
 // reloadItems reads items again in one request.
 func (w *CachingStoreWrapper) reloadItems(g *generation, k *kind, keys []string, tell func(key string, was, is *value)) error {
 	was := make([]*value, len(keys))
@@ -118,19 +123,30 @@ func (w *CachingStoreWrapper) reloadItems(g *generation, k *kind, keys []string,
 		w.noteLoaded(k, key, v)
 		tell(key, was[i], k.load(key, v, begin, w.opts.AcceptWipe, w.room))
 	}
-	return w.afterLoad(g, k)
+	w.afterLoad(k)
+	return w.replaced(g)
 }
 
 func (w *CachingStoreWrapper) reloadItem(g *generation, k *kind, key string) (*value, error) {
-	return wait(w.store.Context(), w, &k.loads, key, false, func(ctx context.Context) (*value, error) {
-		return w.load(ctx, g, k, key, w.opts.AcceptWipe)
+	v, err := wait(w.store.Context(), w, &k.loads, key, false, func(ctx context.Context) (*value, error) {
+		return w.load(ctx, k, key)
 	})
+	return v, cmp.Or(err, w.replaced(g))
 }
 
 func (w *CachingStoreWrapper) reloadAll(g *generation, k *kind) (*allOf, error) {
-	return wait(w.store.Context(), w, &k.allLoads, wholeKind, false, func(ctx context.Context) (*allOf, error) {
-		return w.loadAll(ctx, g, k, w.opts.AcceptWipe)
+	all, err := wait(w.store.Context(), w, &k.allLoads, wholeKind, false, func(ctx context.Context) (*allOf, error) {
+		return w.loadAll(ctx, k)
 	})
+	return all, cmp.Or(err, w.replaced(g))
+}
+
+// replaced returns an error if a generation is no longer in use, so that what was read for it is of none.
+func (w *CachingStoreWrapper) replaced(g *generation) error {
+	if w.gen.Load() != g {
+		return errReplaced
+	}
+	return nil
 }
 
 // scan returns the keys that are in use and due to be read again, and those that need not be kept: unknown keys whose

@@ -72,19 +72,26 @@ func (a *authority) client(t testing.TB, certifier *authority) *tls.Config {
 // "hunter2" to whom the documented permissions under a prefix apply.
 func startTLS(t *testing.T, a *authority, prefix string) *containers.RedisServer {
 	t.Helper()
-	certificate := a.issue(t, &x509.Certificate{
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	})
-	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
-	require.NoError(t, err)
-	inPEM := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
-	server := containers.StartRedisTLS(t, containers.RedisTLS{
-		Certificate: inPEM("CERTIFICATE", certificate.Certificate[0]), Key: inPEM("PRIVATE KEY", key),
-		Authority: inPEM("CERTIFICATE", a.own.Certificate[0]), Client: a.client(t, a),
-	})
+	server := startTLSFor(t, a, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}, a.client(t, a))
 	admin := openAt(t, server.URL, Options{TLS: a.client(t, a)}).client
 	addUser(t, admin, "app", prefix)
 	return server
+}
+
+// startTLSFor starts such a server with a certificate for the template's names and addresses, which client can reach.
+func startTLSFor(
+	t *testing.T, a *authority, template *x509.Certificate, client *tls.Config, args ...string,
+) *containers.RedisServer {
+	t.Helper()
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	certificate := a.issue(t, template)
+	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
+	require.NoError(t, err)
+	inPEM := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
+	return containers.StartRedisTLS(t, containers.RedisTLS{
+		Certificate: inPEM("CERTIFICATE", certificate.Certificate[0]), Key: inPEM("PRIVATE KEY", key),
+		Authority: inPEM("CERTIFICATE", a.own.Certificate[0]), Client: client,
+	}, args...)
 }
 
 // Both sides are verified, the user is limited to what is documented, and what is wrong is said without the password.
@@ -177,4 +184,30 @@ func tlsHarness(t *testing.T) conformance.Harness {
 	admin := openAt(t, server.URL, Options{TLS: config}).client
 	options := func(prefix string) *Options { return &Options{Prefix: "suite" + prefix, TLS: config} }
 	return harnessOf(admin, openerFor(url), bigOpenerFor(url), options, capabilitiesInOneSlot())
+}
+
+// A Cluster announces addresses, and its certificates bear names: what is announced is verified against the name that is given.
+func TestOpen_TLSCluster_CertificateOfAName_IsVerifiedByServerName(t *testing.T) {
+	const name = "redis.example.com"
+	a := newAuthority(t)
+	named := a.client(t, a)
+	named.ServerName = name
+	server := startTLSFor(t, a, &x509.Certificate{DNSNames: []string{name}}, named, "--cluster-enabled", "yes", "--tls-cluster", "yes")
+	admin, ctx := openAt(t, server.URL, Options{TLS: named}).client, t.Context()
+	_, port, err := net.SplitHostPort(server.Address)
+	require.NoError(t, err)
+	require.NoError(t, admin.ConfigSet(ctx, "cluster-announce-ip", "127.0.0.1").Err())
+	require.NoError(t, admin.ConfigSet(ctx, "cluster-announce-tls-port", port).Err())
+	require.NoError(t, admin.ClusterAddSlotsRange(ctx, 0, 16383).Err())
+
+	url := "rediss+cluster://" + server.Address
+	store := openAt(t, url, Options{Prefix: "{flags}", TLS: named})
+	require.Eventually(t, func() bool { return store.Init(ctx, nil) == nil }, 10*time.Second, 10*time.Millisecond)
+	_, err = store.Upsert(ctx, core.Flags, "a", storetest.Item("a", 1))
+	require.NoError(t, err)
+
+	unnamed := openAt(t, url, Options{Prefix: "{flags}", TLS: a.client(t, a)})
+	_, _, err = unnamed.Get(ctx, core.Flags, "a")
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.ErrorContains(t, err, "tls_server_name")
 }
