@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -12,12 +13,18 @@ import (
 	"github.com/cleatdev/cleat/sqlitestore"
 )
 
+// inSuite lets writers wait for longer than a program would want to: the suite has eight of them write at once, on a machine
+// that may be busy.
+func inSuite(prefix string) *sqlitestore.Options {
+	return &sqlitestore.Options{Prefix: prefix, BusyTimeout: time.Minute}
+}
+
 func harness(t *testing.T) conformance.Harness {
 	path := tempPath(t)
 	openStore(t, path, nil) // makes the tables for the bare driver
 	return conformance.Harness{
 		Open: func(t testing.TB, prefix string) core.FeatureStoreCore {
-			s, err := sqlitestore.New(t.Context(), path, &sqlitestore.Options{Prefix: prefix})
+			s, err := sqlitestore.New(t.Context(), path, inSuite(prefix))
 			require.NoError(t, err)
 			return s
 		},
@@ -46,7 +53,7 @@ func harness(t *testing.T) conformance.Harness {
 }
 
 func bigSegments(t testing.TB, path, prefix string) core.BigSegmentStore {
-	s, err := sqlitestore.NewBigSegments(t.Context(), path, &sqlitestore.Options{Prefix: prefix})
+	s, err := sqlitestore.NewBigSegments(t.Context(), path, inSuite(prefix))
 	require.NoError(t, err)
 	return s
 }
