@@ -36,7 +36,7 @@
 // Every call has a deadline (see [Harness].Timeout), and a panic is caught, so that a store that hangs or panics fails the
 // subtest that found it and no other. Concurrent histories come from fixed seeds; a failure names the seed and lists the
 // calls. A failing sequence of random operations is made as short as possible and can be repeated with the flags that
-// pgregory.net/rapid registers, such as -rapid.failfile.
+// pgregory.net/rapid registers, such as -rapid.seed.
 //
 // With -short, everything is smaller: use it while you write the adapter.
 package conformance

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -51,6 +52,21 @@ func TestSuite_ReadFaults_FailWhereMeant(t *testing.T) {
 				"Upsert/TombstoneReplacesLiveItem", "Upsert/ChangesNoOtherKey", "Init/RepeatedChangesNothing",
 				"Init/KeepsOtherKindsNotGiven", "Sharing/*", "Fidelity/*", "Corrupt/GetAllHidesNothing", "Model/*", "ChangeSet/ResultsAreInOrder",
 			},
+		},
+		{
+			name: "Get returns a buffer that it uses again",
+			inject: func(f *faulty, _ *faultState) {
+				var buffer []byte
+				f.onGet = func(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
+					item, found, err := f.memory.Get(ctx, kind, key)
+					if strings.HasPrefix(key, "returned-") { // which no other subtest reads, some of which read at once
+						buffer = append(buffer[:0], item.Data...)
+						item.Data = buffer
+					}
+					return item, found, err
+				}
+			},
+			must: []string{"Fidelity/ReturnedBytesStayAsTheyAre"},
 		},
 		{
 			name: "GetAll fails because of one bad item",

@@ -14,7 +14,10 @@ func RunFeatureStore(t *testing.T, h Harness) {
 }
 
 func runFeatureStore(t tester, h Harness, s sizes) {
-	runGroups(t, featureStoreTests(h), func(t tester) *fixture { return newFixture(t, h, s) })
+	newFixture := func(t tester) *fixture { return newFixture(t, h, s) }
+	if harnessIsSound(t, newFixture) {
+		runGroups(t, featureStoreTests(h), newFixture)
+	}
 }
 
 // featureStoreTests returns what there is to test about an adapter with these capabilities.

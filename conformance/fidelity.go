@@ -12,6 +12,7 @@ func fidelityTests() group[*fixture] {
 		{"UpsertKeepsEveryByte", testFidelityUpsert},
 		{"InitKeepsEveryByte", testFidelityInit},
 		{"ReadsKeepEveryByte", testFidelityRead},
+		{"ReturnedBytesStayAsTheyAre", testReturnedBytes},
 	}}
 }
 
@@ -77,4 +78,31 @@ func testFidelityRead(f *fixture) {
 		f.wantItem(s, core.Flags, item)
 	}
 	f.wantAll(s, core.Flags, unusual()...)
+}
+
+// testReturnedBytes looks at what a store returned again after other calls, because a driver may use its buffers again.
+func testReturnedBytes(f *fixture) {
+	s := f.open()
+	old, changed := numbered("returned", 20, 1), numbered("returned", 20, 2)
+	f.init(s, collection(core.Flags, old...))
+	single, _, err := s.Get(f.Context(), core.Flags, old[0].Key)
+	if err != nil {
+		f.Fatalf("Get: %v", err)
+	}
+	all, err := s.GetAll(f.Context(), core.Flags)
+	if err != nil {
+		f.Fatalf("GetAll: %v", err)
+	}
+	for _, item := range changed {
+		f.upsert(s, core.Flags, item)
+		f.wantItem(s, core.Flags, item)
+	}
+	f.wantAll(s, core.Flags, changed...)
+	if !bytes.Equal(single.Data, old[0].Item.Data) {
+		f.Errorf("what Get returned was %s and has become %s since: the store returns memory that it uses again",
+			brief(old[0].Item.Data), brief(single.Data))
+	}
+	if d := differsInAll(all, old); d != "" {
+		f.Errorf("what GetAll returned has changed since (%s): the store returns memory that it uses again", d)
+	}
 }

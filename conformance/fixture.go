@@ -19,7 +19,8 @@ type fixture struct {
 }
 
 func newFixture(t tester, h Harness, s sizes) *fixture {
-	return &fixture{tester: t, sizes: s, guard: newGuard(t, h.Timeout), h: h, prefix: randomPrefix()}
+	g := newGuard(t, h.Timeout)
+	return &fixture{tester: t, sizes: s, guard: g, h: h.bounded(g.timeout), prefix: randomPrefix()}
 }
 
 // randomPrefix returns a prefix that no other test uses, also in another process on the same database.

@@ -12,9 +12,9 @@ import (
 	"github.com/cleatdev/cleat/memorystore"
 )
 
-// TestMain keeps rapid from writing files about, and from spending long on, the failures of broken stores.
+// TestMain keeps rapid from spending long on the failures of broken stores.
 func TestMain(m *testing.M) {
-	for name, value := range map[string]string{"rapid.nofailfile": "true", "rapid.shrinktime": "200ms"} {
+	for name, value := range map[string]string{"rapid.shrinktime": "200ms"} {
 		if err := flag.Set(name, value); err != nil {
 			_, _ = os.Stderr.WriteString(err.Error())
 			os.Exit(1)

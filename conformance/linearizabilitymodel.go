@@ -81,16 +81,49 @@ func partitionByKey(history []porcupine.Operation) [][]porcupine.Operation {
 	return parts
 }
 
-// describeHistory lists the calls by key, in the order in which they began.
-func describeHistory(history []porcupine.Operation) string {
-	var text strings.Builder
-	for _, part := range partitionByKey(history) {
-		slices.SortFunc(part, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
-		for _, o := range part {
-			in, out := o.Input.(keyCall), o.Output.(keyAnswer)
-			fmt.Fprintf(&text, "%10d–%10d ns  client %d  %s(%s, %s) -> %s written=%t\n",
-				o.Call, o.Return, o.ClientId, in.method, in.key, in.given, out.state, out.written)
+// describeOffence shows, for each key whose answers no order explains, the end of the longest order that explains its part of
+// them, and the calls of which none can come next.
+func describeOffence(history []porcupine.Operation, info porcupine.LinearizationInfo) string {
+	orders := map[string][]porcupine.Operation{} // the longest for each key
+	for _, partition := range info.PartialLinearizationsOperations() {
+		for _, order := range partition {
+			if len(order) == 0 {
+				continue
+			}
+			if key := order[0].Input.(keyCall).key; len(order) > len(orders[key]) {
+				orders[key] = order
+			}
 		}
 	}
+	var text strings.Builder
+	for _, part := range partitionByKey(history) {
+		key := part[0].Input.(keyCall).key
+		order := orders[key]
+		left := slices.DeleteFunc(slices.Clone(part), func(o porcupine.Operation) bool { return slices.Contains(order, o) })
+		if len(left) == 0 {
+			continue
+		}
+		const shown = 3
+		fmt.Fprintf(&text, "An order of %d of the %d calls on %s ends with\n", len(order), len(part), key)
+		describeCalls(&text, order[max(0, len(order)-shown):])
+		text.WriteString("and none of these can come next:\n")
+		describeCalls(&text, nextCalls(left))
+	}
 	return text.String()
+}
+
+// nextCalls returns those calls that began before any of them ended, in the order in which they began.
+func nextCalls(calls []porcupine.Operation) []porcupine.Operation {
+	firstEnd := slices.MinFunc(calls, func(a, b porcupine.Operation) int { return cmp.Compare(a.Return, b.Return) }).Return
+	next := slices.DeleteFunc(slices.Clone(calls), func(o porcupine.Operation) bool { return o.Call > firstEnd })
+	slices.SortFunc(next, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+	return next
+}
+
+func describeCalls(text *strings.Builder, calls []porcupine.Operation) {
+	for _, o := range calls {
+		in, out := o.Input.(keyCall), o.Output.(keyAnswer)
+		fmt.Fprintf(text, "%10d–%10d ns  client %d  %s(%s, %s) -> %s written=%t\n",
+			o.Call, o.Return, o.ClientId, in.method, in.key, in.given, out.state, out.written)
+	}
 }

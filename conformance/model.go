@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"flag"
 	"maps"
 	"slices"
 
@@ -18,6 +19,10 @@ func modelTests() group[*fixture] {
 // testModel compares the store with a map, over random sequences of operations. A failing sequence is made as short as
 // possible and reported.
 func testModel(f *fixture) {
+	// The failure says with which seed it can be repeated, so that the library need not leave files in the package under test.
+	if err := flag.Set("rapid.nofailfile", "true"); err != nil {
+		f.Fatal(err)
+	}
 	passed := 0
 	rapid.Check(f.tester, func(t *rapid.T) {
 		if passed >= f.modelChecks {

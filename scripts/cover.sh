@@ -4,14 +4,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 floor=90
-for package in ./caching ./conformance; do
-	profile=$(mktemp)
-	go test -coverprofile="$profile" "$package" >&2
-	total=$(go tool cover -func="$profile" | awk '$1 == "total:" { print $3 + 0 }')
-	rm -f "$profile"
-	printf '%-14s %s %%\n' "$package" "$total"
-	awk -v total="$total" -v floor="$floor" 'BEGIN { exit !(total > floor) }' || {
-		echo "$package: coverage must exceed $floor %" >&2
-		exit 1
+go test -cover ./caching ./conformance | tee >(cat >&2) | awk -v floor="$floor" '
+	match($0, /coverage: [0-9.]+% of statements/) {
+		seen++
+		share = substr($0, RSTART + 10) + 0
+		printf "%-40s %s %%\n", $2, share
+		if (share <= floor) { print $2 ": coverage must exceed " floor " %"; low = 1 }
 	}
-done
+	END { exit low || seen != 2 }'
