@@ -9,6 +9,7 @@ import (
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/pause"
 	"github.com/cleatdev/cleat/internal/storetest"
 )
 
@@ -112,7 +113,7 @@ func (r *recovery) outage(ghost string, updates ...core.KeyedSerializedItem) {
 	if _, err := r.database.Upsert(r.Context(), core.Flags, ghost, live(ghost, 1).Item); err != nil {
 		r.Fatalf("Upsert by another process: %v", err)
 	}
-	time.Sleep(lasts)
+	_ = pause.For(r.Context(), lasts)
 	for _, item := range updates {
 		if got, _, err := r.database.Get(r.Context(), core.Flags, item.Key); err != nil || differs(got, item.Item) == "" {
 			r.Fatalf("the database has %s in the outage, error %v", brief(got.Data), err)
@@ -148,15 +149,16 @@ func (f *faultFixture) testWriteBack(mode caching.Mode) {
 // testWriteBackCut: what is written back is cut half-way, and written back again.
 func testWriteBackCut(f *faultFixture) {
 	const (
-		size = 128 << 10
-		cut  = `{"type":"limit_data","stream":"upstream","attributes":{"bytes":65536}}`
+		size     = 128 << 10
+		patience = 2 * time.Second // for an attempt, which has to come by itself
+		cut      = `{"type":"limit_data","stream":"upstream","attributes":{"bytes":65536}}`
 	)
 	r := f.newRecovery(caching.TTL(time.Second))
 	big := tagged("a", 2, strings.Repeat("x", size))
 	r.outage("ghost", big, tombstone("b", 2))
 	r.proxy.Infect(cut)
 	r.proxy.Start()
-	time.Sleep(2 * time.Second)
+	_ = pause.For(f.Context(), patience)
 	if got, _, err := r.database.Get(f.Context(), core.Flags, "a"); err != nil || differs(got, big.Item) == "" {
 		f.Fatalf("an item of %d bytes went through a connection that is cut after half of them; error %v", size, err)
 	}

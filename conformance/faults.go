@@ -195,7 +195,7 @@ func testServerGoesAway(f *faultFixture) {
 
 func (f *faultFixture) wantUnavailableAtOnce(calls []storetest.Call) {
 	f.Helper()
-	f.wantAll(calls, f.guard.timeout, atOnce, "at once with ErrUnavailable", func(_ context.Context, err error) bool {
+	f.wantAll(calls, f.timeout, atOnce, "at once with ErrUnavailable", func(_ context.Context, err error) bool {
 		return errors.Is(err, core.ErrUnavailable)
 	})
 }
@@ -208,9 +208,9 @@ func testCloseWhileServerHangs(f *faultFixture) {
 	store := f.openUnmanaged(address)
 	var inFlight sync.WaitGroup
 	for _, c := range storetest.Calls(store) {
-		ctx, cancel := context.WithTimeout(f.Context(), patience)
-		defer cancel()
 		inFlight.Go(func() {
+			ctx, cancel := context.WithTimeout(f.Context(), patience)
+			defer cancel()
 			err := f.do(c.Name, func() error { return c.Run(ctx) })
 			if !errors.Is(err, core.ErrClosed) && !errors.Is(err, core.ErrUnavailable) && !contextEnded(ctx, err) {
 				f.Errorf("%s, in flight when the store was closed: %v", c.Name, err)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"slices"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldtime"
 
@@ -45,20 +46,21 @@ func Calls(store core.FeatureStoreCore) []Call {
 
 // BigSegmentCalls does the same for big segments.
 func BigSegmentCalls(store core.BigSegmentStore) []Call {
-	calls := []Call{
+	read := []Call{
 		{"Metadata", func(ctx context.Context) error { _, err := store.Metadata(ctx); return err }},
 		{"Membership", func(ctx context.Context) error { _, err := store.Membership(ctx, "hash"); return err }},
 	}
 	writer, ok := store.(core.BigSegmentWriter)
 	if !ok {
-		return calls
+		return read
 	}
 	patch := core.BigSegmentPatch{SegmentRef: "s.g1", Version: "1", Included: core.BigSegmentChanges{Add: []string{"hash"}}}
-	return append(calls,
-		Call{"Cursor", func(ctx context.Context) error { _, err := writer.Cursor(ctx); return err }},
-		Call{"ApplyPatch", func(ctx context.Context) error { _, err := writer.ApplyPatch(ctx, patch); return err }},
-		Call{"SetLastUpToDate", func(ctx context.Context) error {
+	write := []Call{
+		{"Cursor", func(ctx context.Context) error { _, err := writer.Cursor(ctx); return err }},
+		{"ApplyPatch", func(ctx context.Context) error { _, err := writer.ApplyPatch(ctx, patch); return err }},
+		{"SetLastUpToDate", func(ctx context.Context) error {
 			return writer.SetLastUpToDate(ctx, ldtime.UnixMillisecondTime(1))
 		}},
-	)
+	}
+	return slices.Concat(read, write)
 }
