@@ -11,12 +11,14 @@ import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/flagtest"
 	"github.com/cleatdev/cleat/memorystore"
 )
 
 func allFlagsClient(t *testing.T) *Client {
 	t.Helper()
-	client, _ := newTestClient(t, items(t,
+	client, _ := newTestClient(t, flagtest.Items(t,
 		"base", `{"key":"base","version":1,"on":true,"fallthrough":{"variation":0},"variations":["v"]}`,
 		"client", `{"key":"client","version":2,"on":true,"fallthrough":{"variation":1},"variations":[0,{"x":true}],
 			"clientSideAvailability":{"usingEnvironmentId":true,"usingMobileKey":false},
@@ -112,8 +114,8 @@ func TestClient_AllFlagsState_InvalidContext(t *testing.T) {
 }
 
 func TestClient_AllFlagsState_CorruptItemHidesNoOther(t *testing.T) {
-	store := filledStore(t, items(t, "a", onFlag("a", 1, "1")))
-	_, err := store.Upsert(t.Context(), "features", "broken", serializedGarbage)
+	store := filledStore(t, flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "1")))
+	_, err := store.Upsert(t.Context(), core.Flags, "broken", core.SerializedItem{Version: 1, Data: []byte(`{"key":`)})
 	require.NoError(t, err)
 	client, err := New(t.Context(), Config{Daemon: true, Store: store, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
@@ -134,8 +136,13 @@ func TestClient_AllFlagsState_AllocatesNothingPerFlag(t *testing.T) {
 		data = append(data, key, fmt.Sprintf(
 			`{"key":%q,"on":true,"targets":[{"variation":1,"values":["someone"]}],"variations":[false,true]}`, key))
 	}
-	client, _ := newTestClientWith(t, items(t, data...), Config{Store: memorystore.New(nil, nil)})
+	client, _ := newTestClientWith(t, flagtest.Items(t, data...), Config{Store: memorystore.New(nil, nil)})
 	ctx := t.Context()
 	require.Len(t, client.AllFlagsState(ctx, user).Values(), flags)
 	require.Less(t, testing.AllocsPerRun(10, func() { client.AllFlagsState(ctx, user) }), 30.0)
+}
+
+func TestClient_AllFlagsState_NilOption_IsIgnored(t *testing.T) {
+	client, _ := newTestClient(t, flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true")))
+	require.Equal(t, ldvalue.Bool(true), client.AllFlagsState(t.Context(), user, nil).Value("a"))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/events"
+	"github.com/cleatdev/cleat/internal/flagtest"
 	"github.com/cleatdev/cleat/memorystore"
 )
 
@@ -38,7 +39,7 @@ func (f bareFlags) GetFeatureFlag(key string) *ldmodel.FeatureFlag { return f[ke
 func (bareFlags) GetSegment(string) *ldmodel.Segment { return nil }
 
 func BenchmarkClient_BoolVariation(b *testing.B) {
-	data := items(b, "simple", onFlag("simple", 1, "true"), "ruled", ruled)
+	data := flagtest.Items(b, "simple", flagtest.OnFlag("simple", 1, "true"), "ruled", ruled)
 	clients := benchmarkClients(b, data)
 	for _, item := range data[0].Items {
 		flag, err := item.Item.Flag()
@@ -65,7 +66,7 @@ func BenchmarkClient_BoolVariation(b *testing.B) {
 }
 
 func BenchmarkClient_BoolVariation_Parallel(b *testing.B) {
-	for name, client := range benchmarkClients(b, items(b, "simple", onFlag("simple", 1, "true"))) {
+	for name, client := range benchmarkClients(b, flagtest.Items(b, "simple", flagtest.OnFlag("simple", 1, "true"))) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			ctx := b.Context()
@@ -80,7 +81,7 @@ func BenchmarkClient_BoolVariation_Parallel(b *testing.B) {
 
 func BenchmarkClient_BoolVariation_WithEvents(b *testing.B) {
 	var discarded discardEvents
-	client, _ := newTestClientWith(b, items(b, "simple", onFlag("simple", 1, "true")), Config{Events: discarded.factory})
+	client, _ := newTestClientWith(b, flagtest.Items(b, "simple", flagtest.OnFlag("simple", 1, "true")), Config{Events: discarded.factory})
 	b.ReportAllocs()
 	ctx := b.Context()
 	for b.Loop() {
@@ -98,9 +99,9 @@ func BenchmarkClient_AllFlagsState(b *testing.B) {
 	data := make([]string, 0, 2*flags)
 	for i := range flags {
 		key := fmt.Sprintf("flag-%d", i)
-		data = append(data, key, onFlag(key, 1, "true"))
+		data = append(data, key, flagtest.OnFlag(key, 1, "true"))
 	}
-	for name, client := range benchmarkClients(b, items(b, data...)) {
+	for name, client := range benchmarkClients(b, flagtest.Items(b, data...)) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			ctx := b.Context()

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -20,6 +21,7 @@ import (
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/events"
+	"github.com/cleatdev/cleat/internal/datasystem"
 )
 
 // Client evaluates feature flags. Make one with [New], use it from any number of goroutines for as long as the process
@@ -32,7 +34,7 @@ type Client struct {
 	httpClient  *http.Client
 	store       core.FeatureStore
 	bigSegments *bigsegments.Manager // nil if there are none
-	sink        *updateSink
+	sink        *datasystem.Sink
 	source      core.UpdateProcessor // nil if there is none
 	evaluators  *evaluators
 	events      clientEvents
@@ -97,7 +99,7 @@ func (c *Client) assemble(config *Config) (err error) {
 		}
 		return err
 	}
-	c.sink = newUpdateSink(c.store, c.logger)
+	c.sink = datasystem.NewSink(c.store, c.logger)
 	if err := c.assembleBigSegments(config); err != nil {
 		return err
 	}
@@ -116,7 +118,7 @@ func (c *Client) assemble(config *Config) (err error) {
 	_, c.events.off = c.events.processor.(events.Discarding)
 	settings.StreamInits, _ = c.events.processor.(core.StreamInitRecorder)
 	if c.offline || c.daemon {
-		c.sink.status.update(core.DataSourceValid, core.DataSourceErrorInfo{}) // nothing is awaited
+		c.sink.UpdateStatus(core.DataSourceValid, core.DataSourceErrorInfo{}) // nothing is awaited
 		return nil
 	}
 	if c.source, err = config.DataSource(settings, c.sink); err != nil {
@@ -150,7 +152,7 @@ func (c *Client) followBigSegments() {
 	}
 	c.bigSegments.AddListener(func(status core.BigSegmentStoreStatus) {
 		if status.Available {
-			c.sink.changes.Publish(anyFlag)
+			c.sink.AnnounceAnyFlag()
 		}
 	})
 }
@@ -183,10 +185,12 @@ func (c *Client) askInitialized(ctx context.Context) (bool, error) {
 
 // DataSourceStatus tells of the status of the data source. In a client without one, which is in daemon mode or offline, it is
 // valid until the client is closed.
-func (c *Client) DataSourceStatus() core.DataSourceStatusProvider { return c.sink.status }
+func (c *Client) DataSourceStatus() core.DataSourceStatusProvider { return c.sink.Status() }
 
 // DataStoreStatus tells of the status of the store.
-func (c *Client) DataStoreStatus() core.DataStoreStatusProvider { return storeStatus(c.store) }
+func (c *Client) DataStoreStatus() core.DataStoreStatusProvider {
+	return datasystem.StoreStatus(c.store)
+}
 
 // BigSegmentStoreStatus tells of the status of the store for big segments.
 func (c *Client) BigSegmentStoreStatus() core.BigSegmentStoreStatusProvider {
@@ -195,6 +199,13 @@ func (c *Client) BigSegmentStoreStatus() core.BigSegmentStoreStatusProvider {
 	}
 	return c.bigSegments
 }
+
+// noBigSegments is the status of big segments in a client without a store for them.
+type noBigSegments struct{}
+
+func (noBigSegments) Status() core.BigSegmentStoreStatus { return core.BigSegmentStoreStatus{} }
+
+func (noBigSegments) AddListener(func(core.BigSegmentStoreStatus)) (remove func()) { return func() {} }
 
 // FlagTracker tells of changes to flags. Where others change the store, a listener hears of what they change from when the
 // client has read the store once, which it begins to do when the first listener is added; a value listener misses nothing.
@@ -219,7 +230,7 @@ func (c *Client) Close() error {
 		c.stopSource()
 		c.closeEvents(stopLimit)
 		if c.sink != nil {
-			c.sink.close()
+			c.sink.Close()
 		}
 		var errs []error
 		if c.bigSegments != nil {
@@ -261,3 +272,6 @@ func (c *Client) stopSource() {
 		c.logger.Error("cleat: the data source has not stopped in time", "limit", stopLimit)
 	}
 }
+
+// Format writes the name of the type, whatever the verb: what is in a Client is secret, and in use.
+func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "cleat.Client") }

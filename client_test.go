@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/datasource/filedata"
 	"github.com/cleatdev/cleat/events"
+	"github.com/cleatdev/cleat/internal/flagtest"
 	"github.com/cleatdev/cleat/memorystore"
 )
 
@@ -27,62 +29,6 @@ func errorKind(t testing.TB, client *Client, key string) ldreason.EvalErrorKind 
 	t.Helper()
 	_, detail := client.BoolVariationDetail(context.Background(), key, user, false)
 	return detail.Reason.GetErrorKind()
-}
-
-func TestNew_InvalidConfig_NamesEveryFaultAndClosesTheStore(t *testing.T) {
-	source := (&manualSource{}).factory
-	for _, tc := range []struct {
-		name   string
-		config Config
-		wants  []string
-	}{
-		{"nothing", Config{}, []string{"no SDKKey"}},
-		{"nothing but a store", Config{Store: memorystore.New(nil, nil)}, []string{"no SDKKey", "set Daemon"}},
-		{"daemon without a store", Config{Daemon: true}, []string{"no Store to read"}},
-		{"daemon with a data source", Config{Daemon: true, Store: memorystore.New(nil, nil), DataSource: source}, []string{"DataSource, and Daemon"}},
-		{"an SDK key that is no header", Config{SDKKey: "sdk-1\n"}, []string{"SDKKey contains"}},
-		{"a hook that is nil", Config{SDKKey: "a", Hooks: []Hook{nil}}, []string{"Hooks[0] is nil"}},
-		{"read-only memory", Config{DataSource: source, StoreMode: core.DataStoreModeReadOnly}, []string{"there is no Store"}},
-		{"unknown mode", Config{StoreMode: 9}, []string{"no SDKKey", "StoreMode 9 is unknown"}},
-		{"cache", Config{Daemon: true, Store: memorystore.New(nil, nil), Cache: caching.Options{Capacity: -1}}, []string{"Capacity -1"}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			var store *closeCounter
-			if tc.config.Store != nil {
-				store = &closeCounter{FeatureStoreCore: tc.config.Store}
-				tc.config.Store = store
-			}
-			client, err := New(t.Context(), tc.config)
-			require.Nil(t, client)
-			require.ErrorIs(t, err, core.ErrInvalid)
-			for _, want := range tc.wants {
-				require.ErrorContains(t, err, want)
-			}
-			if store != nil {
-				require.EqualValues(t, 1, store.closed.Load())
-				require.ErrorIs(t, err, errClosing)
-			}
-		})
-	}
-}
-
-func TestNew_NilContext_IsInvalid(t *testing.T) {
-	store := &closeCounter{FeatureStoreCore: memorystore.New(nil, nil)}
-	client, err := New(nil, Config{Daemon: true, Store: store})
-	require.Nil(t, client)
-	require.ErrorIs(t, err, core.ErrInvalid)
-	require.EqualValues(t, 1, store.closed.Load())
-}
-
-func TestNew_DataSourceCannotBeMade_ClosesTheStore(t *testing.T) {
-	store := &closeCounter{FeatureStoreCore: memorystore.New(nil, nil)}
-	broken := errors.New("no such source")
-	client, err := New(t.Context(), Config{Store: store, DataSource: func(core.ClientSettings, core.DataSourceUpdateSink) (core.UpdateProcessor, error) {
-		return nil, broken
-	}})
-	require.Nil(t, client)
-	require.ErrorIs(t, err, broken)
-	require.EqualValues(t, 1, store.closed.Load())
 }
 
 func TestNew_DataSourceSilent_ReturnsAClientThatGoesOnTrying(t *testing.T) {
@@ -95,7 +41,7 @@ func TestNew_DataSourceSilent_ReturnsAClientThatGoesOnTrying(t *testing.T) {
 		require.False(t, client.Initialized(t.Context()))
 		require.Equal(t, ldreason.EvalErrorClientNotReady, errorKind(t, client, "a"))
 
-		source.deliver(t.Context(), items(t, "a", onFlag("a", 1, "true")))
+		source.deliver(t.Context(), flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true")))
 		require.True(t, client.Initialized(t.Context()))
 		require.True(t, client.BoolVariation(t.Context(), "a", user, false))
 		require.NoError(t, client.Close())
@@ -121,7 +67,7 @@ func TestNew_ContextEnds_ReturnsAClientThatGoesOnTrying(t *testing.T) {
 		client, err := New(ctx, Config{DataSource: source.factory, Logger: slog.New(slog.DiscardHandler)})
 		require.NoError(t, err)
 		require.Equal(t, time.Second, time.Since(start))
-		source.deliver(t.Context(), items(t, "a", onFlag("a", 1, "true")))
+		source.deliver(t.Context(), flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true")))
 		require.True(t, client.BoolVariation(t.Context(), "a", user, false))
 		require.NoError(t, client.Close())
 	})
@@ -131,7 +77,7 @@ func TestNew_ContextHasEnded_DataThatIsThereCounts(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 20 {
-		client, err := New(ctx, Config{DataSource: (&manualSource{first: items(t)}).factory})
+		client, err := New(ctx, Config{DataSource: (&manualSource{first: flagtest.Items(t)}).factory})
 		require.NoError(t, err)
 		require.NoError(t, client.Close())
 	}
@@ -170,7 +116,7 @@ func TestNew_FileAndMemory_Evaluates(t *testing.T) {
 
 func TestClient_Offline_ReturnsDefaults(t *testing.T) {
 	source := &manualSource{}
-	store := &closeCounter{FeatureStoreCore: filledStore(t, items(t, "a", onFlag("a", 1, "true")))}
+	store := &closeCounter{FeatureStoreCore: filledStore(t, flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true")))}
 	client, err := New(t.Context(), Config{Offline: true, DataSource: source.factory, Store: store})
 	require.NoError(t, err)
 	require.False(t, client.Initialized(t.Context()))
@@ -182,7 +128,7 @@ func TestClient_Offline_ReturnsDefaults(t *testing.T) {
 }
 
 func TestClient_DaemonMode_ReadsWhatOthersWrite(t *testing.T) {
-	client, err := New(t.Context(), Config{Daemon: true, Store: filledStore(t, items(t, "a", onFlag("a", 1, "true")))})
+	client, err := New(t.Context(), Config{Daemon: true, Store: filledStore(t, flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true")))})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, client.Close()) }()
 	require.True(t, client.Initialized(t.Context()))
@@ -194,7 +140,7 @@ func TestClient_DaemonMode_ReadsWhatOthersWrite(t *testing.T) {
 
 func TestClient_DaemonMode_StoreNotMarkedAsFilled(t *testing.T) {
 	store := memorystore.New(nil, nil)
-	_, err := store.Upsert(t.Context(), core.Flags, "a", keyed(t, "a", onFlag("a", 1, "true")).Item.Serialized(core.Flags, "a"))
+	_, err := store.Upsert(t.Context(), core.Flags, "a", flagtest.Keyed(t, "a", flagtest.OnFlag("a", 1, "true")).Item.Serialized(core.Flags, "a"))
 	require.NoError(t, err)
 	client, err := New(t.Context(), Config{Daemon: true, Store: store})
 	require.NoError(t, err)
@@ -211,7 +157,7 @@ func TestClient_EarlierRun_IsUsedUntilTheDataSourceDelivers(t *testing.T) {
 				source := &manualSource{}
 				db := &memorystore.Database{}
 				fill := memorystore.New(db, nil)
-				item := keyed(t, "a", onFlag("a", 1, `"old"`)).Item.Serialized(core.Flags, "a")
+				item := flagtest.Keyed(t, "a", flagtest.OnFlag("a", 1, `"old"`)).Item.Serialized(core.Flags, "a")
 				require.NoError(t, fill.Init(t.Context(), []core.SerializedCollection{{
 					Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "a", Item: item}},
 				}}))
@@ -225,7 +171,7 @@ func TestClient_EarlierRun_IsUsedUntilTheDataSourceDelivers(t *testing.T) {
 				require.Equal(t, "old", client.StringVariation(t.Context(), "a", user, "default"))
 				require.Len(t, client.AllFlagsState(t.Context(), user).Values(), 1)
 
-				source.deliver(t.Context(), items(t, "a", onFlag("a", 2, `"new"`), "b", onFlag("b", 1, "1")))
+				source.deliver(t.Context(), flagtest.Items(t, "a", flagtest.OnFlag("a", 2, `"new"`), "b", flagtest.OnFlag("b", 1, "1")))
 				require.Equal(t, "new", client.StringVariation(t.Context(), "a", user, "default"))
 				require.NoError(t, source.sink.Delete(t.Context(), core.Flags, "b", 2))
 				require.Equal(t, ldreason.EvalErrorFlagNotFound, errorKind(t, client, "b"))
@@ -244,9 +190,9 @@ func TestClient_EarlierRun_IsUsedUntilTheDataSourceDelivers(t *testing.T) {
 
 // With the database down from the start, what the data source says is used from memory.
 func TestClient_StoreDownFromTheStart_EvaluatesWhatWasDelivered(t *testing.T) {
-	store := &faultyStore{FeatureStoreCore: memorystore.New(nil, nil)}
-	store.fail(core.ErrUnavailable)
-	source := &manualSource{first: items(t, "a", onFlag("a", 1, "true"))}
+	store := &flagtest.Faulty{FeatureStoreCore: memorystore.New(nil, nil)}
+	store.Fail(core.ErrUnavailable)
+	source := &manualSource{first: flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true"))}
 	client, err := New(t.Context(), Config{
 		Store: store, DataSource: source.factory, StartWait: deadline, Logger: slog.New(slog.DiscardHandler),
 		Cache: caching.Options{MinRetryDelay: time.Millisecond, MaxRetryDelay: time.Millisecond},
@@ -257,7 +203,7 @@ func TestClient_StoreDownFromTheStart_EvaluatesWhatWasDelivered(t *testing.T) {
 	require.Equal(t, core.DataSourceErrorStore, client.DataSourceStatus().Status().LastError.Kind)
 	eventually(t, func() bool { return !client.DataStoreStatus().Status().Available }, "the store is known to be down")
 
-	store.fail(nil)
+	store.Fail(nil)
 	eventually(t, func() bool {
 		return client.DataStoreStatus().Status() == core.DataStoreStatus{Available: true}
 	}, "the store is well again")
@@ -268,7 +214,7 @@ func TestClient_StoreDownFromTheStart_EvaluatesWhatWasDelivered(t *testing.T) {
 }
 
 func TestClient_Close_IsIdempotentAndFinal(t *testing.T) {
-	source := &manualSource{first: items(t, "a", onFlag("a", 1, "true"))}
+	source := &manualSource{first: flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true"))}
 	store := &closeCounter{FeatureStoreCore: memorystore.New(nil, nil)}
 	client, err := New(t.Context(), Config{DataSource: source.factory, Store: store})
 	require.NoError(t, err)
@@ -295,7 +241,7 @@ func TestClient_Close_IsIdempotentAndFinal(t *testing.T) {
 
 func TestClient_Close_LeavesADataSourceBehindThatDoesNotEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := &manualSource{first: items(t), endless: true}
+		source := &manualSource{first: flagtest.Items(t), endless: true}
 		client, err := New(t.Context(), Config{DataSource: source.factory, Logger: slog.New(slog.DiscardHandler)})
 		require.NoError(t, err)
 		start := time.Now()
@@ -305,7 +251,7 @@ func TestClient_Close_LeavesADataSourceBehindThatDoesNotEnd(t *testing.T) {
 }
 
 func TestClient_Close_WhileInUse(t *testing.T) {
-	client, source := newTestClientWith(t, items(t, "a", onFlag("a", 1, "true")), Config{Store: memorystore.New(nil, nil)})
+	client, source := newTestClientWith(t, flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true")), Config{Store: memorystore.New(nil, nil)})
 	var group sync.WaitGroup
 	stop := make(chan struct{})
 	for range 4 {
@@ -323,7 +269,7 @@ func TestClient_Close_WhileInUse(t *testing.T) {
 	}
 	group.Go(func() {
 		for version := 2; ; version++ {
-			item := keyed(t, "a", onFlag("a", version, "true")).Item
+			item := flagtest.Keyed(t, "a", flagtest.OnFlag("a", version, "true")).Item
 			if source.sink.Upsert(context.Background(), core.Flags, "a", item) != nil {
 				return
 			}
@@ -343,7 +289,7 @@ func TestClient_SecureModeHash_KnownValue(t *testing.T) {
 }
 
 func TestClient_BigSegmentStoreStatus_NotConfigured(t *testing.T) {
-	client, _ := newTestClient(t, items(t))
+	client, _ := newTestClient(t, flagtest.Items(t))
 	require.Equal(t, core.BigSegmentStoreStatus{}, client.BigSegmentStoreStatus().Status())
 	client.BigSegmentStoreStatus().AddListener(func(core.BigSegmentStoreStatus) {})()
 }
@@ -362,4 +308,80 @@ func TestClient_SDKKey_IsNeverLogged(t *testing.T) {
 	require.NoError(t, client.Close())
 	require.Contains(t, log.String(), "starting without data")
 	require.NotContains(t, log.String(), "sdk-secret")
+}
+
+// A store that is emptied soon after the start takes no flag from a client that has used it.
+func TestClient_DaemonMode_StoreIsWipedSoonAfterTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := &memorystore.Database{}
+		other := memorystore.New(db, nil)
+		item := flagtest.Keyed(t, "a", flagtest.OnFlag("a", 1, "true")).Item.Serialized(core.Flags, "a")
+		require.NoError(t, other.Init(t.Context(), []core.SerializedCollection{{
+			Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "a", Item: item}},
+		}}))
+		client, err := New(t.Context(), Config{Daemon: true, Store: memorystore.New(db, nil)})
+		require.NoError(t, err)
+		defer func() { require.NoError(t, client.Close()) }()
+		synctest.Wait() // the watch has begun; what was read before that would not be kept
+		require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+		synctest.Wait()
+		db.Wipe()
+		time.Sleep(time.Minute)
+		require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+		require.True(t, client.DataStoreStatus().Status().Stale)
+	})
+}
+
+// askedStore counts everything it is asked but Close.
+type askedStore struct {
+	*memorystore.Store
+	asked, closed atomic.Int64
+}
+
+func (s *askedStore) Initialized(ctx context.Context) (bool, error) {
+	s.asked.Add(1)
+	return s.Store.Initialized(ctx)
+}
+
+func (s *askedStore) CheckAvailability(ctx context.Context) error {
+	s.asked.Add(1)
+	return s.Store.CheckAvailability(ctx)
+}
+
+func (s *askedStore) Get(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
+	s.asked.Add(1)
+	return s.Store.Get(ctx, kind, key)
+}
+
+func (s *askedStore) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
+	s.asked.Add(1)
+	return s.Store.GetAll(ctx, kind)
+}
+
+func (s *askedStore) Watch(ctx context.Context, changed func(core.Change)) error {
+	s.asked.Add(1)
+	return s.Store.Watch(ctx, changed)
+}
+
+func (s *askedStore) Close() error {
+	s.closed.Add(1)
+	return s.Store.Close()
+}
+
+func TestClient_Offline_LeavesItsStoreAloneAndClosesIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &askedStore{Store: memorystore.New(nil, nil)}
+		client, err := New(t.Context(), Config{Offline: true, Store: store})
+		require.NoError(t, err)
+		defer func() { require.NoError(t, client.Close()) }()
+		client.FlagTracker().AddFlagChangeListener(func(core.FlagChange) {})
+		require.True(t, client.BoolVariation(t.Context(), "a", user, true))
+		require.False(t, client.AllFlagsState(t.Context(), user).Valid())
+		require.False(t, client.Initialized(t.Context()))
+		time.Sleep(time.Hour)
+		require.Zero(t, store.asked.Load())
+		require.NoError(t, client.Close())
+		require.Zero(t, store.asked.Load())
+		require.EqualValues(t, 1, store.closed.Load())
+	})
 }

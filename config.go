@@ -5,13 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
+
+	"github.com/google/uuid"
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 
 	"github.com/cleatdev/cleat/bigsegments"
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/datasource/streaming"
 	"github.com/cleatdev/cleat/events"
+	"github.com/cleatdev/cleat/internal/datasystem"
 )
 
 // DefaultStartWait is how long [New] waits for the first data by default.
@@ -168,17 +173,17 @@ func (c *Config) setDefaults() {
 // newFeatureStore makes what the client reads from. It owns c.Store.
 func (c *Config) newFeatureStore() (core.FeatureStore, error) {
 	if c.Store == nil {
-		return newMemoryStore(), nil
+		return datasystem.NewMemoryStore(), nil
 	}
 	if c.Offline {
-		return &offlineStore{memoryStore: newMemoryStore(), unused: c.Store}, nil
+		return datasystem.NewOfflineStore(c.Store), nil
 	}
 	wrapper, err := caching.NewCachingStoreWrapper(c.Store, &c.Cache)
 	if err != nil {
 		return nil, errors.Join(err, c.Store.Close())
 	}
 	if c.StoreMode == core.DataStoreModeReadOnly && !c.Daemon {
-		return &startupStore{memory: newMemoryStore(), persistent: wrapper}, nil
+		return datasystem.NewStartupStore(wrapper), nil
 	}
 	return wrapper, nil
 }
@@ -194,3 +199,80 @@ func (c *Config) closeStores() error {
 	}
 	return errors.Join(errs...)
 }
+
+// newHTTPClient makes the client's HTTP client, or says what is wrong with the options.
+func (c *Config) newHTTPClient() (*http.Client, error) {
+	client, err := c.HTTP.newClient(c.Logger)
+	if err = errors.Join(err, c.HTTP.validateHeader()); err != nil {
+		return nil, fmt.Errorf("cleat: %w: Config.HTTP%w", core.ErrInvalid, err)
+	}
+	return client, nil
+}
+
+// header returns what the options and names come to in requests to the flag service.
+func (c *Config) header() http.Header {
+	header := c.HTTP.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set("User-Agent", "cleat/"+Version)
+	header.Set("X-LaunchDarkly-Instance-Id", uuid.NewString())
+	if tags := c.Application.tags(c.Logger); tags != "" {
+		header.Set("X-LaunchDarkly-Tags", tags)
+	}
+	if wrapper := c.Wrapper.header(c.Logger); wrapper != "" {
+		header.Set("X-LaunchDarkly-Wrapper", wrapper)
+	}
+	return header
+}
+
+// diagnostics describes the configuration in the form in which the flag service takes it. It contains no secrets, and of
+// addresses only whether they are those of the public service.
+func (c *Config) diagnostics() ldvalue.Value {
+	endpoints, public := c.Endpoints.WithDefaults(), core.ServiceEndpoints{}.WithDefaults()
+	return ldvalue.ObjectBuild().
+		SetBool("customBaseURI", endpoints.Polling != public.Polling).
+		SetBool("customStreamURI", endpoints.Streaming != public.Streaming).
+		SetBool("customEventsURI", endpoints.Events != public.Events).
+		Set("dataStoreType", c.describeStore()).
+		Set("startWaitMillis", milliseconds(max(c.StartWait, 0))).
+		Set("connectTimeoutMillis", milliseconds(c.HTTP.ConnectTimeout)).
+		SetBool("usingProxy", c.HTTP.ProxyURL != "").
+		SetBool("usingRelayDaemon", c.Daemon).
+		Build()
+}
+
+func milliseconds(d time.Duration) ldvalue.Value {
+	return ldvalue.Float64(float64(d / time.Millisecond))
+}
+
+// describeStore names the type of the store.
+func (c *Config) describeStore() ldvalue.Value {
+	if c.Store == nil {
+		return ldvalue.String("memory")
+	}
+	describer, ok := c.Store.(core.DiagnosticDescription)
+	if !ok {
+		return ldvalue.String("custom")
+	}
+	endpoints := c.Endpoints.WithDefaults()
+	return describer.DescribeConfiguration(core.ClientConfiguration{
+		Offline: c.Offline, DaemonMode: c.Daemon,
+		StreamingURI: endpoints.Streaming, PollingURI: endpoints.Polling, EventsURI: endpoints.Events,
+	})
+}
+
+// String describes the configuration without its secrets, of which a proxy's URL may be one.
+func (c Config) String() string {
+	return fmt.Sprintf("cleat.Config{Offline: %v, Daemon: %v, Endpoints: %v, Store: %T, BigSegmentStore: %T, StoreMode: %v}",
+		c.Offline, c.Daemon, c.Endpoints, c.Store, c.BigSegmentStore, c.StoreMode)
+}
+
+// GoString is String.
+func (c Config) GoString() string { return c.String() }
+
+// LogValue is String as a value of package slog.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// MarshalText is String for JSON and YAML.
+func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }

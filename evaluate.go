@@ -15,22 +15,53 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// failed returns the detail of an evaluation that has no value.
-func failed(kind ldreason.EvalErrorKind) ldreason.EvaluationDetail {
-	return ldreason.NewEvaluationDetailForError(kind, ldvalue.Null())
+// variation fills result with a detail whose value is of the wanted type: that of the flag, or the default value.
+func (c *Client) variation(
+	ctx context.Context, m *method, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value,
+	result *evaluated,
+) {
+	if len(c.hooks.all) > 0 {
+		result.Detail = c.variationWithHooks(ctx, m, key, *evalContext, defaultValue)
+		return
+	}
+	c.evaluateAndRecord(ctx, m, key, evalContext, defaultValue, result)
 }
 
-// evaluated is the result of an evaluation together with the flag. It is large, so it is filled where the caller has it
-// and not passed on by value.
-type evaluated struct {
-	evaluation.Result
-	flag          *ldmodel.FeatureFlag // nil if there is none
-	prerequisites *prerequisites       // nil if they were not to be recorded, or there are none
+// variationWithHooks is variation with what makes its arguments escape to the heap.
+func (c *Client) variationWithHooks(
+	ctx context.Context, m *method, key string, evalContext ldcontext.Context, defaultValue ldvalue.Value,
+) ldreason.EvaluationDetail {
+	return c.hooks.evaluate(ctx, c.describe(m, key, &evalContext, defaultValue), func() ldreason.EvaluationDetail {
+		var result evaluated
+		c.evaluateAndRecord(ctx, m, key, &evalContext, defaultValue, &result)
+		return result.Detail
+	})
 }
 
-// fail makes it a result without a value.
-func (r *evaluated) fail(kind ldreason.EvalErrorKind) {
-	r.Result = evaluation.Result{Detail: failed(kind)}
+// describe tells hooks of an evaluation.
+func (c *Client) describe(
+	m *method, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value,
+) HookEvaluation {
+	return HookEvaluation{
+		FlagKey:       key,
+		Context:       *evalContext,
+		DefaultValue:  defaultValue,
+		Method:        m.name,
+		EnvironmentID: c.sink.EnvironmentID(),
+	}
+}
+
+// evaluateAndRecord evaluates a flag and records that it did.
+func (c *Client) evaluateAndRecord(
+	ctx context.Context, m *method, key string, evalContext *ldcontext.Context, defaultValue ldvalue.Value,
+	result *evaluated,
+) {
+	record := !c.events.off && !c.closed.Load()
+	c.evaluateKey(ctx, key, evalContext, record, result)
+	m.conclude(&result.Detail, defaultValue)
+	if record {
+		c.events.evaluation(m, key, evalContext, defaultValue, result)
+	}
 }
 
 // memoryOnly has ended, so that a store that is given it answers from memory or not at all.
@@ -188,4 +219,27 @@ func (c *Client) evaluateFlag(
 func (c *Client) logPanic(key string, cause any) {
 	c.logger.Error("cleat: evaluating a flag panicked",
 		"flag", key, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+}
+
+// evaluateConstant fills in the result for a flag that has one value for all contexts, because it is off or has nothing to
+// tell contexts apart by, as most flags do most of their lives. It reports whether the flag is one; any other is left to
+// the engine, which comes to the same result for these and takes many times as long.
+func evaluateConstant(flag *ldmodel.FeatureFlag, result *evaluation.Result) bool {
+	var variation ldvalue.OptionalInt
+	var reason ldreason.EvaluationReason
+	switch {
+	case !flag.On:
+		variation, reason = flag.OffVariation, ldreason.NewEvalReasonOff()
+	case flag.TrackEventsFallthrough || // its result is part of an experiment
+		len(flag.Prerequisites) > 0 || len(flag.Targets) > 0 || len(flag.ContextTargets) > 0 || len(flag.Rules) > 0:
+		return false
+	default:
+		variation, reason = flag.Fallthrough.Variation, ldreason.NewEvalReasonFallthrough()
+	}
+	index, defined := variation.Get()
+	if !defined || index < 0 || index >= len(flag.Variations) {
+		return false
+	}
+	*result = evaluation.Result{Detail: ldreason.NewEvaluationDetail(flag.Variations[index], index, reason)}
+	return true
 }

@@ -10,12 +10,74 @@ import (
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
 	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 	evaluation "github.com/launchdarkly/go-server-sdk-evaluation/v3"
 	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
 
 	"github.com/cleatdev/cleat/bigsegments"
 	"github.com/cleatdev/cleat/core"
 )
+
+// method is a method of [Client] that evaluates a flag.
+type method struct {
+	name   string
+	wanted ldvalue.ValueType // of the value; null means any type, null included
+	detail bool              // the caller wants the reason
+}
+
+var (
+	boolVariation          = method{"BoolVariation", ldvalue.BoolType, false}
+	boolVariationDetail    = method{"BoolVariationDetail", ldvalue.BoolType, true}
+	intVariation           = method{"IntVariation", ldvalue.NumberType, false}
+	intVariationDetail     = method{"IntVariationDetail", ldvalue.NumberType, true}
+	float64Variation       = method{"Float64Variation", ldvalue.NumberType, false}
+	float64VariationDetail = method{"Float64VariationDetail", ldvalue.NumberType, true}
+	stringVariation        = method{"StringVariation", ldvalue.StringType, false}
+	stringVariationDetail  = method{"StringVariationDetail", ldvalue.StringType, true}
+	jsonVariation          = method{"JSONVariation", ldvalue.NullType, false}
+	jsonVariationDetail    = method{"JSONVariationDetail", ldvalue.NullType, true}
+)
+
+// conclude puts the default value in the place of one that is missing or of another type than the wanted one.
+func (m *method) conclude(detail *ldreason.EvaluationDetail, defaultValue ldvalue.Value) {
+	switch {
+	case detail.IsDefaultValue():
+		detail.Value = defaultValue
+	case m.wanted != ldvalue.NullType && detail.Value.Type() != m.wanted:
+		*detail = ldreason.NewEvaluationDetailForError(ldreason.EvalErrorWrongType, defaultValue)
+	}
+}
+
+// evaluated is the result of an evaluation together with the flag. It is large, so it is filled where the caller has it
+// and not passed on by value.
+type evaluated struct {
+	evaluation.Result
+	flag          *ldmodel.FeatureFlag // nil if there is none
+	prerequisites *prerequisites       // nil if they were not to be recorded, or there are none
+}
+
+// fail makes it a result without a value.
+func (r *evaluated) fail(kind ldreason.EvalErrorKind) {
+	r.Result = evaluation.Result{Detail: failed(kind)}
+}
+
+// prerequisites are the evaluations of prerequisites in the course of one evaluation, in their order.
+type prerequisites []evaluation.PrerequisiteFlagEvent
+
+func (p *prerequisites) record(event evaluation.PrerequisiteFlagEvent) { *p = append(*p, event) }
+
+// all returns them; none if p is nil.
+func (p *prerequisites) all() []evaluation.PrerequisiteFlagEvent {
+	if p == nil {
+		return nil
+	}
+	return *p
+}
+
+// failed returns the detail of an evaluation that has no value.
+func failed(kind ldreason.EvalErrorKind) ldreason.EvaluationDetail {
+	return ldreason.NewEvaluationDetailForError(kind, ldvalue.Null())
+}
 
 // evaluators evaluates flags. The engine is not given a context for what it reads while it evaluates, and does not ask
 // for errors; so each evaluation borrows an engine with a reader of its own, which holds both. Lending them from a pool

@@ -3,10 +3,7 @@ package cleat
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -61,62 +58,6 @@ func (s *manualSource) Done() <-chan struct{} { return s.ended }
 
 func (s *manualSource) Initialized() bool { return s.filled.Load() }
 
-// faultyStore is a store in memory that can be made to fail.
-type faultyStore struct {
-	core.FeatureStoreCore
-	mu  sync.Mutex
-	err error
-}
-
-func (s *faultyStore) fail(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.err = err
-}
-
-func (s *faultyStore) fault() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
-}
-
-func (s *faultyStore) Init(ctx context.Context, data []core.SerializedCollection) error {
-	if err := s.fault(); err != nil {
-		return err
-	}
-	return s.FeatureStoreCore.Init(ctx, data)
-}
-
-func (s *faultyStore) Get(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
-	if err := s.fault(); err != nil {
-		return core.SerializedItem{}, false, err
-	}
-	return s.FeatureStoreCore.Get(ctx, kind, key)
-}
-
-func (s *faultyStore) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
-	if err := s.fault(); err != nil {
-		return nil, err
-	}
-	return s.FeatureStoreCore.GetAll(ctx, kind)
-}
-
-func (s *faultyStore) Upsert(
-	ctx context.Context, kind core.DataKind, key string, item core.SerializedItem,
-) (core.UpsertResult, error) {
-	if err := s.fault(); err != nil {
-		return core.UpsertResult{}, err
-	}
-	return s.FeatureStoreCore.Upsert(ctx, kind, key, item)
-}
-
-func (s *faultyStore) Initialized(ctx context.Context) (bool, error) {
-	if err := s.fault(); err != nil {
-		return false, err
-	}
-	return s.FeatureStoreCore.Initialized(ctx)
-}
-
 // closeCounter counts how often a store is closed.
 type closeCounter struct {
 	core.FeatureStoreCore
@@ -129,33 +70,6 @@ func (s *closeCounter) Close() error {
 }
 
 var errClosing = errors.New("closing failed")
-
-func keyed(t testing.TB, key, json string) core.KeyedItem {
-	t.Helper()
-	item, err := core.ParseItem([]byte(json))
-	require.NoError(t, err)
-	return core.KeyedItem{Key: key, Item: item}
-}
-
-// items makes collections from keys and JSON; a key that begins with "segment" is a segment.
-func items(t testing.TB, keysAndJSON ...string) []core.Collection {
-	t.Helper()
-	flags, segments := core.Collection{Kind: core.Flags}, core.Collection{Kind: core.Segments}
-	for i := 0; i < len(keysAndJSON); i += 2 {
-		item := keyed(t, keysAndJSON[i], keysAndJSON[i+1])
-		if strings.HasPrefix(item.Key, "segment") {
-			segments.Items = append(segments.Items, item)
-		} else {
-			flags.Items = append(flags.Items, item)
-		}
-	}
-	return []core.Collection{flags, segments}
-}
-
-// onFlag returns the JSON of a flag that is on and has one value for everyone.
-func onFlag(key string, version int, value string) string {
-	return fmt.Sprintf(`{"key":%q,"version":%d,"on":true,"fallthrough":{"variation":0},"variations":[%s]}`, key, version, value)
-}
 
 // newTestClient returns a client in memory whose data source has delivered the data.
 func newTestClient(t testing.TB, data []core.Collection) (*Client, *manualSource) {

@@ -7,6 +7,7 @@ import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/datasystem"
 )
 
 // flagTracker tells of changes that went through the client's update sink, and of those that others made in the store.
@@ -16,25 +17,15 @@ type flagTracker struct {
 
 var _ core.FlagTracker = (*flagTracker)(nil)
 
-// anyFlag is announced when it is not known whether anything has changed: value listeners look again, and nobody else
-// hears of it.
-var anyFlag = core.FlagChange{}
-
 func (t *flagTracker) AddFlagChangeListener(listener func(core.FlagChange)) (remove func()) {
 	if listener == nil {
-		return t.add(nil)
+		return t.client.sink.AddChangeListener(t.client.lifetime, nil)
 	}
-	return t.add(func(change core.FlagChange) {
-		if change != anyFlag {
+	return t.client.sink.AddChangeListener(t.client.lifetime, func(change core.FlagChange) {
+		if change != datasystem.AnyFlag {
 			listener(change)
 		}
 	})
-}
-
-func (t *flagTracker) add(listener func(core.FlagChange)) (remove func()) {
-	remove = t.client.sink.changes.Add(listener)
-	t.client.sink.followStore(t.client.lifetime)
-	return remove
 }
 
 func (t *flagTracker) AddFlagValueChangeListener(
@@ -61,8 +52,8 @@ func (t *flagTracker) AddFlagValueChangeListener(
 		current = change.NewValue
 		return change, !change.OldValue.Equal(change.NewValue)
 	}
-	remove = t.add(func(change core.FlagChange) {
-		if change.Key != key && change != anyFlag {
+	remove = t.client.sink.AddChangeListener(t.client.lifetime, func(change core.FlagChange) {
+		if change.Key != key && change != datasystem.AnyFlag {
 			return
 		}
 		if change, changed := update(); changed {

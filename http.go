@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/httptransport"
 	"github.com/cleatdev/cleat/internal/livefile"
 )
@@ -124,11 +123,71 @@ func isHeaderValue(value string) bool {
 	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == '\x7f' })
 }
 
-// newHTTPClient makes the client's HTTP client, or says what is wrong with the options.
-func (c *Config) newHTTPClient() (*http.Client, error) {
-	client, err := c.HTTP.newClient(c.Logger)
-	if err = errors.Join(err, c.HTTP.validateHeader()); err != nil {
-		return nil, fmt.Errorf("cleat: %w: Config.HTTP%w", core.ErrInvalid, err)
+// String describes the options without what may be secret in them.
+func (o HTTPOptions) String() string {
+	return fmt.Sprintf("cleat.HTTPOptions{CAFile: %q, InsecureSkipVerify: %v, ConnectTimeout: %v, Transport: %T}",
+		o.CAFile, o.InsecureSkipVerify, o.ConnectTimeout, o.Transport)
+}
+
+// GoString is String.
+func (o HTTPOptions) GoString() string { return o.String() }
+
+// LogValue is String as a value of package slog.
+func (o HTTPOptions) LogValue() slog.Value { return slog.StringValue(o.String()) }
+
+// MarshalText is String for JSON and YAML.
+func (o HTTPOptions) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// Version is the version of this library.
+const Version = "0.1.0"
+
+// maxTagLength is how long a tag's value may be; the flag service refuses longer ones.
+const maxTagLength = 64
+
+// Application names the application that a client is part of. The flag service shows it with what the client reports.
+// Values have at most 64 characters, of which each is an ASCII letter or digit, '.', '_' or '-'; others are logged and
+// not sent.
+type Application struct {
+	ID, Version string
+}
+
+// Wrapper names a library that wraps this one. A wrapper without a name is none.
+type Wrapper struct {
+	Name, Version string
+}
+
+// tags returns the tags in the order of their names, as the flag service wants them.
+func (a Application) tags(logger *slog.Logger) string {
+	var tags []string
+	add := func(name, value string) {
+		switch {
+		case value == "":
+		case len(value) > maxTagLength || strings.ContainsFunc(value, notInTag):
+			logger.Warn("cleat: Config.Application has a value that the flag service refuses; it is not sent; "+
+				"use at most 64 letters, digits, '.', '_' and '-'", "name", name, "value", value)
+		default:
+			tags = append(tags, name+"/"+value)
+		}
 	}
-	return client, nil
+	add("application-id", a.ID)
+	add("application-version", a.Version)
+	return strings.Join(tags, " ")
+}
+
+func notInTag(r rune) bool { return !isASCIIAlphanumeric(r) && !strings.ContainsRune("._-", r) }
+
+func isASCIIAlphanumeric(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+}
+
+func (w Wrapper) header(logger *slog.Logger) string {
+	value := w.Name
+	if w.Name != "" && w.Version != "" {
+		value += "/" + w.Version
+	}
+	if !isHeaderValue(value) {
+		logger.Warn("cleat: Config.Wrapper contains characters that no header can have; it is not sent", "wrapper", value)
+		return ""
+	}
+	return value
 }

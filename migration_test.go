@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/flagtest"
 )
 
 const stageFlag = `{"key":"stage","version":3,"on":true,"fallthrough":{"variation":0},"variations":["live"],` +
@@ -17,7 +18,7 @@ const stageFlag = `{"key":"stage","version":3,"on":true,"fallthrough":{"variatio
 
 func TestClient_MigrationVariation_ReturnsTheStageAndATracker(t *testing.T) {
 	var sent eventLog
-	client, _ := newTestClientWith(t, items(t, "stage", stageFlag), Config{Events: sent.factory})
+	client, _ := newTestClientWith(t, flagtest.Items(t, "stage", stageFlag), Config{Events: sent.factory})
 	stage, tracker := client.MigrationVariation(t.Context(), "stage", user, ldmigration.Off)
 	require.Equal(t, ldmigration.Live, stage)
 	tracker.Operation(ldmigration.Read)
@@ -46,7 +47,7 @@ func TestClient_MigrationVariation_ReturnsTheStageAndATracker(t *testing.T) {
 
 func TestClient_MigrationVariation_WithoutAStage_IsTheDefault(t *testing.T) {
 	var sent eventLog
-	client, _ := newTestClientWith(t, items(t, "odd", onFlag("odd", 1, `"sideways"`), "number", onFlag("number", 1, "5")),
+	client, _ := newTestClientWith(t, flagtest.Items(t, "odd", flagtest.OnFlag("odd", 1, `"sideways"`), "number", flagtest.OnFlag("number", 1, "5")),
 		Config{Events: sent.factory})
 	for key, want := range map[string]ldreason.EvalErrorKind{
 		"odd": ldreason.EvalErrorWrongType, "number": ldreason.EvalErrorWrongType, "unknown": ldreason.EvalErrorFlagNotFound,
@@ -71,7 +72,7 @@ func TestClient_MigrationVariation_WithoutAStage_IsTheDefault(t *testing.T) {
 
 // A default that is no stage is returned as it is, and does not hide why it is returned.
 func TestClient_MigrationVariation_DefaultIsNoStage(t *testing.T) {
-	client, _ := newTestClient(t, items(t, "off", `{"key":"off","version":1,"on":false,"variations":["live"]}`))
+	client, _ := newTestClient(t, flagtest.Items(t, "off", `{"key":"off","version":1,"on":false,"variations":["live"]}`))
 	for key, want := range map[string]ldreason.EvaluationReason{
 		"unknown": ldreason.NewEvalReasonError(ldreason.EvalErrorFlagNotFound), "off": ldreason.NewEvalReasonOff(),
 	} {
@@ -88,7 +89,7 @@ func TestClient_MigrationVariation_DefaultIsNoStage(t *testing.T) {
 // An operation that nobody has measured gives no event, and no tracker no panic.
 func TestClient_TrackMigration_NothingMeasured_SendsNothing(t *testing.T) {
 	var sent eventLog
-	client, _ := newTestClientWith(t, items(t, "stage", stageFlag), Config{Events: sent.factory})
+	client, _ := newTestClientWith(t, flagtest.Items(t, "stage", stageFlag), Config{Events: sent.factory})
 	_, tracker := client.MigrationVariation(t.Context(), "stage", user, ldmigration.Off)
 	sent.events = nil
 	client.TrackMigration(t.Context(), tracker)
@@ -105,7 +106,7 @@ func TestHooks_MigrationVariation_AreCalledWithTheStage(t *testing.T) {
 		seen = detail
 		return nil
 	}}
-	client, _ := newTestClientWith(t, items(t, "stage", stageFlag), Config{Hooks: []Hook{hook}})
+	client, _ := newTestClientWith(t, flagtest.Items(t, "stage", stageFlag), Config{Hooks: []Hook{hook}})
 	client.MigrationVariation(t.Context(), "stage", user, ldmigration.Off)
 	require.Equal(t, ldvalue.String("live"), seen.Value)
 	require.Equal(t, []string{"h before", "h after"}, calls)

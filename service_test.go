@@ -3,8 +3,11 @@ package cleat
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,6 +22,7 @@ import (
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/datasource/polling"
 	"github.com/cleatdev/cleat/datasource/streaming"
+	"github.com/cleatdev/cleat/events"
 	"github.com/cleatdev/cleat/internal/mockservice"
 	"github.com/cleatdev/cleat/memorystore"
 )
@@ -324,4 +328,41 @@ func TestNew_CurrentSDKKey_IsChecked(t *testing.T) {
 		_, err := New(t.Context(), Config{CurrentSDKKey: func() string { return key }})
 		require.ErrorIs(t, err, core.ErrInvalid)
 	}
+}
+
+// A client keeps the JSON of flags that it was sent, and not their models, which take several times that, before somebody
+// evaluates them.
+func TestClient_FlagsThatNobodyEvaluates_TakeLittleMemory(t *testing.T) {
+	const flags = 2000
+	var data strings.Builder
+	oneLine := strings.Join(strings.Fields(ruled), "")
+	data.WriteString(`{"segments":{},"flags":{`)
+	for i := range flags {
+		if i > 0 {
+			data.WriteByte(',')
+		}
+		key := fmt.Sprint("flag-", i)
+		fmt.Fprintf(&data, `%q:%s`, key, strings.ReplaceAll(oneLine, `"ruled"`, strconv.Quote(key)))
+	}
+	data.WriteString(`}}`)
+	inService(t, func(t *testing.T, service *mockservice.Service) {
+		service.SetData(data.String())
+		config := serviceConfig(service)
+		config.Events = events.Off()
+		client := newServiceClient(t, config)
+		synctest.Wait()
+		before := liveHeap()
+		state := client.AllFlagsState(t.Context(), user) // decodes them
+		require.Len(t, state.Values(), flags)
+		models := liveHeap() - before
+		runtime.KeepAlive(state)
+		require.Greater(t, models/flags, uint64(1500), "nothing had been decoded before")
+	})
+}
+
+func liveHeap() uint64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
 }

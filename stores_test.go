@@ -9,6 +9,7 @@ import (
 
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/flagtest"
 	"github.com/cleatdev/cleat/memorystore"
 	"github.com/cleatdev/cleat/sqlitestore"
 )
@@ -33,7 +34,7 @@ func TestClient_OverStores_SecondClientAnswersTheSame(t *testing.T) {
 				config.DataSource = source.factory
 				first, err := New(t.Context(), config)
 				require.NoError(t, err)
-				require.NoError(t, source.sink.Upsert(t.Context(), core.Flags, "late", keyed(t, "late", onFlag("late", 3, `"x"`)).Item))
+				require.NoError(t, source.sink.Upsert(t.Context(), core.Flags, "late", flagtest.Keyed(t, "late", flagtest.OnFlag("late", 3, `"x"`)).Item))
 				require.NoError(t, source.sink.Delete(t.Context(), core.Flags, "alone", 2))
 				want := allFlagsJSON(t, first)
 				require.Contains(t, want, `"late":"x"`)

@@ -17,13 +17,14 @@ import (
 
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/flagtest"
 	"github.com/cleatdev/cleat/memorystore"
 )
 
 func TestClient_Variations_ReturnTheFlagsValue(t *testing.T) {
-	client, _ := newTestClient(t, items(t,
-		"bool", onFlag("bool", 1, "true"), "int", onFlag("int", 1, "7.9"), "float", onFlag("float", 1, "2.5"),
-		"string", onFlag("string", 1, `"x"`), "json", onFlag("json", 1, `{"a":[1]}`), "null", onFlag("null", 1, "null"),
+	client, _ := newTestClient(t, flagtest.Items(t,
+		"bool", flagtest.OnFlag("bool", 1, "true"), "int", flagtest.OnFlag("int", 1, "7.9"), "float", flagtest.OnFlag("float", 1, "2.5"),
+		"string", flagtest.OnFlag("string", 1, `"x"`), "json", flagtest.OnFlag("json", 1, `{"a":[1]}`), "null", flagtest.OnFlag("null", 1, "null"),
 	))
 	ctx := t.Context()
 	require.True(t, client.BoolVariation(ctx, "bool", user, false))
@@ -55,8 +56,8 @@ func TestClient_Variations_ReturnTheFlagsValue(t *testing.T) {
 }
 
 func TestClient_Variations_ReturnTheDefaultWithAReason(t *testing.T) {
-	client, _ := newTestClient(t, items(t,
-		"string", onFlag("string", 1, `"x"`), "number", onFlag("number", 1, "1"), "null", onFlag("null", 1, "null"),
+	client, _ := newTestClient(t, flagtest.Items(t,
+		"string", flagtest.OnFlag("string", 1, `"x"`), "number", flagtest.OnFlag("number", 1, "1"), "null", flagtest.OnFlag("null", 1, "null"),
 		"off", `{"key":"off","on":false,"variations":[1]}`,
 		"undecodable", `{"key":"undecodable","on":"x"}`,
 		"malformed", `{"key":"malformed","on":true,"fallthrough":{"variation":5},"variations":[1]}`,
@@ -89,7 +90,7 @@ func TestClient_Variations_ReturnTheDefaultWithAReason(t *testing.T) {
 }
 
 func TestClient_Variations_WrongTypeOfEveryKind(t *testing.T) {
-	client, _ := newTestClient(t, items(t, "bool", onFlag("bool", 1, "true")))
+	client, _ := newTestClient(t, flagtest.Items(t, "bool", flagtest.OnFlag("bool", 1, "true")))
 	ctx := t.Context()
 	require.Equal(t, 3, client.IntVariation(ctx, "bool", user, 3))
 	require.Equal(t, 3.5, client.Float64Variation(ctx, "bool", user, 3.5)) //nolint:testifylint // exact in binary
@@ -97,7 +98,7 @@ func TestClient_Variations_WrongTypeOfEveryKind(t *testing.T) {
 }
 
 func TestClient_Variations_PrerequisitesAndSegments(t *testing.T) {
-	client, _ := newTestClient(t, items(t,
+	client, _ := newTestClient(t, flagtest.Items(t,
 		"base", `{"key":"base","on":true,"fallthrough":{"variation":1},"variations":[false,true]}`,
 		"dependent", `{"key":"dependent","on":true,"prerequisites":[{"key":"base","variation":1}],"offVariation":0,
 			"rules":[{"id":"r","variation":2,"clauses":[{"op":"segmentMatch","values":["segment-x"]}]}],
@@ -130,31 +131,31 @@ func TestClient_Variations_PrerequisitesAndSegments(t *testing.T) {
 }
 
 func TestClient_Variations_NilContextIsAnException(t *testing.T) {
-	client, _ := newTestClient(t, items(t, "a", onFlag("a", 1, "true")))
+	client, _ := newTestClient(t, flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true")))
 	_, detail := client.BoolVariationDetail(nil, "a", user, false)
 	require.Equal(t, ldreason.NewEvalReasonError(ldreason.EvalErrorException), detail.Reason)
 	require.False(t, client.AllFlagsState(nil, user).Valid())
 }
 
 func TestClient_Variations_CancelledContextStillGetsWhatIsInMemory(t *testing.T) {
-	client, _ := newTestClient(t, items(t, "a", onFlag("a", 1, "true")))
+	client, _ := newTestClient(t, flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true")))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.True(t, client.BoolVariation(ctx, "a", user, false))
 }
 
 func TestClient_Variations_StoreErrorIsAnException(t *testing.T) {
-	data := items(t,
-		"a", onFlag("a", 1, "true"),
+	data := flagtest.Items(t,
+		"a", flagtest.OnFlag("a", 1, "true"),
 		"dependent", `{"key":"dependent","on":true,"prerequisites":[{"key":"a","variation":0}],"offVariation":0,
 			"fallthrough":{"variation":0},"variations":[true]}`)
-	store := &faultyStore{FeatureStoreCore: filledStore(t, data)}
+	store := &flagtest.Faulty{FeatureStoreCore: filledStore(t, data)}
 	client, err := New(t.Context(), Config{Daemon: true, Store: store, Cache: caching.Options{Mode: caching.Off()}, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	require.True(t, client.BoolVariation(t.Context(), "dependent", user, false))
 
-	store.fail(errors.Join(core.ErrUnavailable, errors.New("connection refused")))
+	store.Fail(errors.Join(core.ErrUnavailable, errors.New("connection refused")))
 	_, detail := client.BoolVariationDetail(t.Context(), "a", user, false)
 	require.Equal(t, ldreason.NewEvalReasonError(ldreason.EvalErrorException), detail.Reason)
 	require.False(t, client.AllFlagsState(t.Context(), user).Valid())
@@ -163,8 +164,8 @@ func TestClient_Variations_StoreErrorIsAnException(t *testing.T) {
 
 // A prerequisite that cannot be read must not look like one that failed.
 func TestClient_Variations_StoreErrorInAPrerequisiteIsAnException(t *testing.T) {
-	data := items(t,
-		"a", onFlag("a", 1, "true"),
+	data := flagtest.Items(t,
+		"a", flagtest.OnFlag("a", 1, "true"),
 		"dependent", `{"key":"dependent","on":true,"prerequisites":[{"key":"a","variation":0}],"offVariation":0,
 			"rules":[{"clauses":[{"op":"segmentMatch","values":["segment-x"]}]}],"fallthrough":{"variation":0},"variations":[true]}`)
 	client, _ := newTestClient(t, data)
@@ -197,7 +198,7 @@ func (s brokenForKey) Get(ctx context.Context, kind core.DataKind, key string) (
 }
 
 func TestClient_Variations_PanicIsAnException(t *testing.T) {
-	client, _ := newTestClient(t, items(t, "a", onFlag("a", 1, "true")))
+	client, _ := newTestClient(t, flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true")))
 	client.store = panickingStore{client.store}
 	_, detail := client.BoolVariationDetail(t.Context(), "a", user, true)
 	require.Equal(t, ldreason.EvaluationDetail{
@@ -206,7 +207,7 @@ func TestClient_Variations_PanicIsAnException(t *testing.T) {
 }
 
 func TestClient_AllFlagsState_PanicIsAnException(t *testing.T) {
-	client, _ := newTestClient(t, items(t, "a", onFlag("a", 1, "true"), "dependent",
+	client, _ := newTestClient(t, flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true"), "dependent",
 		`{"key":"dependent","on":true,"prerequisites":[{"key":"a","variation":0}],"offVariation":0,"variations":[true]}`))
 	client.evaluators = newEvaluators(panickingStore{client.store}, nil, time.Minute, client.logger)
 	state := client.AllFlagsState(t.Context(), user, WithReasons())
@@ -222,8 +223,8 @@ func (panickingStore) Get(context.Context, core.DataKind, string) (*core.Item, b
 }
 
 func TestClient_BoolVariation_AllocatesNothing(t *testing.T) {
-	data := items(t,
-		"simple", onFlag("simple", 1, "true"),
+	data := flagtest.Items(t,
+		"simple", flagtest.OnFlag("simple", 1, "true"),
 		"targeted", `{"key":"targeted","on":true,"targets":[{"variation":1,"values":["someone"]}],"variations":[false,true]}`)
 	inMemory, _ := newTestClient(t, data)
 	cached, _ := newTestClientWith(t, data, Config{Store: memorystore.New(nil, nil), Cache: caching.Options{Mode: caching.Forever()}})
@@ -239,7 +240,7 @@ func TestClient_BoolVariation_AllocatesNothing(t *testing.T) {
 // With events, the event is all that an evaluation allocates.
 func TestClient_BoolVariation_WithEvents_AllocatesTheEvent(t *testing.T) {
 	var discarded discardEvents
-	client, _ := newTestClientWith(t, items(t, "simple", onFlag("simple", 1, "true")), Config{Events: discarded.factory})
+	client, _ := newTestClientWith(t, flagtest.Items(t, "simple", flagtest.OnFlag("simple", 1, "true")), Config{Events: discarded.factory})
 	ctx := t.Context()
 	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { client.BoolVariation(ctx, "simple", user, false) }), 1.0)
 }
@@ -248,7 +249,7 @@ func TestClient_BoolVariation_WithEvents_AllocatesTheEvent(t *testing.T) {
 // refers to something.
 func TestClient_BoolVariation_SlowStore_IsGivenUpSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := newTestClient(t, items(t, "many", manySegments(30)))
+		client, _ := newTestClient(t, flagtest.Items(t, "many", manySegments(30)))
 		const each = 1900 * time.Millisecond
 		client.evaluators = newEvaluators(slowStore{client.store, each}, nil, caching.DefaultReadTimeout, client.logger)
 		began := time.Now()

@@ -17,8 +17,8 @@ func (c *Client) waitForData(ctx context.Context, config *Config) {
 	defer timer.Stop()
 	var reason string
 	select {
-	case <-c.sink.filled:
-	case <-c.sink.status.hopeless:
+	case <-c.sink.Filled():
+	case <-c.sink.Status().Hopeless():
 		reason = "the data source has failed"
 	case <-timer.C:
 		reason = fmt.Sprintf("nothing has come within %v", config.StartWait)
@@ -26,7 +26,7 @@ func (c *Client) waitForData(ctx context.Context, config *Config) {
 		reason = ctx.Err().Error()
 	}
 	select {
-	case <-c.sink.filled: // whatever else has happened
+	case <-c.sink.Filled(): // whatever else has happened
 		return
 	default:
 	}
@@ -34,7 +34,7 @@ func (c *Client) waitForData(ctx context.Context, config *Config) {
 	if config.Store != nil {
 		instead = "what the store has, and default values where it has nothing"
 	}
-	status := c.sink.status.Status()
+	status := c.sink.Status().Status()
 	c.logger.Warn("cleat: starting without data from the data source", "reason", reason,
 		"state", status.State, "error", status.LastError.String(), "used_instead", instead)
 }
@@ -66,7 +66,7 @@ func (c *Client) WaitFor(ctx context.Context, state core.DataSourceState) error 
 		return fmt.Errorf("cleat: %w: a data source cannot be waited for until it is %q, only until it is %s, %s or %s",
 			core.ErrInvalid, string(state), core.DataSourceValid, core.DataSourceInterrupted, core.DataSourceOff)
 	}
-	err := c.sink.status.waitFor(ctx, state)
+	err := c.sink.Status().WaitFor(ctx, state)
 	if err != nil && c.closed.Load() {
 		return fmt.Errorf("cleat: the data source will not be %s, because the client is closed", state)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/flagtest"
 	"github.com/cleatdev/cleat/memorystore"
 )
 
@@ -73,7 +74,7 @@ func TestNew_NoData_WarnsOnce(t *testing.T) {
 
 func TestNew_Data_WarnsOfNothing(t *testing.T) {
 	for _, config := range []Config{
-		{DataSource: (&manualSource{first: items(t)}).factory},
+		{DataSource: (&manualSource{first: flagtest.Items(t)}).factory},
 		{DataSource: (&manualSource{}).factory, StartWait: -1}, // who does not wait knows that there may be no data
 		{Daemon: true, Store: memorystore.New(nil, nil)},
 		{Offline: true},
@@ -107,7 +108,7 @@ func TestClient_WaitFor_StateComesLater_ReturnsThen(t *testing.T) {
 
 // What is so already counts, also for a caller whose time is up.
 func TestClient_WaitFor_StateIsThere_ReturnsAtOnce(t *testing.T) {
-	client, source := newTestClient(t, items(t))
+	client, source := newTestClient(t, flagtest.Items(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 20 {
@@ -176,4 +177,22 @@ func TestClient_WaitFor_InvalidArguments(t *testing.T) {
 	for _, state := range []core.DataSourceState{core.DataSourceInitializing, "", "VALID"} {
 		require.ErrorIs(t, client.WaitFor(t.Context(), state), core.ErrInvalid)
 	}
+}
+
+// A data source that says it is valid and has not delivered anything is waited for all the same.
+func TestNew_SourceIsValidWithoutData_IsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &manualSource{}
+		began := time.Now()
+		client, err := New(t.Context(), Config{
+			Logger: slog.New(slog.DiscardHandler), StartWait: time.Minute,
+			DataSource: func(settings core.ClientSettings, sink core.DataSourceUpdateSink) (core.UpdateProcessor, error) {
+				sink.UpdateStatus(core.DataSourceValid, core.DataSourceErrorInfo{})
+				return source.factory(settings, sink)
+			},
+		})
+		require.NoError(t, err)
+		require.Equal(t, time.Minute, time.Since(began))
+		require.NoError(t, client.Close())
+	})
 }

@@ -1,4 +1,4 @@
-package cleat
+package datasystem
 
 import (
 	"cmp"
@@ -13,12 +13,10 @@ import (
 	"github.com/cleatdev/cleat/internal/broadcast"
 )
 
-// dataSourceStatus keeps the status of the data source and tells of it.
-type dataSourceStatus struct {
+// SourceStatus keeps the status of the data source and tells of it. It is safe for concurrent use.
+type SourceStatus struct {
 	listeners *broadcast.Broadcaster[core.DataSourceStatus]
-	// hopeless is closed when it is clear that there will be no data soon: the data source has given up before it was
-	// valid, or the flag service has refused the SDK key.
-	hopeless chan struct{}
+	hopeless  chan struct{} // see Hopeless
 
 	mu      sync.Mutex // guards what follows
 	current core.DataSourceStatus
@@ -27,10 +25,10 @@ type dataSourceStatus struct {
 	entered map[core.DataSourceState]chan struct{}
 }
 
-var _ core.DataSourceStatusProvider = (*dataSourceStatus)(nil)
+var _ core.DataSourceStatusProvider = (*SourceStatus)(nil)
 
-func newDataSourceStatus(logger *slog.Logger) *dataSourceStatus {
-	return &dataSourceStatus{
+func newSourceStatus(logger *slog.Logger) *SourceStatus {
+	return &SourceStatus{
 		listeners: broadcast.New[core.DataSourceStatus](logger),
 		hopeless:  make(chan struct{}),
 		current:   core.DataSourceStatus{State: core.DataSourceInitializing, StateSince: time.Now()},
@@ -38,32 +36,38 @@ func newDataSourceStatus(logger *slog.Logger) *dataSourceStatus {
 	}
 }
 
-func (s *dataSourceStatus) Status() core.DataSourceStatus {
+// Hopeless returns a channel that is closed when it is clear that there will be no data soon: the data source has given up before
+// it was valid, or the flag service has refused the SDK key.
+func (s *SourceStatus) Hopeless() <-chan struct{} { return s.hopeless }
+
+// Status implements [core.DataSourceStatusProvider].
+func (s *SourceStatus) Status() core.DataSourceStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.current
 }
 
-func (s *dataSourceStatus) AddListener(listener func(core.DataSourceStatus)) (remove func()) {
+// AddListener implements [core.DataSourceStatusProvider].
+func (s *SourceStatus) AddListener(listener func(core.DataSourceStatus)) (remove func()) {
 	return s.listeners.Add(listener)
 }
 
 // update applies the rules of [core.DataSourceUpdateSink] and announces what has changed.
-func (s *dataSourceStatus) update(state core.DataSourceState, err core.DataSourceErrorInfo) {
+func (s *SourceStatus) update(state core.DataSourceState, err core.DataSourceErrorInfo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.change(state, err)
 }
 
 // fail records an error and leaves the state as it is.
-func (s *dataSourceStatus) fail(err core.DataSourceErrorInfo) {
+func (s *SourceStatus) fail(err core.DataSourceErrorInfo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.change(s.current.State, err)
 }
 
 // change is called with the lock held, so that listeners get statuses in the order in which they came about.
-func (s *dataSourceStatus) change(state core.DataSourceState, err core.DataSourceErrorInfo) {
+func (s *SourceStatus) change(state core.DataSourceState, err core.DataSourceErrorInfo) {
 	if s.current.State == core.DataSourceOff {
 		return
 	}
@@ -95,7 +99,7 @@ func (s *dataSourceStatus) change(state core.DataSourceState, err core.DataSourc
 }
 
 // whenIn returns a channel that is closed once the state has begun, however short it lasts, or is the current one.
-func (s *dataSourceStatus) whenIn(state core.DataSourceState) <-chan struct{} {
+func (s *SourceStatus) whenIn(state core.DataSourceState) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	entered := s.entered[state]
@@ -110,8 +114,8 @@ func (s *dataSourceStatus) whenIn(state core.DataSourceState) <-chan struct{} {
 	return entered
 }
 
-// waitFor returns nil once the state has begun, and an error when ctx ends or the data source is off.
-func (s *dataSourceStatus) waitFor(ctx context.Context, state core.DataSourceState) error {
+// WaitFor returns nil once the state has begun, and an error when ctx ends or the data source is off.
+func (s *SourceStatus) WaitFor(ctx context.Context, state core.DataSourceState) error {
 	entered, off := s.whenIn(state), s.whenIn(core.DataSourceOff)
 	select {
 	case <-entered:
@@ -138,7 +142,7 @@ func refusesKey(err core.DataSourceErrorInfo) bool {
 		(err.HTTPStatus == http.StatusUnauthorized || err.HTTPStatus == http.StatusForbidden)
 }
 
-func (s *dataSourceStatus) close() {
+func (s *SourceStatus) close() {
 	s.update(core.DataSourceOff, core.DataSourceErrorInfo{})
 	s.listeners.Close()
 }

@@ -1,4 +1,4 @@
-package cleat
+package datasystem
 
 import (
 	"hash/maphash"
@@ -9,9 +9,9 @@ import (
 	"github.com/cleatdev/cleat/internal/dataorder"
 )
 
-// dataGraph knows of every item what it was when it was last delivered and what it refers to, so as to tell which flags
+// graph knows of every item what it was when it was last delivered and what it refers to, so as to tell which flags
 // an update concerns. It is not safe for concurrent use.
-type dataGraph struct {
+type graph struct {
 	seed  maphash.Seed
 	nodes map[dataorder.Ref]node
 	// referrers is the reverse of the references in nodes; nil if it has to be worked out again.
@@ -27,12 +27,12 @@ type node struct {
 	refersTo []dataorder.Ref
 }
 
-func newDataGraph() *dataGraph {
-	return &dataGraph{seed: maphash.MakeSeed(), nodes: map[dataorder.Ref]node{}}
+func newGraph() *graph {
+	return &graph{seed: maphash.MakeSeed(), nodes: map[dataorder.Ref]node{}}
 }
 
 // nodeOf returns what an item is now. JSON that is the same byte for byte as before is not looked into.
-func (g *dataGraph) nodeOf(ref dataorder.Ref, item *core.Item) node {
+func (g *graph) nodeOf(ref dataorder.Ref, item *core.Item) node {
 	is := node{version: item.Version(), deleted: item.Deleted(), bytes: maphash.Bytes(g.seed, item.JSON())}
 	if was, known := g.nodes[ref]; known && was.bytes == is.bytes && was.deleted == is.deleted {
 		is.content, is.refersTo = was.content, was.refersTo
@@ -48,8 +48,8 @@ func (n node) differs(other node) bool {
 }
 
 // successor returns the graph of data that replaces everything.
-func (g *dataGraph) successor(data []core.Collection) *dataGraph {
-	next := &dataGraph{seed: g.seed, nodes: make(map[dataorder.Ref]node, len(g.nodes))}
+func (g *graph) successor(data []core.Collection) *graph {
+	next := &graph{seed: g.seed, nodes: make(map[dataorder.Ref]node, len(g.nodes))}
 	for _, collection := range data {
 		for _, item := range collection.Items {
 			if item.Item != nil {
@@ -63,7 +63,7 @@ func (g *dataGraph) successor(data []core.Collection) *dataGraph {
 
 // differences returns the items that are not the same in both graphs. An item that is missing in one and deleted in the
 // other is the same.
-func (g *dataGraph) differences(next *dataGraph) []dataorder.Ref {
+func (g *graph) differences(next *graph) []dataorder.Ref {
 	var refs []dataorder.Ref
 	for ref, is := range next.nodes {
 		if was, known := g.nodes[ref]; known && is.differs(was) || !known && !is.deleted {
@@ -78,7 +78,7 @@ func (g *dataGraph) differences(next *dataGraph) []dataorder.Ref {
 	return refs
 }
 
-func (g *dataGraph) set(ref dataorder.Ref, item *core.Item) {
+func (g *graph) set(ref dataorder.Ref, item *core.Item) {
 	is := g.nodeOf(ref, item)
 	if !slices.Equal(g.nodes[ref].refersTo, is.refersTo) {
 		g.referrers = nil
@@ -87,7 +87,7 @@ func (g *dataGraph) set(ref dataorder.Ref, item *core.Item) {
 }
 
 // setAll makes the items all that there is of a kind.
-func (g *dataGraph) setAll(kind core.DataKind, items map[string]*core.Item) {
+func (g *graph) setAll(kind core.DataKind, items map[string]*core.Item) {
 	for ref := range g.nodes {
 		if ref.Kind == kind && items[ref.Key] == nil {
 			delete(g.nodes, ref)
@@ -100,17 +100,17 @@ func (g *dataGraph) setAll(kind core.DataKind, items map[string]*core.Item) {
 	g.referrers = nil
 }
 
-func (g *dataGraph) remove(ref dataorder.Ref) {
+func (g *graph) remove(ref dataorder.Ref) {
 	delete(g.nodes, ref)
 	g.referrers = nil
 }
 
-func (g *dataGraph) clone() *dataGraph {
-	return &dataGraph{seed: g.seed, nodes: maps.Clone(g.nodes)}
+func (g *graph) clone() *graph {
+	return &graph{seed: g.seed, nodes: maps.Clone(g.nodes)}
 }
 
 // matching returns the items that a change names.
-func (g *dataGraph) matching(change core.Change) []dataorder.Ref {
+func (g *graph) matching(change core.Change) []dataorder.Ref {
 	if change.Key != "" {
 		return []dataorder.Ref{{Kind: change.Kind, Key: change.Key}}
 	}
@@ -125,7 +125,7 @@ func (g *dataGraph) matching(change core.Change) []dataorder.Ref {
 
 // flagsConcerned returns the keys of the flags among refs and of those that refer to any of refs, directly or not, in
 // ascending order.
-func (g *dataGraph) flagsConcerned(refs []dataorder.Ref) []string {
+func (g *graph) flagsConcerned(refs []dataorder.Ref) []string {
 	if g.referrers == nil {
 		g.referrers = map[dataorder.Ref][]dataorder.Ref{}
 		for ref, is := range g.nodes {

@@ -11,6 +11,8 @@ import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cleatdev/cleat/internal/flagtest"
 )
 
 // scribe is a hook that writes down its calls, in one list for all hooks of a test.
@@ -56,7 +58,7 @@ func (s *scribe) AfterTrack(_ context.Context, event HookTrack) error {
 
 func TestHooks_Evaluation_AreCalledInOrderAndInReverseOrder(t *testing.T) {
 	var calls []string
-	client, _ := newTestClientWith(t, items(t, "a", onFlag("a", 1, "true")), Config{
+	client, _ := newTestClientWith(t, flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true")), Config{
 		Hooks: []Hook{&scribe{name: "first", calls: &calls}, &scribe{name: "second", calls: &calls}},
 	})
 	require.True(t, client.BoolVariation(t.Context(), "a", user, false))
@@ -82,7 +84,7 @@ func TestHooks_Evaluation_EachSeesItsOwnDataAndTheValueOfTheCaller(t *testing.T)
 		require.Empty(t, data)
 		return nil
 	}}
-	client, _ := newTestClientWith(t, items(t), Config{Hooks: []Hook{hook, other}})
+	client, _ := newTestClientWith(t, flagtest.Items(t), Config{Hooks: []Hook{hook, other}})
 	client.sink.SetEnvironmentID("env")
 	value, _ := client.StringVariationDetail(t.Context(), "unknown", user, "x")
 	require.Equal(t, "x", value)
@@ -98,7 +100,7 @@ func TestHooks_Evaluation_TroublesConcernNobodyElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var calls []string
 			var log bytes.Buffer
-			client, _ := newTestClientWith(t, items(t, "a", onFlag("a", 1, "true")), Config{
+			client, _ := newTestClientWith(t, flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true")), Config{
 				Logger: slog.New(slog.NewTextHandler(&log, nil)),
 				Hooks: []Hook{
 					&scribe{
@@ -133,7 +135,7 @@ func (nameless) Name() string { panic("no name") }
 func (nameless) AfterTrack(context.Context, HookTrack) error { return errors.New("rotten") }
 
 func TestHooks_Name_PanicsWhileAnErrorIsLogged(t *testing.T) {
-	client, _ := newTestClientWith(t, items(t), Config{Hooks: []Hook{nameless{}}})
+	client, _ := newTestClientWith(t, flagtest.Items(t), Config{Hooks: []Hook{nameless{}}})
 	require.NoError(t, client.Track(t.Context(), "e", user))
 }
 
@@ -145,7 +147,7 @@ func TestHooks_Track_AreCalledInOrderWithTheEvent(t *testing.T) {
 		}, event)
 		return nil
 	}
-	client, _ := newTestClientWith(t, items(t), Config{Hooks: []Hook{
+	client, _ := newTestClientWith(t, flagtest.Items(t), Config{Hooks: []Hook{
 		&scribe{name: "first", calls: &calls, track: seen}, &scribe{name: "second", calls: &calls, track: seen},
 	}})
 	require.NoError(t, client.TrackMetric(t.Context(), "bought", user, 2.5, ldvalue.Int(3)))
@@ -168,7 +170,7 @@ func (c *counter) AfterEvaluation(_ context.Context, e HookEvaluation, _ HookDat
 
 func TestHooks_Evaluation_EveryMethodTellsItsName(t *testing.T) {
 	hook := &counter{calls: map[string]int{}}
-	client, _ := newTestClientWith(t, items(t), Config{Hooks: []Hook{hook}})
+	client, _ := newTestClientWith(t, flagtest.Items(t), Config{Hooks: []Hook{hook}})
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {

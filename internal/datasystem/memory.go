@@ -1,4 +1,4 @@
-package cleat
+package datasystem
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// memoryStore is the FeatureStore of a client without a database. Get takes no lock and makes no allocation; an Init is
+// MemoryStore is the [core.FeatureStore] of a client without a database. Get takes no lock and makes no allocation; an Init is
 // seen at once and as a whole.
-type memoryStore struct {
+type MemoryStore struct {
 	data    atomic.Pointer[memoryData]
 	closed  atomic.Bool
 	writing sync.Mutex
@@ -27,15 +27,16 @@ type memoryData struct {
 
 type memoryItems = xsync.Map[string, *core.Item]
 
-var _ core.FeatureStore = (*memoryStore)(nil)
+var _ core.FeatureStore = (*MemoryStore)(nil)
 
-func newMemoryStore() *memoryStore {
-	s := &memoryStore{}
+// NewMemoryStore makes a store that is empty and has not been initialized.
+func NewMemoryStore() *MemoryStore {
+	s := &MemoryStore{}
 	s.data.Store(&memoryData{})
 	return s
 }
 
-func (s *memoryStore) check(ctx context.Context) error {
+func (s *MemoryStore) check(ctx context.Context) error {
 	if ctx == nil {
 		return fmt.Errorf("cleat: %w: the context is nil", core.ErrInvalid)
 	}
@@ -45,7 +46,8 @@ func (s *memoryStore) check(ctx context.Context) error {
 	return nil
 }
 
-func (s *memoryStore) Get(ctx context.Context, kind core.DataKind, key string) (*core.Item, bool, error) {
+// Get implements [core.FeatureStore].
+func (s *MemoryStore) Get(ctx context.Context, kind core.DataKind, key string) (*core.Item, bool, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, false, err
 	}
@@ -60,7 +62,8 @@ func (s *memoryStore) Get(ctx context.Context, kind core.DataKind, key string) (
 	return item, true, nil
 }
 
-func (s *memoryStore) All(ctx context.Context, kind core.DataKind) (map[string]*core.Item, error) {
+// All implements [core.FeatureStore].
+func (s *MemoryStore) All(ctx context.Context, kind core.DataKind) (map[string]*core.Item, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, err
 	}
@@ -75,14 +78,16 @@ func (s *memoryStore) All(ctx context.Context, kind core.DataKind) (map[string]*
 	return live, nil
 }
 
-func (s *memoryStore) Initialized(ctx context.Context) (bool, error) {
+// Initialized implements [core.FeatureStore].
+func (s *MemoryStore) Initialized(ctx context.Context) (bool, error) {
 	if err := s.check(ctx); err != nil {
 		return false, err
 	}
 	return s.data.Load().initialized, nil
 }
 
-func (s *memoryStore) Init(ctx context.Context, data []core.Collection) error {
+// Init implements [core.FeatureStore].
+func (s *MemoryStore) Init(ctx context.Context, data []core.Collection) error {
 	if err := s.check(ctx); err != nil {
 		return err
 	}
@@ -106,7 +111,8 @@ func (s *memoryStore) Init(ctx context.Context, data []core.Collection) error {
 	return nil
 }
 
-func (s *memoryStore) Upsert(ctx context.Context, kind core.DataKind, key string, item *core.Item) (bool, error) {
+// Upsert implements [core.FeatureStore].
+func (s *MemoryStore) Upsert(ctx context.Context, kind core.DataKind, key string, item *core.Item) (bool, error) {
 	if err := s.check(ctx); err != nil {
 		return false, err
 	}
@@ -124,7 +130,7 @@ func (s *memoryStore) Upsert(ctx context.Context, kind core.DataKind, key string
 }
 
 // itemsForWriting is called with the lock held.
-func (s *memoryStore) itemsForWriting(kind core.DataKind) *memoryItems {
+func (s *MemoryStore) itemsForWriting(kind core.DataKind) *memoryItems {
 	data := s.data.Load()
 	if items := data.kinds[kind]; items != nil {
 		return items
@@ -139,7 +145,8 @@ func (s *memoryStore) itemsForWriting(kind core.DataKind) *memoryItems {
 	return items
 }
 
-func (s *memoryStore) Close() error {
+// Close implements [core.FeatureStore].
+func (s *MemoryStore) Close() error {
 	s.closed.Store(true)
 	s.data.Store(&memoryData{})
 	return nil

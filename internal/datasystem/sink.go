@@ -1,4 +1,4 @@
-package cleat
+package datasystem
 
 import (
 	"context"
@@ -16,19 +16,19 @@ import (
 	"github.com/cleatdev/cleat/internal/dataorder"
 )
 
-// updateSink is where the data source delivers.
-type updateSink struct {
+// Sink is where the data source delivers. It writes to the store, and tells of the status of the data source and of the flags
+// that change. Make one with [NewSink]; it is safe for concurrent use, and Close ends it.
+type Sink struct {
 	store   core.FeatureStore
-	status  *dataSourceStatus
+	status  *SourceStatus
 	changes *broadcast.Broadcaster[core.FlagChange]
 	logger  *slog.Logger
-	// filled is closed once an Init is what evaluations read, be it from the database or from memory.
-	filled chan struct{}
+	filled  chan struct{} // see Filled
 
 	environment atomic.Pointer[string] // the environment's identifier; nil before it is known
 
 	turn     chan struct{} // holds a token while nobody updates
-	graph    *dataGraph    // belongs to the holder of the token
+	graph    *graph        // belongs to the holder of the token
 	isFilled bool          // filled is closed; belongs to the holder too
 	learned  bool          // graph is what is in the store; belongs to the holder too
 
@@ -41,19 +41,20 @@ type updateSink struct {
 }
 
 var (
-	_ core.DataSourceUpdateSink = (*updateSink)(nil)
-	_ core.EnvironmentIDSink    = (*updateSink)(nil)
+	_ core.DataSourceUpdateSink = (*Sink)(nil)
+	_ core.EnvironmentIDSink    = (*Sink)(nil)
 )
 
-func newUpdateSink(store core.FeatureStore, logger *slog.Logger) *updateSink {
-	s := &updateSink{
+// NewSink makes the sink of a client. It never closes the store.
+func NewSink(store core.FeatureStore, logger *slog.Logger) *Sink {
+	s := &Sink{
 		store:   store,
-		status:  newDataSourceStatus(logger),
+		status:  newSourceStatus(logger),
 		changes: broadcast.New[core.FlagChange](logger),
 		logger:  logger,
 		filled:  make(chan struct{}),
 		turn:    make(chan struct{}, 1),
-		graph:   newDataGraph(),
+		graph:   newGraph(),
 	}
 	s.turn <- struct{}{}
 	return s
@@ -70,7 +71,7 @@ type beginner interface {
 // Init implements [core.DataSourceUpdateSink]. If single items do not fit into the store and everything else does, that
 // is reported, and not returned: the data source has nothing left to do. The same goes for the trouble of a database if the data
 // is in memory, which the database then follows.
-func (s *updateSink) Init(ctx context.Context, data []core.Collection) error {
+func (s *Sink) Init(ctx context.Context, data []core.Collection) error {
 	data = dataorder.Sort(data)
 	b, ok := s.store.(beginner)
 	if !ok {
@@ -84,7 +85,7 @@ func (s *updateSink) Init(ctx context.Context, data []core.Collection) error {
 }
 
 // beginInit is the part of Init that has its turn.
-func (s *updateSink) beginInit(
+func (s *Sink) beginInit(
 	ctx context.Context, b beginner, data []core.Collection,
 ) (wait func(context.Context) error, err error) {
 	if err := s.takeTurn(ctx); err != nil {
@@ -102,7 +103,7 @@ func (s *updateSink) beginInit(
 }
 
 // initAtOnce is Init of a store that has the data when its Init returns.
-func (s *updateSink) initAtOnce(ctx context.Context, data []core.Collection) error {
+func (s *Sink) initAtOnce(ctx context.Context, data []core.Collection) error {
 	if err := s.takeTurn(ctx); err != nil {
 		return err
 	}
@@ -118,7 +119,7 @@ func (s *updateSink) initAtOnce(ctx context.Context, data []core.Collection) err
 }
 
 // noticeFilled notes that evaluations read what an Init has brought. The caller has the turn.
-func (s *updateSink) noticeFilled() {
+func (s *Sink) noticeFilled() {
 	if !s.isFilled {
 		s.isFilled = true
 		close(s.filled)
@@ -126,7 +127,7 @@ func (s *updateSink) noticeFilled() {
 }
 
 // Upsert implements [core.DataSourceUpdateSink]. As of Init, the trouble of a database is reported and not returned.
-func (s *updateSink) Upsert(ctx context.Context, kind core.DataKind, key string, item *core.Item) error {
+func (s *Sink) Upsert(ctx context.Context, kind core.DataKind, key string, item *core.Item) error {
 	wait, err := s.beginUpsert(ctx, kind, key, item)
 	if err != nil || wait == nil {
 		return err
@@ -138,7 +139,7 @@ func (s *updateSink) Upsert(ctx context.Context, kind core.DataKind, key string,
 }
 
 // beginUpsert is the part of Upsert that has its turn.
-func (s *updateSink) beginUpsert(
+func (s *Sink) beginUpsert(
 	ctx context.Context, kind core.DataKind, key string, item *core.Item,
 ) (wait func(context.Context) (bool, error), err error) {
 	if err := s.takeTurn(ctx); err != nil {
@@ -162,28 +163,34 @@ func (s *updateSink) beginUpsert(
 }
 
 // Delete implements [core.DataSourceUpdateSink].
-func (s *updateSink) Delete(ctx context.Context, kind core.DataKind, key string, version int) error {
+func (s *Sink) Delete(ctx context.Context, kind core.DataKind, key string, version int) error {
 	return s.Upsert(ctx, kind, key, core.NewTombstone(kind, key, version))
 }
 
+// Status tells of the status of the data source.
+func (s *Sink) Status() *SourceStatus { return s.status }
+
+// Filled returns a channel that is closed once an Init is what evaluations read, be it from the database or from memory.
+func (s *Sink) Filled() <-chan struct{} { return s.filled }
+
 // UpdateStatus implements [core.DataSourceUpdateSink].
-func (s *updateSink) UpdateStatus(state core.DataSourceState, err core.DataSourceErrorInfo) {
+func (s *Sink) UpdateStatus(state core.DataSourceState, err core.DataSourceErrorInfo) {
 	s.status.update(state, err)
 }
 
 // DataStoreStatus implements [core.DataSourceUpdateSink].
-func (s *updateSink) DataStoreStatus() core.DataStoreStatusProvider { return storeStatus(s.store) }
+func (s *Sink) DataStoreStatus() core.DataStoreStatusProvider { return StoreStatus(s.store) }
 
 // SetEnvironmentID implements [core.EnvironmentIDSink].
-func (s *updateSink) SetEnvironmentID(id string) { s.environment.Store(&id) }
+func (s *Sink) SetEnvironmentID(id string) { s.environment.Store(&id) }
 
-// environmentID returns the identifier of the environment whose flags were delivered.
-func (s *updateSink) environmentID() ldvalue.OptionalString {
+// EnvironmentID returns the identifier of the environment whose flags were delivered.
+func (s *Sink) EnvironmentID() ldvalue.OptionalString {
 	return ldvalue.NewOptionalStringFromPointer(s.environment.Load())
 }
 
 // takeTurn makes updates wait for each other, so that changes are announced in the order in which they are stored.
-func (s *updateSink) takeTurn(ctx context.Context) error {
+func (s *Sink) takeTurn(ctx context.Context) error {
 	if ctx == nil {
 		return fmt.Errorf("cleat: %w: the context is nil", core.ErrInvalid)
 	}
@@ -195,14 +202,14 @@ func (s *updateSink) takeTurn(ctx context.Context) error {
 	}
 }
 
-func (s *updateSink) passTurn() { s.turn <- struct{}{} }
+func (s *Sink) passTurn() { s.turn <- struct{}{} }
 
 // announce tells listeners of the flags that the changed items concern.
-func (s *updateSink) announce(graph *dataGraph, changed []dataorder.Ref) {
+func (s *Sink) announce(g *graph, changed []dataorder.Ref) {
 	if len(changed) == 0 || !s.changes.HasListeners() {
 		return
 	}
-	for _, key := range graph.flagsConcerned(changed) {
+	for _, key := range g.flagsConcerned(changed) {
 		s.changes.Publish(core.FlagChange{Key: key})
 	}
 }
@@ -212,7 +219,7 @@ const databasePatience = 50 * time.Millisecond
 
 // follow waits until the database has what memory has. If that takes long, the data source goes on, and what comes of it is
 // reported later.
-func (s *updateSink) follow(ctx context.Context, wait func(context.Context) error) error {
+func (s *Sink) follow(ctx context.Context, wait func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, databasePatience)
 	defer cancel()
 	err := wait(limited)
@@ -230,7 +237,7 @@ func (s *updateSink) follow(ctx context.Context, wait func(context.Context) erro
 
 // reportFollowing tells of an error because of which the database does not follow memory. It returns only one that says that
 // the client is closed or the caller has left.
-func (s *updateSink) reportFollowing(ctx context.Context, err error) error {
+func (s *Sink) reportFollowing(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		s.refusing.Store(false)
@@ -248,7 +255,7 @@ func (s *updateSink) reportFollowing(ctx context.Context, err error) error {
 }
 
 // reportInvalid tells of an error because of which an update is not even in memory, and returns it.
-func (s *updateSink) reportInvalid(ctx context.Context, err error) error {
+func (s *Sink) reportInvalid(ctx context.Context, err error) error {
 	if err != nil && !isWanted(ctx, err) {
 		s.logger.ErrorContext(ctx, "cleat: an update was refused", "error", err)
 		s.status.update(core.DataSourceInterrupted, errorInfo(err))
@@ -261,8 +268,8 @@ func isWanted(ctx context.Context, err error) bool {
 	return errors.Is(err, core.ErrClosed) || ctx.Err() != nil && errors.Is(err, ctx.Err())
 }
 
-// close waits for what runs in the background, which ends with the context it was given or when the store is closed.
-func (s *updateSink) close() {
+// Close ends all listening. It waits for what runs in the background, which ends with the context it was given or when the store is closed.
+func (s *Sink) Close() {
 	s.closing.Lock()
 	s.closed = true
 	if s.unfollow != nil {

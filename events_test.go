@@ -1,8 +1,10 @@
 package cleat
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/events"
+	"github.com/cleatdev/cleat/internal/flagtest"
 )
 
 // eventLog is an event processor that keeps everything.
@@ -56,7 +60,7 @@ func TestClient_Variation_SendsAnEvent(t *testing.T) {
 	var sent eventLog
 	flag := `{"key":"a","version":7,"on":true,"fallthrough":{"variation":1},"variations":["no","yes"],` +
 		`"trackEvents":true,"debugEventsUntilDate":5000,"samplingRatio":3,"excludeFromSummaries":true}`
-	client, _ := newTestClientWith(t, items(t, "a", flag), Config{Events: sent.factory})
+	client, _ := newTestClientWith(t, flagtest.Items(t, "a", flag), Config{Events: sent.factory})
 	client.StringVariation(t.Context(), "a", user, "default")
 	client.StringVariationDetail(t.Context(), "a", user, "default")
 	want := core.EvaluationEvent{
@@ -72,7 +76,7 @@ func TestClient_Variation_SendsAnEvent(t *testing.T) {
 
 func TestClient_Variation_EventOfWhatHasNoValue(t *testing.T) {
 	var sent eventLog
-	client, _ := newTestClientWith(t, items(t, "number", onFlag("number", 2, "5")), Config{Events: sent.factory})
+	client, _ := newTestClientWith(t, flagtest.Items(t, "number", flagtest.OnFlag("number", 2, "5")), Config{Events: sent.factory})
 	client.BoolVariation(t.Context(), "unknown", user, true)
 	client.BoolVariation(t.Context(), "number", user, true)
 	client.BoolVariation(t.Context(), "number", ldcontext.New(""), true)
@@ -94,7 +98,7 @@ func TestClient_Variation_PrerequisitesHaveEventsOfTheirOwn(t *testing.T) {
 		return fmt.Sprintf(`{"key":%q,"version":1,"on":true,"fallthrough":{"variation":0},"variations":["x"],`+
 			`"prerequisites":[{"key":%q,"variation":0}]}`, key, on)
 	}
-	client, _ := newTestClientWith(t, items(t, "a", dependent("a", "b"), "b", dependent("b", "c"), "c", onFlag("c", 1, `"x"`)),
+	client, _ := newTestClientWith(t, flagtest.Items(t, "a", dependent("a", "b"), "b", dependent("b", "c"), "c", flagtest.OnFlag("c", 1, `"x"`)),
 		Config{Events: sent.factory})
 	require.Equal(t, "x", client.StringVariation(t.Context(), "a", user, "default"))
 	var seen []string
@@ -110,7 +114,7 @@ func TestClient_Variation_PrerequisitesHaveEventsOfTheirOwn(t *testing.T) {
 func TestClient_Variation_ExperimentRequiresTheFullEvent(t *testing.T) {
 	var sent eventLog
 	flag := `{"key":"a","version":1,"on":true,"fallthrough":{"variation":0},"variations":[true],"trackEventsFallthrough":true}`
-	client, _ := newTestClientWith(t, items(t, "a", flag), Config{Events: sent.factory})
+	client, _ := newTestClientWith(t, flagtest.Items(t, "a", flag), Config{Events: sent.factory})
 	client.BoolVariation(t.Context(), "a", user, false)
 	events := sent.evaluations(t)
 	require.Len(t, events, 1)
@@ -120,7 +124,7 @@ func TestClient_Variation_ExperimentRequiresTheFullEvent(t *testing.T) {
 
 func TestClient_AllFlagsState_SendsNoEvent(t *testing.T) {
 	var sent eventLog
-	client, _ := newTestClientWith(t, items(t, "a", onFlag("a", 1, "true")), Config{Events: sent.factory})
+	client, _ := newTestClientWith(t, flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true")), Config{Events: sent.factory})
 	require.True(t, client.AllFlagsState(t.Context(), user).Valid())
 	remove := client.FlagTracker().AddFlagValueChangeListener("a", user, ldvalue.Null(), func(core.FlagValueChange) {})
 	remove()
@@ -129,7 +133,7 @@ func TestClient_AllFlagsState_SendsNoEvent(t *testing.T) {
 
 func TestClient_Track_SendsEvents(t *testing.T) {
 	var sent eventLog
-	client, _ := newTestClientWith(t, items(t), Config{Events: sent.factory})
+	client, _ := newTestClientWith(t, flagtest.Items(t), Config{Events: sent.factory})
 	require.NoError(t, client.Identify(t.Context(), user))
 	require.NoError(t, client.Track(t.Context(), "plain", user))
 	require.NoError(t, client.TrackData(t.Context(), "data", user, ldvalue.String("x")))
@@ -156,7 +160,7 @@ func TestClient_Track_SendsEvents(t *testing.T) {
 
 func TestClient_Track_RefusesWhatNobodyCanUse(t *testing.T) {
 	var sent eventLog
-	client, _ := newTestClientWith(t, items(t), Config{Events: sent.factory})
+	client, _ := newTestClientWith(t, flagtest.Items(t), Config{Events: sent.factory})
 	invalid := ldcontext.New("")
 	require.ErrorIs(t, client.Identify(t.Context(), invalid), core.ErrInvalid)
 	require.ErrorIs(t, client.Track(t.Context(), "e", invalid), core.ErrInvalid)
@@ -168,7 +172,7 @@ func TestClient_Track_RefusesWhatNobodyCanUse(t *testing.T) {
 
 func TestClient_Close_ClosesTheEventProcessorOnceAndSendsNothingAfterwards(t *testing.T) {
 	var sent eventLog
-	client, err := New(t.Context(), Config{DataSource: (&manualSource{first: items(t)}).factory, Events: sent.factory})
+	client, err := New(t.Context(), Config{DataSource: (&manualSource{first: flagtest.Items(t)}).factory, Events: sent.factory})
 	require.NoError(t, err)
 	require.NoError(t, client.Close())
 	require.NoError(t, client.Close())
@@ -177,4 +181,20 @@ func TestClient_Close_ClosesTheEventProcessorOnceAndSendsNothingAfterwards(t *te
 	require.NoError(t, client.Identify(t.Context(), user))
 	client.BoolVariation(t.Context(), "a", user, false)
 	require.Empty(t, sent.events)
+}
+
+// panicking is an event processor that breaks.
+type panicking struct{ events.Discarding }
+
+func (*panicking) Send(core.Event) { panic("rotten") }
+
+func TestClient_EventProcessorPanics_ConcernsNobody(t *testing.T) {
+	var log bytes.Buffer
+	client, _ := newTestClientWith(t, flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true")), Config{
+		Events: func(core.ClientSettings) (core.EventProcessor, error) { return &panicking{}, nil },
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+	require.NoError(t, client.Track(t.Context(), "e", user))
+	require.Contains(t, log.String(), "rotten")
 }

@@ -1,4 +1,4 @@
-package cleat
+package datasystem
 
 import (
 	"context"
@@ -8,10 +8,25 @@ import (
 	"github.com/cleatdev/cleat/internal/dataorder"
 )
 
+// AnyFlag is announced when it is not known whether anything has changed: listeners that evaluate a flag should do so again, and
+// all others ignore it.
+var AnyFlag = core.FlagChange{}
+
+// AddChangeListener adds a listener to changes of flags, [AnyFlag] among them; nil is none. From then on, changes that others make
+// in the store are announced too, until ctx ends.
+func (s *Sink) AddChangeListener(ctx context.Context, listener func(core.FlagChange)) (remove func()) {
+	remove = s.changes.Add(listener)
+	s.followStore(ctx)
+	return remove
+}
+
+// AnnounceAnyFlag announces [AnyFlag].
+func (s *Sink) AnnounceAnyFlag() { s.changes.Publish(AnyFlag) }
+
 // followStore announces from now on what others change in the store, if that can be known, until ctx ends. It is called when a
 // listener is added, because the store reads more of what changes for who follows it. In the background it finds out what is
 // in the store, so that changes can be told from what only looks like one.
-func (s *updateSink) followStore(ctx context.Context) {
+func (s *Sink) followStore(ctx context.Context) {
 	s.closing.Lock()
 	defer s.closing.Unlock()
 	provider, ok := s.store.(core.ChangeProvider)
@@ -30,27 +45,27 @@ func (s *updateSink) followStore(ctx context.Context) {
 }
 
 // learn makes the graph what is in the store, unless it is already. It reports whether it has done so now.
-func (s *updateSink) learn(ctx context.Context) bool {
+func (s *Sink) learn(ctx context.Context) bool {
 	if s.learned {
 		return false
 	}
-	graph := newDataGraph()
+	stored := newGraph()
 	for _, kind := range core.BuiltInKinds() {
 		items, err := s.store.All(ctx, kind)
 		if err != nil && !errors.Is(err, core.ErrCorrupt) {
 			return false
 		}
-		graph.setAll(kind, items)
+		stored.setAll(kind, items)
 	}
-	s.graph, s.learned = graph, true
+	s.graph, s.learned = stored, true
 	// Who evaluated a flag before may have seen another one than the graph begins with, and would not be told of that.
-	s.changes.Publish(anyFlag)
+	s.changes.Publish(AnyFlag)
 	return true
 }
 
 // noticeStoreChange announces the flags that a change made by others concerns. A change that went through the sink
 // itself has been announced before, and is recognised by the graph.
-func (s *updateSink) noticeStoreChange(ctx context.Context, change core.Change) {
+func (s *Sink) noticeStoreChange(ctx context.Context, change core.Change) {
 	if s.takeTurn(ctx) != nil {
 		return
 	}
@@ -68,7 +83,7 @@ func (s *updateSink) noticeStoreChange(ctx context.Context, change core.Change) 
 	}
 }
 
-func (s *updateSink) noticeItem(ctx context.Context, ref dataorder.Ref) {
+func (s *Sink) noticeItem(ctx context.Context, ref dataorder.Ref) {
 	item, found, err := s.store.Get(ctx, ref.Kind, ref.Key)
 	if err != nil {
 		return
@@ -86,7 +101,7 @@ func (s *updateSink) noticeItem(ctx context.Context, ref dataorder.Ref) {
 }
 
 // noticeKinds compares one kind, or if it is empty all built-in ones, with what is in the store.
-func (s *updateSink) noticeKinds(ctx context.Context, kind core.DataKind) {
+func (s *Sink) noticeKinds(ctx context.Context, kind core.DataKind) {
 	next := s.graph.clone()
 	for _, each := range core.BuiltInKinds() {
 		if kind != "" && kind != each {

@@ -1,29 +1,24 @@
-package cleat
+package datasystem
 
 import (
 	"context"
-	"fmt"
-	"runtime"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
-	"github.com/cleatdev/cleat/events"
-	"github.com/cleatdev/cleat/internal/mockservice"
+	"github.com/cleatdev/cleat/internal/flagtest"
 )
 
 func TestMemoryStore_Init_ReplacesEverything(t *testing.T) {
-	s, ctx := newMemoryStore(), t.Context()
+	s, ctx := NewMemoryStore(), t.Context()
 	initialized, err := s.Initialized(ctx)
 	require.NoError(t, err)
 	require.False(t, initialized)
-	require.NoError(t, s.Init(ctx, items(t, "a", onFlag("a", 5, "1"), "segment", `{"key":"segment"}`)))
-	require.NoError(t, s.Init(ctx, items(t, "a", onFlag("a", 2, "1"), "b", onFlag("b", 1, "1"))))
+	require.NoError(t, s.Init(ctx, flagtest.Items(t, "a", flagtest.OnFlag("a", 5, "1"), "segment", `{"key":"segment"}`)))
+	require.NoError(t, s.Init(ctx, flagtest.Items(t, "a", flagtest.OnFlag("a", 2, "1"), "b", flagtest.OnFlag("b", 1, "1"))))
 	initialized, err = s.Initialized(ctx)
 	require.NoError(t, err)
 	require.True(t, initialized)
@@ -37,11 +32,11 @@ func TestMemoryStore_Init_ReplacesEverything(t *testing.T) {
 }
 
 func TestMemoryStore_Upsert_OnlyNewerVersions(t *testing.T) {
-	s, ctx := newMemoryStore(), t.Context()
+	s, ctx := NewMemoryStore(), t.Context()
 	upsert := func(version int, deleted bool) bool {
 		item := core.NewTombstone(core.Flags, "a", version)
 		if !deleted {
-			item = keyed(t, "a", onFlag("a", version, "1")).Item
+			item = flagtest.Keyed(t, "a", flagtest.OnFlag("a", version, "1")).Item
 		}
 		updated, err := s.Upsert(ctx, core.Flags, "a", item)
 		require.NoError(t, err)
@@ -70,7 +65,7 @@ func TestMemoryStore_Upsert_OnlyNewerVersions(t *testing.T) {
 }
 
 func TestMemoryStore_Close_RefusesEverything(t *testing.T) {
-	s, ctx := newMemoryStore(), t.Context()
+	s, ctx := NewMemoryStore(), t.Context()
 	require.NoError(t, s.Close())
 	require.NoError(t, s.Close())
 	_, _, err := s.Get(ctx, core.Flags, "a")
@@ -85,15 +80,15 @@ func TestMemoryStore_Close_RefusesEverything(t *testing.T) {
 }
 
 func TestMemoryStore_NilContext_IsInvalid(t *testing.T) {
-	_, _, err := newMemoryStore().Get(nil, core.Flags, "a")
+	_, _, err := NewMemoryStore().Get(nil, core.Flags, "a")
 	require.ErrorIs(t, err, core.ErrInvalid)
 }
 
 // Readers never see a set that is part old and part new, nor an older version after a newer one.
 func TestMemoryStore_ConcurrentUse(t *testing.T) {
-	s := newMemoryStore()
+	s := NewMemoryStore()
 	set := func(version int) []core.Collection {
-		return items(t, "a", onFlag("a", version, "1"), "b", onFlag("b", version, "1"))
+		return flagtest.Items(t, "a", flagtest.OnFlag("a", version, "1"), "b", flagtest.OnFlag("b", version, "1"))
 	}
 	require.NoError(t, s.Init(context.Background(), set(1)))
 	done := make(chan struct{})
@@ -128,41 +123,4 @@ func TestMemoryStore_ConcurrentUse(t *testing.T) {
 	}
 	close(done)
 	group.Wait()
-}
-
-// A client keeps the JSON of flags that it was sent, and not their models, which take several times that, before somebody
-// evaluates them.
-func TestClient_FlagsThatNobodyEvaluates_TakeLittleMemory(t *testing.T) {
-	const flags = 2000
-	var data strings.Builder
-	oneLine := strings.Join(strings.Fields(ruled), "")
-	data.WriteString(`{"segments":{},"flags":{`)
-	for i := range flags {
-		if i > 0 {
-			data.WriteByte(',')
-		}
-		key := fmt.Sprint("flag-", i)
-		fmt.Fprintf(&data, `%q:%s`, key, strings.ReplaceAll(oneLine, `"ruled"`, strconv.Quote(key)))
-	}
-	data.WriteString(`}}`)
-	inService(t, func(t *testing.T, service *mockservice.Service) {
-		service.SetData(data.String())
-		config := serviceConfig(service)
-		config.Events = events.Off()
-		client := newServiceClient(t, config)
-		synctest.Wait()
-		before := liveHeap()
-		state := client.AllFlagsState(t.Context(), user) // decodes them
-		require.Len(t, state.Values(), flags)
-		models := liveHeap() - before
-		runtime.KeepAlive(state)
-		require.Greater(t, models/flags, uint64(1500), "nothing had been decoded before")
-	})
-}
-
-func liveHeap() uint64 {
-	var stats runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&stats)
-	return stats.HeapAlloc
 }
