@@ -32,8 +32,9 @@ func (c *Collector[T]) Take() []T {
 
 // TakeKeys returns the keys of what Take returns.
 func TakeKeys(c *Collector[core.FlagChange]) []string {
-	var keys []string
-	for _, change := range c.Take() {
+	changes := c.Take()
+	keys := make([]string, 0, len(changes))
+	for _, change := range changes {
 		keys = append(keys, change.Key)
 	}
 	return keys
