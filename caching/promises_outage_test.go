@@ -94,7 +94,7 @@ func TestPromise6_RecoveryRestoresTheDatabase_Forever(t *testing.T) {
 		r.store.fail(errors.New("cable cut"))
 		_, err := r.wrapper.Upsert(t.Context(), core.Flags, "a", flag("a", 2))
 		require.ErrorContains(t, err, "cable cut")
-		_, err = core.Delete(t.Context(), r.wrapper, core.Flags, "b", 2)
+		_, err = r.wrapper.Upsert(t.Context(), core.Flags, "b", core.NewTombstone(core.Flags, "b", 2))
 		require.ErrorIs(t, err, core.ErrUnavailable)
 		require.Equal(t, map[string]int{"a": 2, "c": 1}, r.all())
 		r.db.Wipe()       // the server comes back empty

@@ -21,7 +21,7 @@ func TestPromise1_FreshReadsAreFree(t *testing.T) {
 		t.Run(mode.String(), func(t *testing.T) {
 			r := newRig(t, caching.Options{Mode: mode})
 			r.init(1, "a", "deleted")
-			_, err := core.Delete(t.Context(), r.wrapper, core.Flags, "deleted", 2)
+			_, err := r.wrapper.Upsert(t.Context(), core.Flags, "deleted", core.NewTombstone(core.Flags, "deleted", 2))
 			require.NoError(t, err)
 			for key, found := range map[string]bool{"a": true, "deleted": false, "unknown": false} {
 				_, _, err := r.wrapper.Get(t.Context(), core.Flags, key)

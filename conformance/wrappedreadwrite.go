@@ -36,7 +36,7 @@ func testWrappedDeleted(f *wrappedFixture) {
 	f.wantMap(w, core.Flags, live("a", 1), live("b", 1))
 	f.wantHidden(w, core.Flags, "c")
 
-	deleted, err := core.Delete(f.Context(), w, core.Flags, "a", 3)
+	deleted, err := w.Upsert(f.Context(), core.Flags, "a", core.NewTombstone(core.Flags, "a", 3))
 	if err != nil || !deleted {
 		f.Fatalf("Delete: %t, error %v", deleted, err)
 	}

@@ -46,7 +46,7 @@ type ItemsGetter interface {
 // ChangeProvider is an optional ability of a [FeatureStore]: it tells of changes that others made in the database below
 // it. Without it, only what goes through the [DataSourceUpdateSink] is known to change.
 type ChangeProvider interface {
-	// AddChangeListener calls listener with every change until remove is called, in the way of [StatusListener]. What is
+	// AddChangeListener calls listener with every change until remove is called, as the package documentation says under Listeners. What is
 	// read from the store after such a call is at least as new as the change. An item that was written again unchanged is
 	// not announced, but several changes of it may be announced as one, and changes of this process may be announced too.
 	AddChangeListener(listener func(Change)) (remove func())

@@ -24,6 +24,13 @@
 // evaluator. Status flows the other way: an error of the database becomes a [DataStoreStatus], which tells listeners,
 // and tells the UpdateProcessor when everything has to be sent again.
 //
+// # Listeners
+//
+// Every listener is called with one status or change at a time, in the order in which they came about, on a goroutine of its
+// own, so that a slow listener delays no other. A status that equals the one before is not announced. Listeners may be added and
+// removed at any time, also by a listener; adding a function twice calls it twice. After remove has returned, no further call
+// begins. Calling remove again has no effect.
+//
 // # Errors
 //
 // Errors that a caller may want to tell apart wrap one of the sentinels ErrUnavailable, ErrTooLarge, ErrCorrupt,

@@ -29,18 +29,12 @@ type FeatureStore interface {
 	// to.
 	Init(ctx context.Context, data []Collection) error
 
-	// Upsert stores the item if there is none or an older one, and reports whether it did. Pass a tombstone to delete.
+	// Upsert stores the item if there is none or an older one, and reports whether it did. A tombstone ([NewTombstone]) deletes.
 	Upsert(ctx context.Context, kind DataKind, key string, item *Item) (updated bool, err error)
 
 	// Close releases the store and everything below it. Close is idempotent; all other methods return [ErrClosed] after
 	// it.
 	Close() error
-}
-
-// Delete replaces an item by a tombstone of the given version if that is greater than the version that is there, and
-// reports whether it did.
-func Delete(ctx context.Context, store FeatureStore, kind DataKind, key string, version int) (bool, error) {
-	return store.Upsert(ctx, kind, key, NewTombstone(kind, key, version))
 }
 
 // DataStoreMode says whether the client may write to its persistent store.

@@ -21,7 +21,7 @@ type FlagValueChange struct {
 // FlagTracker tells of changes to flags: those that the data source delivers, and those that other processes make in a
 // store that can be watched (see [Watcher]), which is the only kind there is in a client that just reads a database.
 type FlagTracker interface {
-	// AddFlagChangeListener calls listener with every change until remove is called, in the way of [StatusListener].
+	// AddFlagChangeListener calls listener with every change until remove is called, as the package documentation says under Listeners.
 	AddFlagChangeListener(listener func(FlagChange)) (remove func())
 
 	// AddFlagValueChangeListener evaluates the flag for the context at once, and again after each change of the flag,

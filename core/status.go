@@ -24,15 +24,9 @@ type DataStoreStatusProvider interface {
 	// It is false for a store in memory.
 	MonitoringEnabled() bool
 
-	// AddListener calls listener with every new status until remove is called. See [StatusListener] for how.
+	// AddListener calls listener with every new status until remove is called, as the package documentation says under Listeners.
 	AddListener(listener func(DataStoreStatus)) (remove func())
 }
-
-// StatusListener describes how every listener in this package is called: with one status or change at a time, in the
-// order in which they came about, on a goroutine of its own, so that a slow listener delays nobody else. A status that
-// equals the one before is not announced. Listeners may be added and removed at any time, also by a listener; adding a
-// function twice calls it twice. After remove has returned, no further call begins. Calling remove again has no effect.
-type StatusListener[T any] = func(T)
 
 // DataStoreUpdateSink is how a store reports its status.
 type DataStoreUpdateSink interface {
@@ -107,7 +101,7 @@ type DataSourceStatus struct {
 type DataSourceStatusProvider interface {
 	// Status returns the current status.
 	Status() DataSourceStatus
-	// AddListener calls listener with every new status until remove is called, in the way of [StatusListener].
+	// AddListener calls listener with every new status until remove is called, as the package documentation says under Listeners.
 	AddListener(listener func(DataSourceStatus)) (remove func())
 }
 
@@ -125,6 +119,6 @@ type BigSegmentStoreStatus struct {
 type BigSegmentStoreStatusProvider interface {
 	// Status returns the current status. A client without a big segment store is never available.
 	Status() BigSegmentStoreStatus
-	// AddListener calls listener with every new status until remove is called, in the way of [StatusListener].
+	// AddListener calls listener with every new status until remove is called, as the package documentation says under Listeners.
 	AddListener(listener func(BigSegmentStoreStatus)) (remove func())
 }
