@@ -2,7 +2,6 @@ package events
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -13,35 +12,37 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// maxAnswer is how many bytes of an answer are read; nobody looks at them.
-const maxAnswer = 64 << 10
-
 // delivery hands the payloads that the library makes to the library's sender.
 type delivery struct {
-	sender   ldevents.EventSenderConfiguration
+	sender   ldevents.EventSenderConfiguration // without a client
+	client   *http.Client
+	base     *url.URL
 	lifetime context.Context
-	refused  *atomic.Bool // set once the service has said that it wants no more
-	underWay atomic.Int32 // how many payloads are being delivered
+
+	underWay    atomic.Int32 // how many payloads are being delivered
+	delivering  atomic.Int32 // how many of them are of events
+	events      outage
+	diagnostics outage
 }
 
 var _ ldevents.EventSender = (*delivery)(nil)
 
-func newDelivery(
-	lifetime context.Context, settings core.ClientSettings, options *Options, loggers ldlog.Loggers, refused *atomic.Bool,
-) *delivery {
+func newDelivery(lifetime context.Context, settings core.ClientSettings, options *Options) *delivery {
 	base, _ := url.Parse(options.BaseURI) // which has been checked
 	base.User = nil                       // requests are authorized by the SDK key
 	if base.Path == "" {
 		base.Path = "/" // without which JoinPath makes a relative path
 	}
 	return &delivery{
-		lifetime: lifetime,
-		refused:  refused,
+		lifetime:    lifetime,
+		client:      boundedClient(settings.HTTPClient, options),
+		base:        base,
+		events:      outage{logger: settings.Logger, what: "events"},
+		diagnostics: outage{logger: settings.Logger, what: "diagnostic events"},
 		sender: ldevents.EventSenderConfiguration{
-			Client:            boundedClient(lifetime, settings.HTTPClient, base, options),
-			BaseURI:           base.Scheme + "://" + base.Host, // the library logs it; transport adds the path
+			BaseURI:           base.Scheme + "://" + base.Host, // attempts add the path
 			BaseHeaders:       settings.RequestHeaders,
-			Loggers:           loggers,
+			Loggers:           ldlog.NewDisabledLoggers(), // it has a line for each attempt; outage has one for all
 			RetryDelay:        options.RetryDelay,
 			EnableCompression: options.EnableGzip,
 		},
@@ -49,24 +50,40 @@ func newDelivery(
 }
 
 // SendEventData implements [ldevents.EventSender]. When lifetime has ended, nothing could be delivered, and the sender
-// would only spend its retry delay on every payload.
+// would only spend its retry delay on every payload. The library is never told to shut down, which it would do for good.
 func (d *delivery) SendEventData(kind ldevents.EventDataKind, data []byte, count int) ldevents.EventSenderResult {
-	if d.lifetime.Err() != nil {
+	outage := &d.diagnostics
+	if kind == ldevents.AnalyticsEventDataKind {
+		outage = &d.events
+		d.delivering.Add(1)
+		defer d.delivering.Add(-1)
+	}
+	if d.lifetime.Err() != nil || outage.paused() {
+		outage.failures.Add(1)
 		return ldevents.EventSenderResult{}
 	}
 	d.underWay.Add(1)
 	defer d.underWay.Add(-1)
-	result := ldevents.SendEventDataWithRetry(d.sender, kind, "", repair(data), count)
-	if result.MustShutDown && kind == ldevents.AnalyticsEventDataKind {
-		d.refused.Store(true)
+	attempts := &attempts{next: d.client.Transport, base: d.base, lifetime: d.lifetime, timeout: d.client.Timeout}
+	client, sender := *d.client, d.sender
+	client.Transport, sender.Client = attempts, &client
+	result := ldevents.SendEventDataWithRetry(sender, kind, "", repair(data), count)
+	switch {
+	case result.Success:
+		outage.succeeded()
+	case d.lifetime.Err() != nil: // Close has broken it off
+		outage.failures.Add(1)
+	default:
+		outage.failed(attempts.problem, result.MustShutDown)
 	}
+	result.MustShutDown = false
 	return result
 }
 
-// boundedClient returns a copy of the client whose requests end after a time, and at the latest when lifetime does. It
-// follows no redirects, which would carry the contexts and headers of a delivery to wherever an answer says, even
-// without encryption; to the sender they are answers like other failures.
-func boundedClient(lifetime context.Context, client *http.Client, base *url.URL, options *Options) *http.Client {
+// boundedClient returns a copy of the client whose requests end after a time. It follows no redirects, which would carry the
+// contexts and headers of a delivery to wherever an answer says, even without encryption; to the sender they are answers
+// like other failures.
+func boundedClient(client *http.Client, options *Options) *http.Client {
 	bounded := *client
 	bounded.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	if bounded.Timeout == 0 || bounded.Timeout > options.RequestTimeout {
@@ -75,32 +92,5 @@ func boundedClient(lifetime context.Context, client *http.Client, base *url.URL,
 	if bounded.Transport == nil {
 		bounded.Transport = http.DefaultTransport
 	}
-	bounded.Transport = &transport{next: bounded.Transport, base: base, lifetime: lifetime}
 	return &bounded
-}
-
-// transport sends requests to where events are delivered, and ends them when lifetime ends.
-type transport struct {
-	next     http.RoundTripper
-	base     *url.URL // which the library does not see: it logs URLs, and a path may be secret
-	lifetime context.Context
-}
-
-// RoundTrip implements [http.RoundTripper]. It reads the answer's body, so that the connection can be used again and
-// nothing of the request is left when it returns; the response has none.
-func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithCancel(request.Context())
-	defer cancel()
-	defer context.AfterFunc(t.lifetime, cancel)()
-	sent := request.WithContext(ctx)
-	sent.URL = t.base.JoinPath(request.URL.Path)
-	response, err := t.next.RoundTrip(sent)
-	if err != nil {
-		return nil, err
-	}
-	// The status has arrived and says everything; an answer that breaks off changes nothing about it.
-	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer)
-	_ = response.Body.Close()
-	response.Body = http.NoBody
-	return response, nil
 }

@@ -42,45 +42,6 @@ func TestProcessor_Flush_FailedDeliveryIsTriedOnceMore(t *testing.T) {
 	require.Len(t, service.nextEvents(t, processor)["identify"], 1)
 }
 
-// The library says after how many whole seconds it will try again, which is 0 of a shorter delay.
-func TestProcessor_Flush_RetryIsNotAnnouncedInSeconds(t *testing.T) {
-	service := newService(t)
-	service.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	settings := service.settings(t)
-	output := &log{}
-	settings.Logger = output.logger()
-	processor := newProcessorWith(t, settings, events.Options{DisableDiagnostics: true, RetryDelay: time.Millisecond})
-	processor.Send(identify("a"))
-	processor.Flush()
-	receive(t, service.posts)
-	receive(t, service.posts)
-	require.Eventually(t, func() bool { return countLines(output, "503") == 2 }, patient, time.Millisecond)
-	require.NotContains(t, output.String(), "second")
-}
-
-func TestProcessor_Flush_RefusedKeyEndsDelivery(t *testing.T) {
-	service := newService(t)
-	service.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
-	settings := service.settings(t)
-	output := &log{}
-	settings.Logger = output.logger()
-	processor := newProcessorWith(t, settings, events.Options{DisableDiagnostics: true})
-	processor.Send(identify("a"))
-	processor.Flush()
-	receive(t, service.posts)
-	require.Eventually(t, func() bool { return countLines(output, "401") == 1 }, patient, time.Millisecond)
-
-	event := core.Event(identify("b"))
-	costsNothing := func() bool { return testing.AllocsPerRun(100, func() { processor.Send(event) }) == 0 }
-	require.Eventually(t, costsNothing, patient, time.Millisecond)
-	processor.Flush()
-	closeWithin(t, processor, patient)
-	require.Empty(t, service.posts)
-	require.Equal(t, 1, countLines(output, "401"), output)
-	require.NotContains(t, output.String(), sdkKey)
-	require.NotContains(t, output.String(), "WARN: ", "the level is the record's")
-}
-
 func TestProcessor_Flush_HangingServiceIsGivenUp(t *testing.T) {
 	service := newService(t)
 	var hanging atomic.Bool

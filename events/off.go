@@ -25,3 +25,6 @@ func (Discarding) Flush() {}
 
 // Close does nothing.
 func (Discarding) Close(context.Context) error { return nil }
+
+// FlushAndWait does nothing.
+func (Discarding) FlushAndWait(context.Context) error { return nil }

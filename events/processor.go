@@ -17,7 +17,7 @@ import (
 
 const (
 	flushWait     = 25 * time.Millisecond // how long a flush at the end waits for its answer before the next one
-	quietRounds   = 2                     // after how many such flushes with few deliveries the library has room
+	quietRounds   = 2                     // after how many such flushes with few deliveries, or none, the library has room
 	fewDeliveries = 2                     // fewer than the five that the library begins at once
 )
 
@@ -49,7 +49,6 @@ type processor struct {
 
 	used    atomic.Bool // the library has been given an event
 	closed  atomic.Bool
-	refused atomic.Bool // the service has said that it wants no more
 	closing sync.Once
 	abort   context.CancelFunc // ends what is being delivered
 	done    chan struct{}      // closed when the library has ended
@@ -63,10 +62,9 @@ func newProcessor(
 ) *processor {
 	lifetime, abort := context.WithCancel(context.Background())
 	p := &processor{logger: settings.Logger, abort: abort, done: make(chan struct{})}
-	loggers := ldlogbridge.New(settings.Logger, "events: ",
-		"Will retry posting events") // after a number of whole seconds, 0 of less than one; what failed is logged before
+	loggers := ldlogbridge.New(settings.Logger, "events: ")
 	loggers.SetMinLevel(ldlog.Info) // at the debug level it logs whole payloads, with contexts and a part of the SDK key
-	p.delivery = newDelivery(lifetime, settings, options, loggers, &p.refused)
+	p.delivery = newDelivery(lifetime, settings, options)
 	p.library = ldevents.NewDefaultEventProcessor(ldevents.EventsConfiguration{
 		AllAttributesPrivate:        options.AllAttributesPrivate,
 		Capacity:                    options.Capacity,
@@ -84,9 +82,9 @@ func newProcessor(
 }
 
 // Send implements [core.EventProcessor]. An event of a context that is not valid is dropped: it could not be delivered,
-// nor could those beside it.
+// nor could those beside it. While delivery pauses, all events are dropped.
 func (p *processor) Send(event core.Event) {
-	if p.closed.Load() || p.refused.Load() {
+	if p.closed.Load() || p.delivery.events.paused() {
 		return
 	}
 	switch event := event.(type) {

@@ -45,7 +45,7 @@ func TestProcessor_Flush_RedirectIsNotFollowed(t *testing.T) {
 				output := deliverTo(t, server, elsewhere.settings(t))
 				require.Empty(t, elsewhere.posts)
 				require.Empty(t, elsewhere.diagnostics)
-				require.Contains(t, output.String(), "some events were dropped")
+				require.Contains(t, output.String(), "events cannot be delivered")
 				require.NotContains(t, output.String(), sdkKey)
 			})
 		}

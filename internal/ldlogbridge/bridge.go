@@ -11,8 +11,8 @@ import (
 )
 
 // New returns loggers that write to logger, each message after the prefix and at the level that it has. The level of
-// logger decides at each message what is written. Messages that begin with one of omitted are left out.
-func New(logger *slog.Logger, prefix string, omitted ...string) ldlog.Loggers {
+// logger decides at each message what is written.
+func New(logger *slog.Logger, prefix string) ldlog.Loggers {
 	var loggers ldlog.Loggers
 	loggers.SetMinLevel(ldlog.Debug)
 	for level, to := range map[ldlog.LogLevel]slog.Level{
@@ -21,7 +21,7 @@ func New(logger *slog.Logger, prefix string, omitted ...string) ldlog.Loggers {
 		ldlog.Warn:  slog.LevelWarn,
 		ldlog.Error: slog.LevelError,
 	} {
-		loggers.SetBaseLoggerForLevel(level, &writer{logger: logger, level: to, name: strings.ToUpper(level.Name()) + ":", prefix: prefix, omitted: omitted})
+		loggers.SetBaseLoggerForLevel(level, &writer{logger: logger, level: to, name: strings.ToUpper(level.Name()) + ":", prefix: prefix})
 	}
 	return loggers
 }
@@ -32,8 +32,6 @@ type writer struct {
 	level  slog.Level
 	name   string // what ldlog puts before each message: the level, as text
 	prefix string
-
-	omitted []string
 }
 
 var _ ldlog.BaseLogger = (*writer)(nil)
@@ -54,10 +52,5 @@ func (w *writer) Printf(format string, values ...any) {
 
 func (w *writer) write(message string) {
 	message = strings.TrimSpace(strings.TrimPrefix(message, w.name))
-	for _, beginning := range w.omitted {
-		if strings.HasPrefix(message, beginning) {
-			return
-		}
-	}
 	w.logger.Log(context.Background(), w.level, w.prefix+message)
 }
