@@ -13,6 +13,7 @@
 // next interval; while there has been no data at all, after a second, then two, and so on up to the interval. After an
 // error that waiting will hardly heal, such as a refused SDK key or a certificate that cannot be trusted, it polls again
 // in 5 minutes. Up to half of these delays is taken away at random, but no less than the interval is left of 5 minutes.
+// Up to a tenth is added to each interval at random, also after errors, so that clients that began together drift apart.
 // Two polls in succession that succeed make it forget past errors.
 //
 // # Store

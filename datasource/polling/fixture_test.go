@@ -39,3 +39,9 @@ func (r *rig) requireGap(least, most time.Duration) {
 	require.GreaterOrEqual(r.T, r.Gap(), least)
 	require.LessOrEqual(r.T, r.Gap(), most)
 }
+
+// requireInterval requires that the last two polls were apart by the interval and at most a tenth more.
+func (r *rig) requireInterval(interval time.Duration) {
+	r.T.Helper()
+	r.requireGap(interval, interval+interval/10)
+}

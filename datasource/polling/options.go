@@ -26,8 +26,9 @@ type Options struct {
 	// PayloadFilter is the key of a filter by which the flag service leaves out part of the environment; empty means none.
 	// A key that cannot be one is logged and ignored.
 	PayloadFilter string
-	// Interval is the time from the beginning of one poll to that of the next; 0 means 30 s. A shorter one is logged and
-	// replaced by 30 s, unless Requester is set.
+	// Interval is the time from the beginning of one poll to that of the next; 0 means 30 s. Up to a tenth is added at random,
+	// so that clients that start together do not poll together for ever. A shorter one is logged and replaced by 30 s, unless
+	// Requester is set.
 	Interval time.Duration
 	// RequestTimeout is how long a poll may take; 0 means 10 s. With a Requester of its own, it limits the calls of that.
 	RequestTimeout time.Duration

@@ -60,7 +60,7 @@ func (s *source) poll(ctx context.Context) time.Duration {
 	case !s.refused:
 		s.reporter.Works(ctx)
 	}
-	return s.options.Interval
+	return flagservice.Spread(s.options.Interval)
 }
 
 // failed reports an error and returns how long to wait.
@@ -68,7 +68,7 @@ func (s *source) failed(ctx context.Context, err error) time.Duration {
 	s.successes = 0
 	delay := s.backoff.After(err)
 	if s.current != nil || s.backoff.Extended() {
-		delay = max(delay, s.options.Interval)
+		delay = max(delay, flagservice.Spread(s.options.Interval))
 	}
 	s.reporter.Failed(ctx, err, delay)
 	return delay

@@ -51,6 +51,12 @@ func (b *Backoff) Short() time.Duration {
 	return Jitter(delay)
 }
 
+// Spread adds up to a tenth to an interval, so that clients that began together ask at times that drift apart.
+func Spread(interval time.Duration) time.Duration {
+	const tenth = 10
+	return interval + rand.N(interval/tenth+1) //nolint:gosec // nothing secret
+}
+
 // Jitter takes up to half of a delay away.
 func Jitter(delay time.Duration) time.Duration {
 	return delay - rand.N(delay/2+1) //nolint:gosec // nothing secret

@@ -23,9 +23,9 @@ func TestRig_RunsADataSourceInFakeTime(t *testing.T) {
 		r.RequireFlag("a", sourcetest.Flag("a", 1))
 
 		r.Service.SetData(sourcetest.FlagData(2))
-		sourcetest.Pass(polling.DefaultInterval)
+		r.AwaitRequests(2)
 		r.RequireFlag("a", sourcetest.Flag("a", 2))
-		require.Equal(t, polling.DefaultInterval, r.Gap())
+		require.GreaterOrEqual(t, r.Gap(), polling.DefaultInterval)
 
 		r.Service.Next(mockservice.PollPath, mockservice.Status(503))
 		began := time.Now()
