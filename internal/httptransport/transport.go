@@ -1,4 +1,5 @@
-// Package httptransport makes the HTTP transports of this library, which notice that an HTTP/2 connection is dead.
+// Package httptransport makes the HTTP transports of this library, which notice that an HTTP/2 connection is dead, and what
+// an HTTP proxy answers.
 package httptransport
 
 import (
@@ -27,18 +28,21 @@ func HTTP2() *http.HTTP2Config {
 }
 
 // New makes a transport that tries to make a connection for as long as connectTimeout says, the TLS handshake not counted,
-// which may take as long again. It is not a copy of [http.DefaultTransport], which may be anything.
+// which may take as long again, nor the answer of an HTTP proxy, which may too. It is not a copy of [http.DefaultTransport], which may be anything.
 func New(connectTimeout time.Duration) *http.Transport {
 	const maxIdleConnections, idleTimeout, keepAlive = 100, 90 * time.Second, time.Minute
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: connectTimeout, KeepAlive: keepAlive}).DialContext,
-		TLSHandshakeTimeout:   connectTimeout,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
-		ForceAttemptHTTP2:     true, // which a DialContext or TLSClientConfig turns off otherwise
-		HTTP2:                 HTTP2(),
-		MaxIdleConns:          maxIdleConnections,
-		IdleConnTimeout:       idleTimeout,
-		ExpectContinueTimeout: time.Second,
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: (&connector{
+			dialer: net.Dialer{Timeout: connectTimeout, KeepAlive: keepAlive}, timeout: connectTimeout,
+		}).DialContext,
+		OnProxyConnectResponse: refuseProxyFailure,
+		TLSHandshakeTimeout:    connectTimeout,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		ForceAttemptHTTP2:      true, // which a DialContext or TLSClientConfig turns off otherwise
+		HTTP2:                  HTTP2(),
+		MaxIdleConns:           maxIdleConnections,
+		IdleConnTimeout:        idleTimeout,
+		ExpectContinueTimeout:  time.Second,
 	}
 }
