@@ -94,18 +94,35 @@ func (s *situation) err() error {
 
 // database knows the situation and tells listeners of its status.
 type database struct {
-	logger    *slog.Logger
-	listeners *broadcast.Broadcaster[core.DataStoreStatus]
-	run       context.Context //nolint:containedctx // ends when the wrapper is closed
-	current   atomic.Pointer[situation]
-	mu        sync.Mutex // is held while current changes, and orders what listeners are told
+	logger   *slog.Logger
+	statuses *statuses
+	run      context.Context //nolint:containedctx // ends when the wrapper is closed
+	current  atomic.Pointer[situation]
+	mu       sync.Mutex // is held while current changes, and orders what listeners are told
+}
+
+// statuses tells listeners of the status. Updates are made one at a time.
+type statuses struct {
+	*broadcast.Broadcaster[core.DataStoreStatus]
+	last core.DataStoreStatus
+}
+
+var _ core.DataStoreUpdateSink = (*statuses)(nil)
+
+// UpdateStatus implements [core.DataStoreUpdateSink].
+func (s *statuses) UpdateStatus(status core.DataStoreStatus) {
+	if status != s.last {
+		s.last = status
+		s.Publish(status)
+	}
 }
 
 func newDatabase(run context.Context, logger *slog.Logger) *database {
-	d := &database{logger: logger, listeners: broadcast.New[core.DataStoreStatus](logger), run: run}
+	d := &database{logger: logger, run: run}
 	first := &situation{left: make(chan struct{})}
 	first.writing, first.endWrites = context.WithCancel(run)
 	d.current.Store(first)
+	d.statuses = &statuses{Broadcaster: broadcast.New[core.DataStoreStatus](logger), last: first.status()}
 	return d
 }
 
@@ -149,8 +166,6 @@ func (d *database) change(e event, cause error, resend bool) (before, after *sit
 	}
 	d.current.Store(after)
 	close(before.left)
-	if after.status() != before.status() {
-		d.listeners.Publish(after.status())
-	}
+	d.statuses.UpdateStatus(after.status())
 	return before, after
 }

@@ -101,7 +101,7 @@ func (w *CachingStoreWrapper) MonitoringEnabled() bool { return true }
 
 // AddListener implements [core.DataStoreStatusProvider].
 func (w *CachingStoreWrapper) AddListener(listener func(core.DataStoreStatus)) (remove func()) {
-	return w.db.listeners.Add(listener)
+	return w.db.statuses.Add(listener)
 }
 
 // Close gives a healthy database up to 5 s to take an Init that waits to be written, closes the store below, ends what is in
@@ -115,7 +115,7 @@ func (w *CachingStoreWrapper) Close() error {
 	w.writer.flush(lifecycle.CloseLimit / 2)
 	err := w.store.CloseWithin(lifecycle.CloseLimit - time.Since(began))
 	w.gen.Store(newGeneration())
-	w.db.listeners.Close()
+	w.db.statuses.Close()
 	w.changes.Close()
 	return err
 }

@@ -28,7 +28,7 @@ type DataStoreStatusProvider interface {
 	AddListener(listener func(DataStoreStatus)) (remove func())
 }
 
-// DataStoreUpdateSink is how a store reports its status.
+// DataStoreUpdateSink is how a store reports its status. The wrapper of package caching reports to one that tells its listeners.
 type DataStoreUpdateSink interface {
 	// UpdateStatus announces the status to all listeners if it differs from the last one.
 	UpdateStatus(status DataStoreStatus)
