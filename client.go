@@ -158,8 +158,8 @@ func (c *Client) followBigSegments() {
 }
 
 // Initialized reports whether there is data to evaluate flags with: the data source has delivered, or an earlier run or
-// another process has filled the store. It is false if the store cannot be asked, and for a client that is offline or
-// closed.
+// another process has filled the store, which is asked as long as the data source has not delivered. It is false if the store
+// cannot be asked, and for a client that is offline or closed.
 func (c *Client) Initialized(ctx context.Context) bool {
 	if c.offline || c.closed.Load() {
 		return false
@@ -171,9 +171,13 @@ func (c *Client) Initialized(ctx context.Context) bool {
 	return initialized
 }
 
-// askInitialized reports whether the store is initialized, which it then stays.
+// askInitialized reports whether the data source has filled the store, or the store is initialized, which it then stays.
 func (c *Client) askInitialized(ctx context.Context) (bool, error) {
 	if c.initialized.Load() {
+		return true, nil
+	}
+	if c.source != nil && c.source.Initialized() {
+		c.initialized.Store(true)
 		return true, nil
 	}
 	initialized, err := c.store.Initialized(ctx)

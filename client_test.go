@@ -280,6 +280,14 @@ func TestClient_Close_WhileInUse(t *testing.T) {
 	group.Wait()
 }
 
+// What the data source has delivered needs no answer of the database.
+func TestClient_Initialized_DataSourceHasDelivered_StoreIsNotAsked(t *testing.T) {
+	store := &flagtest.Faulty{FeatureStoreCore: memorystore.New(nil, nil)}
+	client, _ := newTestClientWith(t, flagtest.Items(t), Config{Store: store, Cache: caching.Options{Mode: caching.Off()}})
+	store.Fail(core.ErrUnavailable)
+	require.True(t, client.Initialized(t.Context()))
+}
+
 func TestClient_SecureModeHash_KnownValue(t *testing.T) {
 	client, err := New(t.Context(), Config{SDKKey: "secret", Offline: true})
 	require.NoError(t, err)

@@ -22,7 +22,8 @@ type BackgroundOperation interface {
 // [DataStoreStatus].Stale, it obtains everything again and calls the sink's Init.
 type UpdateProcessor interface {
 	BackgroundOperation
-	// Initialized reports whether it has filled the store once.
+	// Initialized reports whether it has filled the store once. The client asks it before the store, at evaluations too until
+	// one of them says so.
 	Initialized() bool
 }
 
