@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/cleatdev/cleat/internal/flagservice"
 )
 
 // maxAnswer is how many bytes of an answer are read; their content does not matter.
@@ -41,7 +43,9 @@ func (a *attempts) RoundTrip(request *http.Request) (*http.Response, error) {
 	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer)
 	_ = response.Body.Close()
 	response.Body = http.NoBody
-	a.problem = explainStatus(response.StatusCode)
+	if a.problem = flagservice.FromProxy(response); a.problem == nil {
+		a.problem = explainStatus(response.StatusCode)
+	}
 	return response, nil
 }
 

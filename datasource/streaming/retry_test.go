@@ -54,7 +54,7 @@ func respond(status int) http.HandlerFunc {
 }
 
 func TestSource_Retry_AfterUnexpectedStatusTakesMinutes(t *testing.T) {
-	for _, status := range []int{401, 403, 404, 405, 407, 410, 499} {
+	for _, status := range []int{401, 403, 404, 405, 410, 499} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
 			inBubble(t, func(r *rig) {
 				for range 3 {
@@ -274,4 +274,21 @@ func TestSource_StreamInits_AreRecorded(t *testing.T) {
 		}
 		require.Equal(t, []string{"3s true", "0s true", "0s false"}, got)
 	})
+}
+
+// A proxy's 403 or 407 says nothing about the SDK key, so that it is not waited for minutes.
+func TestSource_Retry_AfterAnswerOfAProxy(t *testing.T) {
+	for _, status := range []int{403, 407, 502, 503} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				r.Service.Next(mockservice.StreamPath, mockservice.Page(status))
+				r.start()
+				info := r.RequireInterrupted(core.DataSourceErrorNetwork, "proxy", strconv.Itoa(status))
+				require.NotContains(t, info.Message, "SDK key")
+				r.AwaitRequests(2)
+				r.requireGap(time.Second)
+				r.RequireState(core.DataSourceValid)
+			})
+		})
+	}
 }

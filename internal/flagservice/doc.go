@@ -18,7 +18,7 @@
 //
 // [Describe] says what an error means to the status of a data source, and [Unexpected] whether waiting a little will
 // hardly help: a status from 400 to 499 other than 400, 408 and 429, which says that something is wrong with the request,
-// such as its SDK key, and a certificate that cannot be trusted. No error is final. Messages contain no header, no body
+// such as its SDK key, and a certificate that cannot be trusted. An answer that is a proxy's ([FromProxy]) is a network error. No error is final. Messages contain no header, no body
 // and no URL.
 //
 // # Delays

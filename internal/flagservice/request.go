@@ -115,7 +115,7 @@ func port(u *url.URL) string {
 }
 
 // Get sends a request with the given headers besides those that all requests have. The response is that of a server,
-// with whatever status; its body must be closed, best by [Discard].
+// with whatever status; its body must be closed, best by [Discard]. One of a proxy is an error: see [FromProxy].
 func (e *Endpoint) Get(ctx context.Context, headers http.Header) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url, http.NoBody)
 	if err != nil {
@@ -128,6 +128,10 @@ func (e *Endpoint) Get(ctx context.Context, headers http.Header) (*http.Response
 	response, err := e.client.Do(request)
 	if err != nil {
 		return nil, Cause(ctx, WithoutURL(err))
+	}
+	if err := FromProxy(response); err != nil {
+		Discard(response.Body)
+		return nil, err
 	}
 	return response, nil
 }

@@ -5,8 +5,15 @@ import (
 	"net/http"
 )
 
-// Status answers with a status and a page for people.
+// Status answers with a status and a text, as the flag service does.
 func Status(status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, http.StatusText(status), status)
+	}
+}
+
+// Page answers with a status and a page for people, as a proxy does.
+func Page(status int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(status)

@@ -103,7 +103,7 @@ func TestService_Events_AreCaptured(t *testing.T) {
 
 func TestService_Next_ComesFirst(t *testing.T) {
 	service := mockservice.New(t)
-	service.Next("/x", mockservice.Status(http.StatusTeapot), mockservice.Text("text/plain", "hello"))
+	service.Next("/x", mockservice.Page(http.StatusTeapot), mockservice.Text("text/plain", "hello"))
 	response := get(t, service.Client(), mockservice.URL+"/x")
 	require.Equal(t, http.StatusTeapot, response.StatusCode)
 	require.Contains(t, read(t, response), "<html>")
