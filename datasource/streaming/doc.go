@@ -20,6 +20,9 @@
 // to show that it is there. An event that is larger than [Options].MaxEventSize is refused like one that cannot be
 // understood. A "retry" field, by which a service could change the delays, is ignored.
 //
+// A connection over which no data begins to come for 5 seconds, be it that nothing comes or only comments, is an interruption
+// too, which is logged; it is kept, and all is well once the data has come.
+//
 // # Store
 //
 // When the data store turns stale, the data source connects again, so that everything is sent again. It does the same if

@@ -3,6 +3,7 @@ package streaming
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cleatdev/cleat/core"
@@ -14,6 +15,12 @@ var (
 	errStale   = errors.New("the data store asks for everything again")
 	errRefused = errors.New("the data store has refused an update, so everything is asked for again")
 )
+
+// dataWait is how soon data begins to come over a connection that works.
+const dataWait = 5 * time.Second
+
+var errNoData = fmt.Errorf("the flag service has opened the stream but has sent no data for %v; "+
+	"check whether a proxy on the way holds it back", dataWait)
 
 // run makes one connection after the other until ctx ends.
 func (s *source) run(ctx context.Context) {
@@ -76,6 +83,8 @@ func (s *source) connect(ctx context.Context) (worked time.Duration, err error) 
 // follow passes on what comes over a connection until it ends.
 func (s *source) follow(ctx context.Context, stream *flagservice.Stream) (worked time.Duration, err error) {
 	var first time.Time
+	late := time.NewTimer(dataWait)
+	defer late.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -87,6 +96,10 @@ func (s *source) follow(ctx context.Context, stream *flagservice.Stream) (worked
 				first = time.Now()
 			}
 		case err = <-stream.Ended():
+		case <-late.C:
+			if !stream.Begun() {
+				s.reporter.Waits(ctx, errNoData)
+			}
 		}
 		if err != nil {
 			return sinceFirst(first), err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"sync/atomic"
 )
 
 // guard reads a stream of events and fails when an event gets too large, so that a service that never ends one cannot use
@@ -20,6 +21,8 @@ type guard struct {
 	comment  bool  // that line is a comment, which the decoder forgets when it ends
 	returned bool  // the last byte was a carriage return
 	copied   int64 // bytes that the decoder has copied for the event
+
+	begun atomic.Bool // something that is no comment has come
 }
 
 // copies is how many times the largest event may be copied. It leaves room for an environment of ordinary size printed
@@ -73,7 +76,9 @@ func lineEnd(text []byte) int {
 
 func (g *guard) addToLine(text []byte) {
 	if g.line == 0 && len(text) > 0 {
-		g.comment = text[0] == ':'
+		if g.comment = text[0] == ':'; !g.comment {
+			g.begun.Store(true)
+		}
 	}
 	g.line += int64(len(text))
 }

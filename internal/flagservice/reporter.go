@@ -34,6 +34,16 @@ func (r *Reporter) Failed(ctx context.Context, err error, retryIn time.Duration)
 	r.Sink.UpdateStatus(core.DataSourceInterrupted, info)
 }
 
+// Waits reports that data should have come and has not, while the data source goes on waiting for it.
+func (r *Reporter) Waits(ctx context.Context, err error) {
+	info := Describe(err)
+	if r.last == (core.DataSourceErrorInfo{}) {
+		r.last = info
+		r.Logger.WarnContext(ctx, "cleat: "+r.What+" brings nothing", "error", info.Message)
+	}
+	r.Sink.UpdateStatus(core.DataSourceInterrupted, info)
+}
+
 // Works reports that what was delivered last is current.
 func (r *Reporter) Works(ctx context.Context) {
 	if r.last != (core.DataSourceErrorInfo{}) {

@@ -40,6 +40,7 @@ type Stream struct {
 	body    io.ReadCloser
 	silence *time.Timer // ends the request when it fires; runs while a read waits
 	arrived bool        // belongs to the goroutine that reads
+	guard   *guard      // likewise, but for its begun
 
 	events chan eventsource.Event
 	ended  chan error
@@ -79,6 +80,7 @@ func (e *Endpoint) OpenStream(ctx context.Context, options StreamOptions) (*Stre
 	s.silence = time.AfterFunc(options.ReadTimeout, func() {
 		cancel(fmt.Errorf("the flag service has been silent for %v", options.ReadTimeout))
 	})
+	s.guard = newGuard(watched{s}, options.MaxEventSize)
 	go s.read()
 	return s, nil
 }
@@ -103,6 +105,9 @@ func checkStream(response *http.Response) (err error) {
 // Events returns where events arrive.
 func (s *Stream) Events() <-chan eventsource.Event { return s.events }
 
+// Begun reports whether an event has come, or the beginning of one. A comment is none.
+func (s *Stream) Begun() bool { return s.guard.begun.Load() }
+
 // Ended returns where, once, the reason arrives why there are no more events: an error of ErrInvalidData's if they could
 // not be read, the cause if the context that the stream was opened with has ended, and otherwise that of the connection.
 func (s *Stream) Ended() <-chan error { return s.ended }
@@ -119,7 +124,7 @@ func (s *Stream) Close() {
 // read passes events on. The decoder has a goroutine of its own, which ends only when its error has been received.
 func (s *Stream) read() {
 	defer close(s.done)
-	decoder := eventsource.NewDecoder(newGuard(watched{s}, s.options.MaxEventSize))
+	decoder := eventsource.NewDecoder(s.guard)
 	for {
 		event, err := decoder.Decode()
 		if err != nil {
