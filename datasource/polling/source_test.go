@@ -147,7 +147,7 @@ func TestSource_Error_IsReportedAndTheDataStays(t *testing.T) {
 		"text after it":      {text(`{"flags":{}}{}`), core.DataSourceErrorInvalidData, ""},
 		"not really zipped":  {notZipped, core.DataSourceErrorNetwork, "gzip"},
 		"redirect for ever":  {redirect(mockservice.PollPath), core.DataSourceErrorNetwork, "redirects more than 10"},
-		"null":               {text(`null`), core.DataSourceErrorInvalidData, "not an object"},
+		"null":               {text(`null`), core.DataSourceErrorInvalidData, "must be an object, and is null"},
 		"nested too deep":    {text(`{"flags":{"a":` + strings.Repeat(`[`, 5000) + strings.Repeat(`]`, 5000) + `}}`), core.DataSourceErrorInvalidData, ""},
 		"deeper than stacks": {text(`{"x":` + strings.Repeat(`[`, 1_000_000) + `}`), core.DataSourceErrorInvalidData, "depth"},
 	} {

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/wrongtype"
 )
 
 // ErrInvalidData is wrapped by errors that say that the flag service sent something that cannot be understood.
@@ -120,7 +122,7 @@ func (p *parser) collection(kind core.DataKind, name string) ([]core.KeyedItem, 
 		return nil, err
 	}
 	if token != json.Delim('{') {
-		return nil, fmt.Errorf("%q is not an object", name)
+		return nil, errNoObject(strconv.Quote(name), token)
 	}
 	items, seen, nameless := []core.KeyedItem{}, map[string]int{}, false
 	err = p.members(func(key string) error {
@@ -155,14 +157,16 @@ func logEmptyKey(logger *slog.Logger, kind core.DataKind) {
 	logger.Warn("cleat: the flag service sent an item with an empty key, which is left out", "kind", string(kind))
 }
 
-// parseItem makes an item and makes sure that it can be evaluated.
+// parseItem makes an item and makes sure that it can be evaluated. An error names the property that is wrong.
 func parseItem(kind core.DataKind, text []byte) (*core.Item, error) {
 	item, err := core.ParseItem(text)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = item.Validate(kind)
 	}
-	err = item.Validate(kind)
-	return item, err
+	if err != nil {
+		return nil, wrongtype.Explain(kind, text, err)
+	}
+	return item, nil
 }
 
 // object reads an object and calls member for each property, which has to read the value.
@@ -172,9 +176,29 @@ func (p *parser) object(what string, member func(name string) error) error {
 		return err
 	}
 	if token != json.Delim('{') {
-		return fmt.Errorf("%s is not an object", what)
+		return errNoObject(what, token)
 	}
 	return p.members(member)
+}
+
+// errNoObject says what stands in the place of an object.
+func errNoObject(what string, found json.Token) error {
+	const short = 50
+	description := "null"
+	switch found := found.(type) {
+	case json.Delim:
+		description = "an array"
+	case bool:
+		description = fmt.Sprintf("the boolean %t", found)
+	case float64:
+		description = fmt.Sprintf("the number %v", found)
+	case string:
+		description = "a string"
+		if len(found) <= short {
+			description = fmt.Sprintf("the string %q", found)
+		}
+	}
+	return fmt.Errorf("%s must be an object, and is %s", what, description)
 }
 
 func (p *parser) members(member func(name string) error) error {

@@ -181,3 +181,23 @@ func TestRead_EmptyKey_IsLeftOutAndLogged(t *testing.T) {
 	require.Equal(t, 3, strings.Count(output.String(), "empty key"))
 	require.Contains(t, output.String(), "kind=segments")
 }
+
+func TestReadAll_NamesTheBrokenItemAndWhatIsFound(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"flags":{"good":{},"bad":{"on":"yes"}}}`:                  `"bad" in "flags": "on" must be a boolean, and is the string "yes"`,
+		`{"flags":{"bad":{"version":"1"}}}`:                         `"bad" in "flags": "version" must be a number, and is the string "1"`,
+		`{"flags":{"bad":null}}`:                                    `"bad" in "flags": the value must be an object, and is null`,
+		`{"flags":{"bad":{"version":1.5}}}`:                         `"bad" in "flags": version 1.5 is not an integer that JSON can hold`,
+		`{"flags":{},"segments":{"bad":{"rules":[{"weight":[]}]}}}`: `"bad" in "segments": "rules[0].weight" must be a number or null, and is an array`,
+		`{"flags":[]}`:                 `"flags" must be an object, and is an array`,
+		`{"flags":5}`:                  `"flags" must be an object, and is the number 5`,
+		`{"flags":"x"}`:                `"flags" must be an object, and is the string "x"`,
+		`{"flags":{},"segments":true}`: `"segments" must be an object, and is the boolean true`,
+		`null`:                         `the data must be an object, and is null`,
+		`[]`:                           `the data must be an object, and is an array`,
+	} {
+		_, err := ReadAll(strings.NewReader(text), slog.New(slog.DiscardHandler))
+		require.EqualError(t, err, ErrInvalidData.Error()+": "+want, text)
+		require.ErrorIs(t, err, ErrInvalidData)
+	}
+}
