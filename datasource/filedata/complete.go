@@ -13,11 +13,11 @@ import (
 // value that their absence means, because readers of the database in other languages fail without them. Everything else
 // stays as it is: the digits of numbers, and properties that are unknown.
 func complete(kind core.DataKind, key string, data []byte) (*core.Item, error) {
-	own, err := members(data)
+	item, err := core.ParseItem(data)
 	if err != nil {
 		return nil, err
 	}
-	item, err := core.ParseItem(data)
+	own, err := members(data)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func checkKey(key string, own []member) error {
 	}
 	var given string
 	if err := json.Unmarshal(value, &given); err != nil {
-		return fmt.Errorf(`"key": %w`, err)
+		return fmt.Errorf("%w: %w", core.ErrCorrupt, err)
 	}
 	if given != key {
 		return fmt.Errorf(`has another "key": %q`, given)

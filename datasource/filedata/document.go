@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/cleatdev/cleat/internal/wrongtype"
 )
 
 // The properties of a file.
@@ -21,7 +23,13 @@ type entry struct {
 	section string
 	key     string
 	json    []byte
-	line    int
+	line    int // of the key
+	value   locator
+}
+
+// locator finds the lines of what is inside an entry's value.
+type locator interface {
+	lineOf(wrong *wrongtype.Error) int
 }
 
 // property is a property of a file that is not a section.

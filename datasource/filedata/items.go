@@ -1,9 +1,11 @@
 package filedata
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/wrongtype"
 )
 
 // kind returns that of the item that the entry stands for.
@@ -21,10 +23,15 @@ func (e entry) item() (*core.Item, error) {
 		data = flagOfValue(data)
 	}
 	item, err := complete(e.kind(), e.key, data)
-	if err != nil {
-		return nil, errorAt(e.line, "%q in %q: %w", e.key, e.section, err)
+	if err == nil {
+		return item, nil
 	}
-	return item, nil
+	err = wrongtype.Explain(e.kind(), data, err)
+	line := e.line
+	if wrong, ok := errors.AsType[*wrongtype.Error](err); ok {
+		line = e.value.lineOf(wrong)
+	}
+	return nil, errorAt(line, "%q in %q: %w", e.key, e.section, err)
 }
 
 // flagOfValue returns a flag that is on and has one variation for everyone.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+
+	"github.com/cleatdev/cleat/internal/wrongtype"
 )
 
 // parseJSON reads a JSON file. Everything in a section is kept as the text that it is.
@@ -73,9 +75,20 @@ func (p *jsonParser) section(doc *document, section string) error {
 	}
 	return p.object(`"`+section+`"`, func(key string, line int) error {
 		value, err := p.value()
-		doc.entries = append(doc.entries, entry{section: section, key: key, json: value, line: line})
+		place := jsonPlace{text: value, line: p.line() - bytes.Count(value, []byte("\n"))}
+		doc.entries = append(doc.entries, entry{section: section, key: key, json: value, line: line, value: place})
 		return err
 	})
+}
+
+// jsonPlace is a value as it stands in a JSON file, beginning in a line.
+type jsonPlace struct {
+	text []byte
+	line int
+}
+
+func (p jsonPlace) lineOf(wrong *wrongtype.Error) int {
+	return p.line - 1 + lineOf(p.text, int64(wrong.Offset))
 }
 
 func (p *jsonParser) value() ([]byte, error) {

@@ -124,7 +124,7 @@ func TestSource_Reload_KeepsTheLastGoodDataUntilTheFileIsMended(t *testing.T) {
 		{"{\n\n!", "line 3"},
 		{"", "empty"},
 		{string(make([]byte, 2000)), "larger than the limit"},
-		{`{"flags":{"a":{"on":"perhaps"}}}`, "corrupt"},
+		{`{"flags":{"a":{"on":"perhaps"}}}`, "must be a"},
 	} {
 		overwrite(t, path, broken.text)
 		eventually(t, func() bool { return s.last().state == core.DataSourceInterrupted }, broken.want)

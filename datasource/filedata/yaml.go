@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/cleatdev/cleat/internal/wrongtype"
 )
 
 // parseYAML reads a YAML file.
@@ -55,7 +57,7 @@ func (c *yamlConverter) section(doc *document, section string, value *yaml.Node)
 	}
 	return c.mapping(value, `"`+section+`"`, func(key string, line int, value *yaml.Node) error {
 		json, err := c.json(value)
-		doc.entries = append(doc.entries, entry{section: section, key: key, json: json, line: line})
+		doc.entries = append(doc.entries, entry{section: section, key: key, json: json, line: line, value: yamlPlace{value}})
 		return err
 	})
 }
@@ -63,4 +65,39 @@ func (c *yamlConverter) section(doc *document, section string, value *yaml.Node)
 func isNull(node *yaml.Node) bool {
 	node = dereference(node)
 	return node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null"
+}
+
+// yamlPlace is a value as it stands in a YAML file.
+type yamlPlace struct{ node *yaml.Node }
+
+// lineOf returns the line of the innermost value on the path that is there. What is merged stands elsewhere.
+func (p yamlPlace) lineOf(wrong *wrongtype.Error) int {
+	node, line := p.node, p.node.Line
+	for _, step := range wrong.Path {
+		if node = child(dereference(node), step); node == nil {
+			break
+		}
+		line = node.Line
+	}
+	return line
+}
+
+// child returns the property of a mapping with the name that step is, or the element of a sequence with that index; nil if there
+// is none.
+func child(node *yaml.Node, step any) *yaml.Node {
+	if index, ok := step.(int); ok {
+		if node.Kind == yaml.SequenceNode && index < len(node.Content) {
+			return node.Content[index]
+		}
+		return nil
+	}
+	if node.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if dereference(node.Content[i]).Value == step {
+			return node.Content[i+1]
+		}
+	}
+	return nil
 }

@@ -34,7 +34,7 @@ func TestExplain_NamesPropertyExpectedAndFound(t *testing.T) {
 		`{"prerequisites":[{"key":"a"},true]}`: `"prerequisites[1]" must be an object, and is the boolean true`,
 		`{"rules":[{},{"clauses":[{},{},
 			{"op": 7}]}]}`: `"rules[1].clauses[2].op" must be a string, and is the number 7`,
-		`{"targets":[{"values":["a",3]}]}`: `"targets[0].values[1]" must be a string, and is the number 3`,
+		`{"targets":[{"values":["a",3]}]}`:                               `"targets[0].values[1]" must be a string, and is the number 3`,
 		`{"salt":12345678901234567890123456789012345678901234567890123}`: `"salt" must be a string, and is a number`,
 	} {
 		require.EqualError(t, explain(t, core.Flags, text), want, text)
