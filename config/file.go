@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/cleatdev/cleat/internal/yamlversion"
 )
 
 // readFile reads a YAML file into the settings.
@@ -30,7 +32,7 @@ func parseYAML(data []byte) (root *yaml.Node, line int, problem string) {
 	if i := bytes.IndexFunc(data, isNoText); i >= 0 {
 		return nil, lineOf(data[:i]), "this line holds a character that cannot be in a YAML file, which is text in UTF-8"
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder := yaml.NewDecoder(bytes.NewReader(yamlversion.Accepted(data)))
 	var first, second yaml.Node
 	if err := decoder.Decode(&first); errors.Is(err, io.EOF) {
 		return nil, 0, ""

@@ -167,6 +167,10 @@ func TestRead_NilOptions_TakesTheProcess(t *testing.T) {
 	require.Equal(t, config.Settings{Mode: config.ModeDaemon, Store: config.NewURL("memory://")}, s)
 }
 
+func TestRead_YAMLVersion12_IsRead(t *testing.T) {
+	require.Equal(t, "f", read(t, "%YAML 1.2\n---\nmode: offline\npayload_filter: f").PayloadFilter)
+}
+
 func TestRead_YAMLAliases_AreFollowed(t *testing.T) {
 	s := read(t, "mode: &m offline\nevents: &e {gzip: true}\npayload_filter: *m")
 	require.Equal(t, "offline", s.PayloadFilter)

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/cleatdev/cleat/internal/wrongtype"
+	"github.com/cleatdev/cleat/internal/yamlversion"
 )
 
 // parseYAML reads a YAML file.
@@ -30,7 +31,7 @@ func parseYAML(data []byte) (document, error) {
 
 // yamlRoot returns the root of the only document in the file.
 func yamlRoot(data []byte) (*yaml.Node, error) {
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder := yaml.NewDecoder(bytes.NewReader(yamlversion.Accepted(data)))
 	var first, second yaml.Node
 	if err := decoder.Decode(&first); errors.Is(err, io.EOF) {
 		return nil, errEmpty

@@ -1,9 +1,12 @@
 package filedata
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"math"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/launchdarkly/go-jsonstream/v3/jwriter"
 	"go.yaml.in/yaml/v3"
@@ -147,11 +150,26 @@ func writeScalar(w *jwriter.Writer, node *yaml.Node) error {
 		w.Bool(value)
 	case "!!int", "!!float":
 		return writeNumber(w, node)
-	case "!!str", "!!timestamp", "!!binary":
+	case "!!str", "!!timestamp":
 		w.String(node.Value)
+	case "!!binary":
+		return writeBinary(w, node)
 	default:
 		return errorAt(node.Line, "tag %q has no meaning in JSON", node.Tag)
 	}
+	return nil
+}
+
+// writeBinary writes what base64 stands for, which JSON can hold only if it is text.
+func writeBinary(w *jwriter.Writer, node *yaml.Node) error {
+	text, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(node.Value), ""))
+	if err != nil {
+		return errorAt(node.Line, "the value with the tag !!binary is not base64")
+	}
+	if !utf8.Valid(text) {
+		return errorAt(node.Line, "the value with the tag !!binary is not UTF-8 text, and JSON has no form for anything else")
+	}
+	w.String(string(text))
 	return nil
 }
 
