@@ -10,17 +10,24 @@ import (
 // guard reads a stream of events and fails when an event gets too large, so that a service that never ends one cannot use
 // up all memory.
 //
-// The decoder puts the lines of an event together by copying what it has for each line. An event in a great many lines
-// would keep it busy for hours, so that the copying is limited too.
+// It passes an event on when it has ended. The decoder copies what it has of an event again and again, and could need several
+// times the limit for one that is refused in the end. An event in a great many lines would keep it busy for hours, so that the
+// copying is limited too.
 type guard struct {
 	reader io.Reader
 	limit  int64 // on the size of an event
+	buffer [32 << 10]byte
+	err    error // of the reader, when all that came before has been passed on
+
+	held     chunks
+	complete int64 // bytes of held that belong to events that have ended
+	start    int64 // where in held the line begins that has not ended
 
 	size     int64 // of the lines of the event that have ended
 	line     int64 // of the line that has not
-	comment  bool  // that line is a comment, which the decoder forgets when it ends
+	comment  bool  // that line is a comment, which is not passed on
 	returned bool  // the last byte was a carriage return
-	copied   int64 // bytes that the decoder has copied for the event
+	copied   int64 // bytes that the decoder will have copied for the event
 
 	begun atomic.Bool // something that is no comment has come
 }
@@ -31,16 +38,33 @@ const copies = 100
 
 func newGuard(reader io.Reader, limit int64) *guard { return &guard{reader: reader, limit: limit} }
 
+// Read implements [io.Reader].
 func (g *guard) Read(p []byte) (int, error) {
-	n, err := g.reader.Read(p)
-	g.count(p[:n])
+	for g.complete == 0 && g.err == nil {
+		g.fill()
+	}
+	if g.complete == 0 {
+		return 0, g.err
+	}
+	n, _ := g.held.Read(p[:min(int64(len(p)), g.complete)])
+	g.complete -= int64(n)
+	g.start -= int64(n)
+	return n, nil
+}
+
+// fill reads once. The beginning of an event is passed on if the stream ends within it, and dropped if it is too large.
+func (g *guard) fill() {
+	n, err := g.reader.Read(g.buffer[:])
+	g.count(g.buffer[:n])
 	switch {
 	case g.size+g.line > g.limit:
-		return 0, fmt.Errorf("%w: an event is larger than %d bytes, which is the limit", ErrInvalidData, g.limit)
+		g.err = fmt.Errorf("%w: an event is larger than %d bytes, which is the limit", ErrInvalidData, g.limit)
+		g.held.truncate(g.complete)
 	case g.copied/copies > g.limit:
-		return 0, fmt.Errorf("%w: an event has too many lines for its size", ErrInvalidData)
-	default:
-		return n, err
+		g.err = fmt.Errorf("%w: an event has too many lines for its size", ErrInvalidData)
+		g.held.truncate(g.complete)
+	case err != nil:
+		g.err, g.complete = err, g.held.size
 	}
 }
 
@@ -81,15 +105,21 @@ func (g *guard) addToLine(text []byte) {
 		}
 	}
 	g.line += int64(len(text))
+	g.held.append(text)
 }
 
+// endLine ends the line with a line feed, whatever it ended with, and forgets it if it is a comment.
 func (g *guard) endLine() {
+	g.held.append([]byte{'\n'})
 	switch {
 	case g.line == 0:
 		g.size, g.copied = 0, 0
-	case !g.comment:
+		g.complete = g.held.size
+	case g.comment:
+		g.held.truncate(g.start)
+	default:
 		g.size += g.line
 		g.copied += g.size
 	}
-	g.line = 0
+	g.line, g.start = 0, g.held.size
 }

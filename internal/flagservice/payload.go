@@ -19,8 +19,15 @@ var ErrInvalidData = errors.New("the flag service sent data that cannot be under
 // a proxy says in their place is often JSON too, and must not be taken for an environment without flags. Text that is not
 // UTF-8 is refused as a whole: a replaced character could be one of a key. What stands under an empty key is left out and
 // logged.
+//
+// The text is read to its end first, so that one that never ends costs no more memory than the reader's limit. A JSON decoder needs
+// several times that for a single value.
 func ReadAll(r io.Reader, logger *slog.Logger) ([]core.Collection, error) {
-	p := newParser(r, logger)
+	text, err := readAll(r)
+	if err != nil {
+		return nil, err
+	}
+	p := newParser(text, logger)
 	data, err := p.all()
 	if err == nil {
 		err = p.end()
