@@ -1,12 +1,15 @@
 package filedata_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -289,4 +292,43 @@ func TestSource_Reload_FileWithoutSectionsKeepsTheLastGoodData(t *testing.T) {
 	replace(t, path, `{"flags": {}}`)
 	s.waitForState(t, core.DataSourceValid)
 	require.Empty(t, s.items())
+}
+
+func TestSource_Reload_SpeaksOfGoodDataOnlyIfThereWasAny(t *testing.T) {
+	var log lockedBuffer
+	path := write(t, "f.json", "{")
+	s := newSink()
+	source, err := filedata.Source(watching(path))(core.ClientSettings{Logger: slog.New(slog.NewTextHandler(&log, nil))}, s)
+	require.NoError(t, err)
+	source.Start(t.Context())
+	t.Cleanup(func() {
+		source.Stop()
+		<-source.Done()
+	})
+	s.waitForError(t, core.DataSourceErrorInvalidData, path)
+	require.Contains(t, log.String(), "cannot be loaded; there is none yet")
+	require.NotContains(t, log.String(), "stays")
+	overwrite(t, path, text(1))
+	s.waitForState(t, core.DataSourceValid)
+	overwrite(t, path, "{")
+	s.waitForState(t, core.DataSourceInterrupted)
+	require.Contains(t, log.String(), "the last good data stays")
+}
+
+// lockedBuffer is a log that is written while it is read.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(text []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(text)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }

@@ -102,7 +102,11 @@ func (s *source) fail(err error) {
 		return
 	}
 	s.lastError = err.Error()
-	s.logger.Error("cleat: flag data cannot be loaded; the last good data stays", "error", err)
+	meanwhile := "; there is none yet, and the files are looked at again when they change"
+	if s.current != nil {
+		meanwhile = "; the last good data stays"
+	}
+	s.logger.Error("cleat: flag data cannot be loaded"+meanwhile, "error", err)
 	s.sink.UpdateStatus(core.DataSourceInterrupted, errorInfo(err))
 }
 

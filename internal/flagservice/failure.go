@@ -62,6 +62,9 @@ func Describe(err error) core.DataSourceErrorInfo {
 	} else if errors.Is(err, ErrInvalidData) {
 		info.Kind = core.DataSourceErrorInvalidData
 	}
+	if advice := adviseCertificate(err); advice != "" {
+		info.Message += "; " + advice
+	}
 	return info
 }
 

@@ -16,6 +16,8 @@ type Reporter struct {
 	// What names the data source in the log.
 	What string
 
+	worked bool // once at least
+
 	last core.DataSourceErrorInfo // what was logged last; the zero value while all is well
 }
 
@@ -29,7 +31,11 @@ func (r *Reporter) Failed(ctx context.Context, err error, retryIn time.Duration)
 			level = slog.LevelError
 		}
 	}
-	r.Logger.Log(ctx, level, "cleat: "+r.What+" is interrupted; the last data stays in use",
+	meanwhile := "; it has brought no data yet"
+	if r.worked {
+		meanwhile = "; the last data stays in use"
+	}
+	r.Logger.Log(ctx, level, "cleat: "+r.What+" is interrupted"+meanwhile,
 		"error", info.Message, "retry_in", retryIn.Round(time.Millisecond))
 	r.Sink.UpdateStatus(core.DataSourceInterrupted, info)
 }
@@ -46,6 +52,7 @@ func (r *Reporter) Waits(ctx context.Context, err error) {
 
 // Works reports that what was delivered last is current.
 func (r *Reporter) Works(ctx context.Context) {
+	r.worked = true
 	if r.last != (core.DataSourceErrorInfo{}) {
 		r.last = core.DataSourceErrorInfo{}
 		r.Logger.InfoContext(ctx, "cleat: "+r.What+" works again")
