@@ -68,7 +68,7 @@ func readAll(r io.Reader) (*chunks, error) {
 		n, err := r.Read(buffer)
 		text.append(buffer[:n])
 		switch {
-		case err == io.EOF: //nolint:errorlint // readers return it as it is
+		case err == io.EOF:
 			return text, nil
 		case err != nil:
 			return nil, err

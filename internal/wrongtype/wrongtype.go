@@ -60,7 +60,7 @@ func Explain(kind core.DataKind, text []byte, err error) error {
 	if wrong := find(kind, text); wrong != nil {
 		return wrong
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the outermost error is what is taken apart
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		causes := joined.Unwrap()
 		return causes[len(causes)-1]
 	}
