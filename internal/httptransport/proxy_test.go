@@ -58,7 +58,7 @@ func TestNew_ProxyRefuses_TheErrorIsTheProxys(t *testing.T) {
 }
 
 func TestNew_ProxyHangs_ConnectTimeoutCounts(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // ends at once
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { _ = listener.Close() }()
 	gone := make(chan struct{})
@@ -85,7 +85,7 @@ func TestNew_ProxyAnswers_TheTunnelHasNoDeadline(t *testing.T) {
 	}))
 	defer slow.Close()
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		server, err := net.Dial("tcp", slow.Listener.Addr().String()) //nolint:noctx // on loopback
+		server, err := net.Dial("tcp", slow.Listener.Addr().String())
 		if err != nil {
 			w.WriteHeader(http.StatusBadGateway)
 			return
