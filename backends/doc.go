@@ -1,5 +1,11 @@
 // Package backends opens the store that a URL names, so that a deployment picks its database with one string.
 //
+//	stores := backends.New(redisstore.Schemes(), sqlitestore.Schemes())
+//	backend, err := stores.Open(ctx, "redis://localhost:6379?prefix=app")
+//
+// It imports no adapter: a [Registry] opens what it was made of, and a program links the drivers of the adapters that it registers
+// and no others. Package backends/all registers every adapter of this module. These are the URLs that they open:
+//
 //	redis://user@host:6379/0?prefix=app&password_file=/run/secrets/redis
 //	rediss://host:6380?ca_file=/etc/ssl/redis-ca.pem
 //	redis+sentinel://host1:26379,host2:26379/mymaster/0?password_file=/run/secrets/redis
@@ -12,7 +18,7 @@
 //
 // # Parameters
 //
-// All schemes understand
+// All schemes, those of other modules included, understand
 //
 //   - prefix: what separates this store from others in the same database; each adapter has its own default
 //   - cache: off, forever, or a time to live such as 30s; 15s by default (see package caching)
@@ -73,10 +79,12 @@
 //
 // # Errors
 //
-// An unknown scheme or parameter, and a value that cannot be read, is [core.ErrInvalid], and nothing has been opened. All
-// else comes from the adapter.
+// An unknown scheme or parameter, and a value that cannot be read, is [core.ErrInvalid], and nothing has been opened. So is the
+// scheme of an adapter of this module that is not registered; the error names the import that is missing. All else comes from the
+// adapter.
 //
 // # Own adapters
 //
-// A [Registry] is a value, not a global: make one with [New], register a scheme of your own, and open URLs with it.
+// A [Registry] is a value, not a global. The adapters of this module return their schemes by a function Schemes, each a
+// [storeurl.Scheme]; yours can do the same: [storeurl.NewScheme] makes one. Pass what it returns to [New] or all.Registry.
 package backends

@@ -2,7 +2,6 @@ package backends
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -12,56 +11,38 @@ import (
 
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/storeurl"
 )
 
-// Scheme says how the URLs of one scheme are opened.
-type Scheme struct {
-	// Parameters are the names of the query parameters that the scheme understands beyond the common ones.
-	Parameters []string
-	// OpenStore opens a feature store.
-	OpenStore func(ctx context.Context, u *URL) (core.FeatureStoreCore, error)
-	// OpenBigSegments opens a big segment store; nil if there is none for the scheme.
-	OpenBigSegments func(ctx context.Context, u *URL) (core.BigSegmentStore, error)
-}
-
-// Registry knows schemes. Make one with [New]. It is safe for concurrent use once nothing is registered any more.
+// Registry knows schemes. Make one with [New]; a nil one knows none. It is safe for concurrent use.
 type Registry struct {
-	schemes map[string]Scheme
+	schemes map[string]storeurl.Scheme
 	logger  *slog.Logger
 }
 
-// New returns a registry that knows the schemes of the package documentation.
-func New() *Registry {
-	return &Registry{schemes: map[string]Scheme{
-		"consul":   consulScheme(),
-		"consuls":  consulScheme(),
-		"dynamodb": dynamoScheme(),
-		"memory":   memoryScheme(),
-		"redis":    redisScheme(""),
-		"rediss":   redisScheme(""),
-
-		"redis+cluster":   redisScheme("+cluster"),
-		"rediss+cluster":  redisScheme("+cluster"),
-		"redis+sentinel":  redisScheme("+sentinel"),
-		"rediss+sentinel": redisScheme("+sentinel"),
-
-		"sqlite": sqliteScheme(),
-	}}
-}
-
-// Register adds a scheme or replaces one of the same name.
-func (r *Registry) Register(name string, scheme Scheme) {
-	r.schemes[strings.ToLower(name)] = scheme
+// New returns a registry of what the function Schemes of each adapter returns, or of schemes of your own. Of two with the same name,
+// the last counts. Package backends/all has a registry of all adapters.
+func New(adapters ...[]storeurl.Scheme) *Registry {
+	r := &Registry{schemes: map[string]storeurl.Scheme{}}
+	for _, scheme := range slices.Concat(adapters...) {
+		r.schemes[strings.ToLower(scheme.Name)] = scheme
+	}
+	return r
 }
 
 // WithLogger returns a registry with the same schemes whose stores log to the given logger, which should be that of their client.
 // Nil, as without it, stands for slog.Default().
 func (r *Registry) WithLogger(logger *slog.Logger) *Registry {
-	return &Registry{schemes: maps.Clone(r.schemes), logger: logger}
+	return &Registry{schemes: r.schemes, logger: logger}
 }
 
-// Schemes returns the names of all schemes in alphabetical order.
-func (r *Registry) Schemes() []string { return slices.Sorted(maps.Keys(r.schemes)) }
+// Schemes returns the names of all known schemes in alphabetical order: those of the registry, and those that an adapter of this
+// module would add to it, which [Registry.Open] refuses with the name of the import that is missing.
+func (r *Registry) Schemes() []string {
+	known := slices.Concat(slices.Collect(maps.Keys(r.schemes)), slices.Collect(maps.Keys(adapters())))
+	slices.Sort(known)
+	return slices.Compact(known)
+}
 
 // Backend is an open store and how it is to be cached.
 type Backend struct {
@@ -85,9 +66,9 @@ func (r *Registry) Open(ctx context.Context, rawURL string) (Backend, error) {
 	if err != nil {
 		return Backend{}, err
 	}
-	cache := u.cache()
-	if err := u.err(); err != nil {
-		return Backend{}, err
+	cache := cacheOptions(u)
+	if err := u.Check(); err != nil {
+		return Backend{}, fmt.Errorf("backends: %s: %w", u, err)
 	}
 	store, err := scheme.OpenStore(ctx, u)
 	if err != nil {
@@ -107,8 +88,8 @@ func (r *Registry) OpenBigSegments(ctx context.Context, rawURL string) (BigSegme
 		return BigSegments{}, fmt.Errorf("backends: %s: %w: the scheme has no store for big segments", u, core.ErrInvalid)
 	}
 	timeout := u.Duration(paramReadTimeout)
-	if err := u.err(); err != nil {
-		return BigSegments{}, err
+	if err := u.Check(); err != nil {
+		return BigSegments{}, fmt.Errorf("backends: %s: %w", u, err)
 	}
 	store, err := scheme.OpenBigSegments(ctx, u)
 	if err != nil {
@@ -117,30 +98,47 @@ func (r *Registry) OpenBigSegments(ctx context.Context, rawURL string) (BigSegme
 	return BigSegments{Store: store, QueryTimeout: timeout}, nil
 }
 
-func (r *Registry) parse(ctx context.Context, rawURL string) (*URL, Scheme, error) {
+// parse finds the scheme of a URL and refuses parameters that it does not know.
+func (r *Registry) parse(ctx context.Context, rawURL string) (*storeurl.URL, storeurl.Scheme, error) {
 	if ctx == nil {
-		return nil, Scheme{}, fmt.Errorf("backends: %w: the context is nil", core.ErrInvalid)
+		return nil, storeurl.Scheme{}, fmt.Errorf("backends: %w: the context is nil", core.ErrInvalid)
 	}
-	u, err := parseURL(rawURL, r.logger)
+	if r == nil {
+		r = New()
+	}
+	u, err := storeurl.Parse(rawURL, r.logger)
 	if err != nil {
-		return nil, Scheme{}, err
+		return nil, storeurl.Scheme{}, fmt.Errorf("backends: %w", err)
 	}
-	scheme, known := r.schemes[u.Scheme()]
-	if !known {
-		return nil, Scheme{}, fmt.Errorf("backends: %w: unknown scheme (it is not shown, because it may be part of a password); "+
-			"known are %s", core.ErrInvalid, strings.Join(r.Schemes(), ", "))
+	scheme, registered := r.schemes[u.Scheme()]
+	if !registered {
+		return nil, storeurl.Scheme{}, r.refuseScheme(u.Scheme())
 	}
-	if wrong := u.checkNames(scheme.Parameters); len(wrong) > 0 {
-		return nil, Scheme{}, errors.Join(wrong...)
+	u.RefuseUnknown(slices.Concat(commonParameters(), scheme.Parameters))
+	if err := u.Check(); err != nil {
+		return nil, storeurl.Scheme{}, fmt.Errorf("backends: %s: %w", u, err)
 	}
 	return u, scheme, nil
 }
 
-// Open opens the feature store that the URL names, with the registry that [New] returns. [Registry.WithLogger] is for stores that
-// do not log to slog.Default().
-func Open(ctx context.Context, rawURL string) (Backend, error) { return New().Open(ctx, rawURL) }
+// refuseScheme returns the error for a scheme that is not registered.
+func (r *Registry) refuseScheme(name string) error {
+	if adapter, ours := adapters()[name]; ours {
+		return fmt.Errorf("backends: %w: %s:// needs github.com/cleatdev/cleat/%s: add %[3]s.Schemes() to the registry, "+
+			"as in backends.New(%[3]s.Schemes()), or use backends/all", core.ErrInvalid, name, adapter)
+	}
+	return fmt.Errorf("backends: %w: unknown scheme (it is not shown, because it may be part of a password); "+
+		"known are %s", core.ErrInvalid, strings.Join(r.Schemes(), ", "))
+}
 
-// OpenBigSegments opens the big segment store that the URL names, with the registry that [New] returns.
-func OpenBigSegments(ctx context.Context, rawURL string) (BigSegments, error) {
-	return New().OpenBigSegments(ctx, rawURL)
+// adapters returns the schemes of this module's adapters, and the package of each. That is all that this package knows of them.
+func adapters() map[string]string {
+	return map[string]string{
+		"consul": "consulstore", "consuls": "consulstore",
+		"dynamodb": "dynamostore",
+		"memory":   "memorystore",
+		"redis":    "redisstore", "redis+cluster": "redisstore", "redis+sentinel": "redisstore",
+		"rediss": "redisstore", "rediss+cluster": "redisstore", "rediss+sentinel": "redisstore",
+		"sqlite": "sqlitestore",
+	}
 }

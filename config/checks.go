@@ -8,7 +8,7 @@ import (
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldattr"
 
-	"github.com/cleatdev/cleat/internal/storeurl"
+	"github.com/cleatdev/cleat/internal/urltext"
 )
 
 var (
@@ -33,7 +33,7 @@ func isAttribute(text string) bool { return ldattr.NewRef(text).Err() == nil }
 
 // parseURL parses a URL that has a host or a path, and a password in its place if it has one.
 func parseURL(text string) (*url.URL, bool) {
-	u, err := storeurl.Parse(text)
+	u, err := urltext.Parse(text)
 	return u, err == nil && u.Opaque == "" && u.Fragment == ""
 }
 

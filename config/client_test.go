@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat"
-	"github.com/cleatdev/cleat/backends"
+	"github.com/cleatdev/cleat/backends/all"
 	"github.com/cleatdev/cleat/config"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/mockservice"
@@ -67,7 +67,7 @@ func TestLoad_StreamingAndPolling_ReachTheService(t *testing.T) {
 
 func TestLoad_DaemonMode_ReadsTheStore(t *testing.T) {
 	url := "sqlite://" + filepath.Join(t.TempDir(), "flags.db") + "?prefix=p"
-	backend, err := backends.Open(t.Context(), url)
+	backend, err := all.Registry().Open(t.Context(), url)
 	require.NoError(t, err)
 	require.NoError(t, backend.Store.Init(t.Context(), []core.SerializedCollection{{
 		Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "a", Item: core.SerializedItem{Version: 1, Data: []byte(flagOn)}}},

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cleatdev/cleat/internal/storeurl"
+	"github.com/cleatdev/cleat/internal/urltext"
 )
 
 // conflict is a setting that cannot be as it is because of another one.
@@ -188,7 +188,7 @@ func (s *Settings) endangersBigSegments() bool {
 
 // consulPrefix returns the host, and the prefix if it is given, of a URL of Consul.
 func consulPrefix(u URL) (host, prefix string) {
-	parsed, err := storeurl.Parse(u.Reveal())
+	parsed, err := urltext.Parse(u.Reveal())
 	if err != nil || parsed.Scheme != "consul" && parsed.Scheme != "consuls" {
 		return "", ""
 	}

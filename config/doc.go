@@ -1,13 +1,15 @@
 // Package config makes the configuration of a client from a YAML file and from environment variables, so that a
 // deployment decides where flags come from and in which database they are kept, and the program need not know.
 //
-//	cfg, err := config.Load(ctx, "cleat.yaml", nil)
+//	cfg, err := config.Load(ctx, "cleat.yaml", &config.Options{Registry: all.Registry()})
 //	if err != nil {
 //		return err
 //	}
 //	client, err := cleat.New(ctx, cfg)
 //
-// [Load] opens the stores. [Read] only reads and checks; the [Settings] that it returns can be printed without showing a
+// [Load] opens the stores, with the adapters that are registered. all.Registry() of package backends/all has every one, and links the
+// drivers of all databases; a program that uses one database registers that alone, as in backends.New(redisstore.Schemes()).
+// examples/service is a whole program. [Read] only reads and checks; the [Settings] that it returns can be printed without showing a
 // secret, changed, and opened by [Settings.Open].
 //
 // # File

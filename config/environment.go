@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cleatdev/cleat/internal/storeurl"
+	"github.com/cleatdev/cleat/internal/urltext"
 )
 
 const (
@@ -74,7 +74,7 @@ func (r *reader) refuseUnknownVariables(env map[string]string) {
 func (s *Settings) variablesNamed() []string {
 	named := []string{s.SDKKeyEnv}
 	for _, store := range []URL{s.Store, s.BigSegments.Store} {
-		u, err := storeurl.Parse(store.Reveal())
+		u, err := urltext.Parse(store.Reveal())
 		if err != nil {
 			continue
 		}

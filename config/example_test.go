@@ -9,6 +9,7 @@ import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
 
 	"github.com/cleatdev/cleat"
+	"github.com/cleatdev/cleat/backends/all"
 	"github.com/cleatdev/cleat/config"
 )
 
@@ -35,7 +36,8 @@ func ExampleLoad() {
 	defer remove()
 	ctx := context.Background()
 	cfg, err := config.Load(ctx, filepath.Join(directory, "cleat.yaml"), &config.Options{
-		Env: []string{"CLEAT_STORE=sqlite://" + filepath.Join(directory, "flags.db") + "?cache=forever"},
+		Registry: all.Registry(),
+		Env:      []string{"CLEAT_STORE=sqlite://" + filepath.Join(directory, "flags.db") + "?cache=forever"},
 	})
 	if err != nil {
 		fmt.Println(err)

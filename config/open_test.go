@@ -14,6 +14,7 @@ import (
 
 	"github.com/cleatdev/cleat"
 	"github.com/cleatdev/cleat/backends"
+	"github.com/cleatdev/cleat/backends/all"
 	"github.com/cleatdev/cleat/bigsegments"
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/config"
@@ -22,6 +23,7 @@ import (
 	"github.com/cleatdev/cleat/internal/mockservice"
 	"github.com/cleatdev/cleat/internal/secrettest"
 	"github.com/cleatdev/cleat/memorystore"
+	"github.com/cleatdev/cleat/storeurl"
 )
 
 // load loads a configuration whose stores are closed with the test.
@@ -138,15 +140,16 @@ type stores struct {
 }
 
 func newStores() *stores {
-	s := &stores{Registry: backends.New(), failure: errors.New("no such database")}
-	fail := func(u *backends.URL) error {
+	s := &stores{failure: errors.New("no such database")}
+	fail := func(u *storeurl.URL) error {
 		if u.Host() == "bad" {
 			return s.failure
 		}
 		return nil
 	}
-	s.Register("test", backends.Scheme{
-		OpenStore: func(ctx context.Context, u *backends.URL) (core.FeatureStoreCore, error) {
+	s.Registry = backends.New([]storeurl.Scheme{{
+		Name: "test",
+		OpenStore: func(ctx context.Context, u *storeurl.URL) (core.FeatureStoreCore, error) {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
@@ -156,14 +159,14 @@ func newStores() *stores {
 			store := memorystore.New(nil, nil)
 			return &recorded{store, func() { s.closed = append(s.closed, "store") }}, nil
 		},
-		OpenBigSegments: func(_ context.Context, u *backends.URL) (core.BigSegmentStore, error) {
+		OpenBigSegments: func(_ context.Context, u *storeurl.URL) (core.BigSegmentStore, error) {
 			if err := fail(u); err != nil {
 				return nil, err
 			}
 			store := memorystore.NewBigSegments(nil, nil)
 			return &recordedSegments{store, func() { s.closed = append(s.closed, "big segments") }}, nil
 		},
-	})
+	}})
 	return s
 }
 
@@ -222,7 +225,7 @@ func TestLoad_EndedContext_IsReturnedAsItIs(t *testing.T) {
 
 func TestSettings_Open_NamesTheSettingOnly(t *testing.T) {
 	s := config.Settings{Mode: config.ModeDaemon, Store: config.NewURL("memory://?cash=1")}
-	_, err := s.Open(t.Context(), nil)
+	_, err := s.Open(t.Context(), &config.Options{Registry: all.Registry()})
 	require.ErrorIs(t, err, core.ErrInvalid)
 	require.ErrorContains(t, err, "config: store: backends: memory://: cleat: invalid argument: parameter cash: it is unknown")
 }
@@ -231,7 +234,7 @@ func TestSettings_Open_TakesChangedSettings(t *testing.T) {
 	s := read(t, everything)
 	s.Mode, s.Polling, s.PayloadFilter = config.ModeDaemon, config.Polling{}, ""
 	s.Store = config.NewURL("sqlite://" + filepath.Join(t.TempDir(), "flags.db"))
-	cfg, err := s.Open(t.Context(), nil)
+	cfg, err := s.Open(t.Context(), &config.Options{Registry: all.Registry()})
 	require.NoError(t, err)
 	require.True(t, cfg.Daemon)
 	require.Nil(t, cfg.DataSource)
@@ -246,21 +249,48 @@ func TestLoad_PathOfAMissingFile_IsNamed(t *testing.T) {
 	require.ErrorContains(t, err, path)
 }
 
+// Without its adapter, a store is refused by the line that names it, and the text says which import is missing. Everything that can be
+// checked without opening a store is checked all the same.
+func TestLoad_AdapterIsNotRegistered_NamesTheImport(t *testing.T) {
+	opts := options("mode: daemon\nstore: redis://u:s3cr3t@h?prefix=p")
+	for _, opts.Registry = range []*backends.Registry{nil, backends.New(memorystore.Schemes())} {
+		_, err := config.Load(t.Context(), "cleat.yaml", opts)
+		require.ErrorIs(t, err, core.ErrInvalid)
+		require.ErrorContains(t, err, "config: cleat.yaml:2: store: backends: ")
+		require.ErrorContains(t, err, "redis:// needs github.com/cleatdev/cleat/redisstore")
+		require.NotContains(t, err.Error(), "s3cr3t")
+		s, err := config.Read("cleat.yaml", opts)
+		require.NoError(t, err)
+		_, err = s.Open(t.Context(), opts)
+		require.ErrorContains(t, err, "config: store: backends: ")
+	}
+}
+
+// A program without a store needs no adapter.
+func TestLoad_NoStore_NeedsNoRegistry(t *testing.T) {
+	opts := options("sdk_key: k")
+	opts.Registry = nil
+	require.Nil(t, load(t, opts).Store)
+	opts = options("mode: offline\nstore: redis://h")
+	opts.Registry = nil
+	require.Nil(t, load(t, opts).Store)
+}
+
 // Stores of a configuration log where the client does, and where their registry says if the client says nothing.
 func TestLoad_Logger_IsThatOfTheStores(t *testing.T) {
 	ofClient, ofRegistry := slog.New(slog.DiscardHandler), slog.New(slog.DiscardHandler)
 	var got []*slog.Logger
-	registry := backends.New()
-	registry.Register("own", backends.Scheme{
-		OpenStore: func(_ context.Context, u *backends.URL) (core.FeatureStoreCore, error) {
+	registry := backends.New([]storeurl.Scheme{{
+		Name: "own",
+		OpenStore: func(_ context.Context, u *storeurl.URL) (core.FeatureStoreCore, error) {
 			got = append(got, u.Logger())
 			return memorystore.New(nil, nil), nil
 		},
-		OpenBigSegments: func(_ context.Context, u *backends.URL) (core.BigSegmentStore, error) {
+		OpenBigSegments: func(_ context.Context, u *storeurl.URL) (core.BigSegmentStore, error) {
 			got = append(got, u.Logger())
 			return memorystore.NewBigSegments(nil, nil), nil
 		},
-	})
+	}})
 	opts := options("mode: daemon\nstore: own://x\nbig_segments: {store: same}")
 	opts.Registry = registry.WithLogger(ofRegistry)
 	load(t, opts)

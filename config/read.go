@@ -23,7 +23,9 @@ type Options struct {
 	// type *fs.PathError, as those of package os are; the path of the key's file is then left out, in case it is the key.
 	// What is read in another way than by os.ReadFile is not read again when it changes.
 	ReadFile func(name string) ([]byte, error)
-	// Registry opens the stores; nil means [backends.New].
+	// Registry opens the stores. A program registers the adapters whose drivers it wants to link: backends.New(redisstore.Schemes())
+	// has that of Redis alone, all.Registry() of package backends/all has every one. Nil means none, for a program without a
+	// store; a store is then refused with the name of the import that is missing. [Read] needs no adapter for its checks.
 	Registry *backends.Registry
 	// Logger becomes that of the [cleat.Config] and of the stores; nil means slog.Default().
 	Logger *slog.Logger

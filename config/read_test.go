@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cleatdev/cleat/backends/all"
 	"github.com/cleatdev/cleat/config"
 	"github.com/cleatdev/cleat/core"
 )
@@ -25,6 +26,7 @@ func options(file string, env ...string) *config.Options {
 			}
 			return []byte(file), nil
 		},
+		Registry: all.Registry(),
 	}
 }
 

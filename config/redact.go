@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/cleatdev/cleat/internal/storeurl"
+	"github.com/cleatdev/cleat/internal/urltext"
 )
 
 // harmlessParameters are those of package backends whose values say where something is and not what it is, besides those
@@ -29,7 +29,7 @@ func redactURL(text string) string {
 	if text == "" || text == SameStore {
 		return text
 	}
-	u, err := storeurl.Parse(text)
+	u, err := urltext.Parse(text)
 	if err != nil || u.Opaque != "" {
 		return redacted
 	}
@@ -37,7 +37,7 @@ func redactURL(text string) string {
 	if u.User != nil {
 		shown += redacted + "@"
 	}
-	shown += storeurl.EscapedHost(u) + redactPath(u)
+	shown += urltext.EscapedHost(u) + redactPath(u)
 	if u.RawQuery != "" {
 		shown += "?" + redactParameters(u.RawQuery)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cleatdev/cleat/backends"
+	"github.com/cleatdev/cleat/backends/all"
 )
 
 // persistentStore is the suite's description of a database.
@@ -32,7 +33,7 @@ func (p *persistentStore) open(ctx context.Context) (backends.Backend, error) {
 	if err != nil {
 		return backends.Backend{}, err
 	}
-	backend, err := backends.Open(ctx, address)
+	backend, err := all.Registry().Open(ctx, address)
 	backend.Cache.AcceptWipe = true
 	return backend, err
 }

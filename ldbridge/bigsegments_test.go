@@ -9,6 +9,7 @@ import (
 	"github.com/launchdarkly/go-server-sdk/v7/subsystems"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cleatdev/cleat/backends/all"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/memorystore"
 )
@@ -62,7 +63,7 @@ func TestBigSegmentStore_PanickingStore_IsUnavailable(t *testing.T) {
 }
 
 func TestBigSegmentStore_Close_EndsEverything(t *testing.T) {
-	store := build(t, BigSegmentStoreURL("memory://"))
+	store := build(t, BigSegmentStoreURL(all.Registry(), "memory://"))
 	for name, call := range bigSegmentCalls(store) {
 		require.NoError(t, call(), name)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/cleatdev/cleat/backends"
+	"github.com/cleatdev/cleat/backends/all"
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/dynamostore"
@@ -95,22 +95,22 @@ func atURL(base func(parameters url.Values) string, unreachable string, wipe fun
 	}
 	return database{
 		dataStore: func(prefix string) subsystems.ComponentConfigurer[subsystems.PersistentDataStore] {
-			return DataStoreURL(at(prefix))
+			return DataStoreURL(all.Registry(), at(prefix))
 		},
 		bigSegments: func(prefix string) subsystems.ComponentConfigurer[subsystems.BigSegmentStore] {
-			return BigSegmentStoreURL(at(prefix))
+			return BigSegmentStoreURL(all.Registry(), at(prefix))
 		},
 		openStore: func(ctx context.Context, prefix string) (core.FeatureStoreCore, error) {
-			backend, err := backends.Open(ctx, at(prefix))
+			backend, err := all.Registry().Open(ctx, at(prefix))
 			return backend.Store, err
 		},
 		openBigSegments: func(ctx context.Context, prefix string) (core.BigSegmentStore, error) {
-			backend, err := backends.OpenBigSegments(ctx, at(prefix))
+			backend, err := all.Registry().OpenBigSegments(ctx, at(prefix))
 			return backend.Store, err
 		},
 		wipe: wipe,
 		failingDataStore: func() subsystems.ComponentConfigurer[subsystems.PersistentDataStore] {
-			return DataStoreURL(unreachable)
+			return DataStoreURL(all.Registry(), unreachable)
 		},
 		failure: core.ErrUnavailable,
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/launchdarkly/go-server-sdk/v7/subsystems/ldstoretypes"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cleatdev/cleat/backends/all"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/memorystore"
 )
@@ -269,9 +270,9 @@ func TestDataStore_BadOptions_AreRefused(t *testing.T) {
 
 // The SDK is told what kind of store it has, and nothing else of it.
 func TestDataStore_DescribeConfiguration_NamesTheLibrary(t *testing.T) {
-	configurer := ldcomponents.PersistentDataStore(DataStoreURL("redis://secret@secret/"))
+	configurer := ldcomponents.PersistentDataStore(DataStoreURL(all.Registry(), "redis://secret@secret/"))
 	require.Equal(t, ldvalue.String("cleat"), configurer.DescribeConfiguration(subsystems.BasicClientContext{}))
-	big := BigSegmentStoreURL("redis://secret@secret/").(subsystems.DiagnosticDescription)
+	big := BigSegmentStoreURL(all.Registry(), "redis://secret@secret/").(subsystems.DiagnosticDescription)
 	require.Equal(t, ldvalue.String("cleat"), big.DescribeConfiguration(subsystems.BasicClientContext{}))
 }
 

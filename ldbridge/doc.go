@@ -4,12 +4,15 @@
 //
 // # Use
 //
-// An application of that SDK changes its stores in three lines, the import of this package and these:
+// An application of that SDK changes its stores in four lines, the imports of this package and of backends/all, and these:
 //
-//	config.DataStore = ldcomponents.PersistentDataStore(ldbridge.DataStoreURL("redis://host:6379?prefix=app"))
-//	config.BigSegments = ldcomponents.BigSegments(ldbridge.BigSegmentStoreURL("redis://host:6379?prefix=app"))
+//	config.DataStore = ldcomponents.PersistentDataStore(ldbridge.DataStoreURL(all.Registry(), "redis://host:6379?prefix=app"))
+//	config.BigSegments = ldcomponents.BigSegments(ldbridge.BigSegmentStoreURL(all.Registry(), "redis://host:6379?prefix=app"))
 //
-// [DataStoreURL] and [BigSegmentStoreURL] open what package [backends] knows, [DataStore] and [BigSegmentStore] what a
+// all.Registry() has all stores and links the drivers of all databases. An application with one database registers that alone, as in
+// backends.New(redisstore.Schemes()).
+//
+// [DataStoreURL] and [BigSegmentStoreURL] open what the registry of package [backends] knows, [DataStore] and [BigSegmentStore] what a
 // function returns, such as a store on a client of the application's, or an adapter of its own. examples/switch is a whole
 // program, before and after.
 //

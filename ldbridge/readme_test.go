@@ -29,6 +29,7 @@ import (
 	ld "github.com/launchdarkly/go-server-sdk/v7"
 	"github.com/launchdarkly/go-server-sdk/v7/ldcomponents"
 
+	"github.com/cleatdev/cleat/backends/all"
 	"github.com/cleatdev/cleat/ldbridge"
 )
 

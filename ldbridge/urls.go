@@ -13,13 +13,14 @@ import (
 )
 
 // DataStoreURL configures the store that a URL of package [backends] names, such as redis://host:6379?prefix=app, in the way
-// of [DataStore]. The parameters read_timeout, read_all_timeout, write_timeout and init_timeout count in place of [Options].
+// of [DataStore]. The registry knows how to open it: that of package backends/all, or one of a single adapter, such as
+// backends.New(redisstore.Schemes()), with which the program links no other driver. The parameters read_timeout, read_all_timeout, write_timeout and init_timeout count in place of [Options].
 //
 // The parameters cache, capacity, max_stale and watch are refused: the cache is the SDK's, which
 // ldcomponents.PersistentDataStore configures.
-func DataStoreURL(storeURL string) subsystems.ComponentConfigurer[subsystems.PersistentDataStore] {
+func DataStoreURL(stores *backends.Registry, storeURL string) subsystems.ComponentConfigurer[subsystems.PersistentDataStore] {
 	return dataStoreConfigurer{func(ctx context.Context) (core.FeatureStoreCore, Options, error) {
-		backend, err := backends.Open(ctx, storeURL)
+		backend, err := stores.Open(ctx, storeURL)
 		if err != nil {
 			return nil, Options{}, err
 		}
@@ -41,10 +42,10 @@ func configuresCache(o caching.Options) bool {
 }
 
 // BigSegmentStoreURL configures the big segment store that a URL of package [backends] names, in the way of
-// [BigSegmentStore]. The parameter read_timeout counts in place of [Options].
-func BigSegmentStoreURL(storeURL string) subsystems.ComponentConfigurer[subsystems.BigSegmentStore] {
+// [BigSegmentStore]. The registry is that of [DataStoreURL]. The parameter read_timeout counts in place of [Options].
+func BigSegmentStoreURL(stores *backends.Registry, storeURL string) subsystems.ComponentConfigurer[subsystems.BigSegmentStore] {
 	return bigSegmentsConfigurer{func(ctx context.Context) (core.BigSegmentStore, Options, error) {
-		backend, err := backends.OpenBigSegments(ctx, storeURL)
+		backend, err := stores.OpenBigSegments(ctx, storeURL)
 		return backend.Store, Options{ReadTimeout: backend.QueryTimeout}, err
 	}}
 }

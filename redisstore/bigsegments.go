@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"sync"
@@ -48,11 +47,6 @@ func NewBigSegments(ctx context.Context, client redis.UniversalClient, opts *Opt
 // OpenBigSegments makes a big segment store with a client of its own, in the way of [Open].
 func OpenBigSegments(ctx context.Context, rawURL string, opts *Options) (*BigSegments, error) {
 	return open(ctx, rawURL, opts, newBigSegments)
-}
-
-// OpenBigSegmentsURL is [OpenBigSegments] for a URL that was parsed before, in the way of [OpenURL].
-func OpenBigSegmentsURL(ctx context.Context, u *url.URL, opts *Options) (*BigSegments, error) {
-	return openURL(ctx, u, opts, newBigSegments)
 }
 
 // Metadata implements [core.BigSegmentStore] with one GET. A time that is no number is an error wrapping

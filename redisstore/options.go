@@ -17,7 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cleatdev/cleat/core"
-	"github.com/cleatdev/cleat/internal/storeurl"
+	"github.com/cleatdev/cleat/internal/urltext"
 )
 
 // Defaults of [Options].
@@ -134,7 +134,7 @@ func refuseURL(format string, args ...any) error {
 // parseURL reads a URL. No part of the URL is repeated in an error, because a password with unescaped characters can end
 // up in any of them.
 func parseURL(rawURL string) (*target, error) {
-	parsed, err := storeurl.Parse(rawURL)
+	parsed, err := urltext.Parse(rawURL)
 	if err != nil {
 		return nil, fmt.Errorf("redisstore: %w: %w", core.ErrInvalid, err)
 	}
@@ -152,7 +152,7 @@ func newTarget(u *url.URL) (*target, error) {
 	if t.topology == sentinel {
 		port = sentinelPort
 	}
-	t.addresses = storeurl.Addresses(u, port)
+	t.addresses = urltext.Addresses(u, port)
 	switch {
 	case len(t.addresses) == 0:
 		return nil, refuseURL("has no host")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,11 +75,6 @@ func New(ctx context.Context, client redis.UniversalClient, opts *Options) (*Sto
 // nil. A URL or options that cannot be used are errors wrapping [core.ErrInvalid], which never contain a part of the URL.
 func Open(ctx context.Context, rawURL string, opts *Options) (*Store, error) {
 	return open(ctx, rawURL, opts, newStore)
-}
-
-// OpenURL is [Open] for a URL that was parsed before. Its Host may consist of several hosts, separated by commas.
-func OpenURL(ctx context.Context, u *url.URL, opts *Options) (*Store, error) {
-	return openURL(ctx, u, opts, newStore)
 }
 
 func newStore(d *database) *Store { return &Store{database: d} }

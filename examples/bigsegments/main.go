@@ -18,7 +18,7 @@ import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
 
 	"github.com/cleatdev/cleat"
-	"github.com/cleatdev/cleat/backends"
+	"github.com/cleatdev/cleat/backends/all"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -40,7 +40,7 @@ func main() {
 }
 
 func run(ctx context.Context, out *log.Logger, o options) (err error) {
-	backend, err := backends.OpenBigSegments(ctx, o.store)
+	backend, err := all.Registry().OpenBigSegments(ctx, o.store)
 	if err != nil {
 		return err
 	}

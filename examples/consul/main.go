@@ -21,6 +21,7 @@ import (
 
 	"github.com/cleatdev/cleat"
 	"github.com/cleatdev/cleat/backends"
+	"github.com/cleatdev/cleat/consulstore"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/datasource/filedata"
 )
@@ -38,7 +39,7 @@ func main() {
 }
 
 func run(ctx context.Context, out *log.Logger, storeURL, flagFile string) (err error) {
-	backend, err := backends.Open(ctx, storeURL)
+	backend, err := backends.New(consulstore.Schemes()).Open(ctx, storeURL)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 
 	"github.com/cleatdev/cleat"
-	"github.com/cleatdev/cleat/backends"
+	"github.com/cleatdev/cleat/backends/all"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -41,7 +41,7 @@ func main() {
 }
 
 func run(ctx context.Context, out *log.Logger, storeURL string) (err error) {
-	backend, err := backends.Open(ctx, storeURL)
+	backend, err := all.Registry().Open(ctx, storeURL)
 	if err != nil {
 		return err
 	}

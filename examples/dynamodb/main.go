@@ -37,11 +37,12 @@ func run(ctx context.Context, out *log.Logger, table, flagFile string) (err erro
 	if err := createTable(ctx, table); err != nil {
 		return err
 	}
-	backend, err := backends.Open(ctx, "dynamodb://"+table)
+	stores := backends.New(dynamostore.Schemes())
+	backend, err := stores.Open(ctx, "dynamodb://"+table)
 	if err != nil {
 		return err
 	}
-	bigSegments, err := backends.OpenBigSegments(ctx, "dynamodb://"+table)
+	bigSegments, err := stores.OpenBigSegments(ctx, "dynamodb://"+table)
 	if err != nil {
 		return errors.Join(err, backend.Store.Close())
 	}

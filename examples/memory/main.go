@@ -17,7 +17,7 @@ import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
 
 	"github.com/cleatdev/cleat"
-	"github.com/cleatdev/cleat/backends"
+	"github.com/cleatdev/cleat/backends/all"
 	"github.com/cleatdev/cleat/datasource/filedata"
 )
 
@@ -32,7 +32,7 @@ func main() {
 }
 
 func run(ctx context.Context, out *log.Logger, storeURL, flagFile string) (err error) {
-	backend, err := backends.Open(ctx, storeURL)
+	backend, err := all.Registry().Open(ctx, storeURL)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ type readmeBlocks struct {
 	install                               string
 	flags, program, start, printed        string // the quick start
 	reader, startReader, printedByReader  string // a program without a data source
-	service                               string // a statement
+	service, configured                   string // a statement each
 	makeRun, lastLineOfMakeRun, makeTests string
 	installBridge, bridge                 string // run by the tests of ldbridge
 }
@@ -41,6 +41,7 @@ func readme(t *testing.T) readmeBlocks {
 		{"", &b.startReader},
 		{"", &b.printedByReader},
 		{"go", &b.service},
+		{"go", &b.configured},
 		{"", &b.makeRun},
 		{"", &b.lastLineOfMakeRun},
 		{"", &b.makeTests},
@@ -111,6 +112,30 @@ func connect(ctx context.Context, store core.FeatureStoreCore) (*cleat.Client, e
 }
 `)
 	module.Run(t, readmetest.Init+"go mod tidy\ngo vet .")
+}
+
+// Without a configuration file that names a store, the program needs no server.
+func TestReadme_Configuration_IsLoaded(t *testing.T) {
+	blocks, module := readme(t), readmetest.NewModule(t, root)
+	module.Write(t, "cleat.yaml", "mode: daemon\nstore: memory://\n")
+	module.Write(t, "main.go", `package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cleatdev/cleat/backends/all"
+	"github.com/cleatdev/cleat/config"
+)
+
+func main() {
+	ctx := context.Background()
+	`+blocks.configured+`
+	fmt.Println(cfg.Daemon, err)
+}
+`)
+	stdout, _ := module.Run(t, readmetest.Init+"go mod tidy\ngo run .")
+	require.Equal(t, "true <nil>\n", stdout)
 }
 
 // The main job ends with the line that README.md shows. The tests, of which this is one, are only looked for.

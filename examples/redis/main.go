@@ -22,6 +22,7 @@ import (
 	"github.com/cleatdev/cleat/backends"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/datasource/filedata"
+	"github.com/cleatdev/cleat/redisstore"
 )
 
 func main() {
@@ -37,7 +38,7 @@ func main() {
 }
 
 func run(ctx context.Context, out *log.Logger, storeURL, flagFile string) (err error) {
-	backend, err := backends.Open(ctx, storeURL)
+	backend, err := backends.New(redisstore.Schemes()).Open(ctx, storeURL)
 	if err != nil {
 		return err
 	}

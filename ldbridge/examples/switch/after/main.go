@@ -1,5 +1,5 @@
 // The program evaluates a flag and a big segment with LaunchDarkly's SDK, from a database that another process fills. It is
-// here twice: the directories before and after differ in three lines, by which it changes from LaunchDarkly's store for
+// here twice: the directories before and after differ in four lines, by which it changes from LaunchDarkly's store for
 // Redis to any store of cleat's.
 package main
 
@@ -14,6 +14,7 @@ import (
 	ld "github.com/launchdarkly/go-server-sdk/v7"
 	"github.com/launchdarkly/go-server-sdk/v7/ldcomponents"
 
+	"github.com/cleatdev/cleat/backends/all"
 	"github.com/cleatdev/cleat/ldbridge"
 )
 
@@ -28,8 +29,8 @@ func main() {
 func run(out io.Writer, store string) error {
 	client, err := ld.MakeCustomClient(os.Getenv("SDK_KEY"), ld.Config{
 		DataSource:  ldcomponents.ExternalUpdatesOnly(),
-		DataStore:   ldcomponents.PersistentDataStore(ldbridge.DataStoreURL(store)),
-		BigSegments: ldcomponents.BigSegments(ldbridge.BigSegmentStoreURL(store)),
+		DataStore:   ldcomponents.PersistentDataStore(ldbridge.DataStoreURL(all.Registry(), store)),
+		BigSegments: ldcomponents.BigSegments(ldbridge.BigSegmentStoreURL(all.Registry(), store)),
 		Events:      ldcomponents.NoEvents(),
 		Logging:     ldcomponents.NoLogging(),
 	}, 5*time.Second)

@@ -1,5 +1,5 @@
 // The program evaluates a flag and a big segment with LaunchDarkly's SDK, from a database that another process fills. It is
-// here twice: the directories before and after differ in three lines, by which it changes from LaunchDarkly's store for
+// here twice: the directories before and after differ in four lines, by which it changes from LaunchDarkly's store for
 // Redis to any store of cleat's.
 package main
 

@@ -1,4 +1,4 @@
-package backends_test
+package all_test
 
 import (
 	"os"
@@ -8,12 +8,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cleatdev/cleat/backends"
+	"github.com/cleatdev/cleat/backends/all"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/redisstore"
 )
 
-func TestOpen_Redis_EveryTopology(t *testing.T) {
+func TestRegistry_Redis_EveryTopology(t *testing.T) {
 	t.Setenv("CLEAT_TEST_SECRET", "s3cr3t")
 	for url, want := range map[string]core.FeatureStoreCore{
 		"redis+cluster://127.0.0.1:1":                                                             &redisstore.Store{},
@@ -26,13 +26,13 @@ func TestOpen_Redis_EveryTopology(t *testing.T) {
 		"rediss+sentinel://u:p@127.0.0.1:1,127.0.0.2:1/my/0?watch=off&read_timeout=1s&capacity=3": &redisstore.Store{},
 	} {
 		require.IsType(t, want, open(t, url).Store, url)
-		segments, err := backends.OpenBigSegments(t.Context(), url)
+		segments, err := all.Registry().OpenBigSegments(t.Context(), url)
 		require.NoError(t, err, url)
 		require.NoError(t, segments.Store.Close())
 	}
 }
 
-func TestOpen_Redis_BadURLs_AreRefusedWithAdvice(t *testing.T) {
+func TestRegistry_Redis_BadURLs_AreRefusedWithAdvice(t *testing.T) {
 	for url, want := range map[string]string{
 		"redis+cluster://h?db=1": "parameter db: it is unknown; known are ca_file, cache, capacity, cert_file, client_name, " +
 			"conn_max_lifetime, dial_timeout, init_timeout, key_file,",
@@ -54,14 +54,14 @@ func TestOpen_Redis_BadURLs_AreRefusedWithAdvice(t *testing.T) {
 		"redis+ring://h":                                                       "unknown scheme",
 		"redis://h?master_name=my":                                             "parameter master_name: it is unknown",
 	} {
-		b, err := backends.Open(t.Context(), url)
+		b, err := all.Registry().Open(t.Context(), url)
 		require.ErrorIs(t, err, core.ErrInvalid, url)
 		require.ErrorContains(t, err, want, url)
 		require.Nil(t, b.Store, url)
 	}
 }
 
-func TestOpen_Redis_SecretsNeverAppearInErrors(t *testing.T) {
+func TestRegistry_Redis_SecretsNeverAppearInErrors(t *testing.T) {
 	const secret = "s3cr3t"
 	file := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(file, []byte(secret+"\n"), 0o600))
@@ -74,7 +74,7 @@ func TestOpen_Redis_SecretsNeverAppearInErrors(t *testing.T) {
 		_, err := open(t, url).Store.Initialized(t.Context())
 		require.ErrorIs(t, err, core.ErrUnavailable, url)
 		require.NotContains(t, err.Error(), secret, url)
-		_, err = backends.Open(t.Context(), strings.Replace(url, "127.0.0.1:1", "127.0.0.1:port", 1))
+		_, err = all.Registry().Open(t.Context(), strings.Replace(url, "127.0.0.1:1", "127.0.0.1:port", 1))
 		require.ErrorIs(t, err, core.ErrInvalid, url)
 		require.NotContains(t, err.Error(), secret, url)
 	}

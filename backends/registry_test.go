@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cleatdev/cleat/backends"
+	"github.com/cleatdev/cleat/backends/all"
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/consulstore"
 	"github.com/cleatdev/cleat/core"
@@ -19,19 +20,20 @@ import (
 	"github.com/cleatdev/cleat/memorystore"
 	"github.com/cleatdev/cleat/redisstore"
 	"github.com/cleatdev/cleat/sqlitestore"
+	"github.com/cleatdev/cleat/storeurl"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func open(t *testing.T, url string) backends.Backend {
 	t.Helper()
-	b, err := backends.Open(t.Context(), url)
+	b, err := all.Registry().Open(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Store.Close()) })
 	return b
 }
 
-func TestOpen_MakesTheStoreOfTheScheme(t *testing.T) {
+func TestRegistry_Open_MakesTheStoreOfTheScheme(t *testing.T) {
 	file := "sqlite://" + filepath.Join(t.TempDir(), "flags.db")
 	require.IsType(t, &memorystore.Store{}, open(t, "memory://?prefix=p").Store)
 	require.IsType(t, &sqlitestore.Store{}, open(t, file+"?busy_timeout=1s&prefix=a/b").Store)
@@ -43,7 +45,7 @@ func TestOpen_MakesTheStoreOfTheScheme(t *testing.T) {
 	require.IsType(t, &dynamostore.Store{}, open(t, "dynamodb://flags?region=eu-central-1&consistency=eventual").Store)
 }
 
-func TestOpenBigSegments_MakesTheStoreOfTheScheme(t *testing.T) {
+func TestRegistry_OpenBigSegments_MakesTheStoreOfTheScheme(t *testing.T) {
 	for url, want := range map[string]core.BigSegmentStore{
 		"memory://": &memorystore.BigSegments{},
 		"sqlite://" + filepath.Join(t.TempDir(), "flags.db") + "?cache=off": &sqlitestore.BigSegments{},
@@ -51,7 +53,7 @@ func TestOpenBigSegments_MakesTheStoreOfTheScheme(t *testing.T) {
 		"consul://127.0.0.1:1":          &consulstore.BigSegments{},
 		"dynamodb://flags?region=local": &dynamostore.BigSegments{},
 	} {
-		backend, err := backends.OpenBigSegments(t.Context(), url)
+		backend, err := all.Registry().OpenBigSegments(t.Context(), url)
 		require.NoError(t, err)
 		require.IsType(t, want, backend.Store)
 		require.Implements(t, (*core.BigSegmentWriter)(nil), backend.Store)
@@ -60,7 +62,7 @@ func TestOpenBigSegments_MakesTheStoreOfTheScheme(t *testing.T) {
 	}
 }
 
-func TestOpen_ReadsTheCacheParameters(t *testing.T) {
+func TestRegistry_Open_ReadsTheCacheParameters(t *testing.T) {
 	for parameters, want := range map[string]caching.Options{
 		"":               {},
 		"?cache=off":     {Mode: caching.Off()},
@@ -75,7 +77,7 @@ func TestOpen_ReadsTheCacheParameters(t *testing.T) {
 	}
 }
 
-func TestOpen_PrefixReachesTheStore(t *testing.T) {
+func TestRegistry_Open_PrefixReachesTheStore(t *testing.T) {
 	file := "sqlite://" + filepath.Join(t.TempDir(), "flags.db")
 	require.NoError(t, open(t, file+"?prefix=a").Store.Init(t.Context(), nil))
 	for prefix, want := range map[string]bool{"a": true, "b": false, "": false} {
@@ -85,7 +87,7 @@ func TestOpen_PrefixReachesTheStore(t *testing.T) {
 	}
 }
 
-func TestOpen_BadURLs_AreRefusedWithAdvice(t *testing.T) {
+func TestRegistry_Open_BadURLs_AreRefusedWithAdvice(t *testing.T) {
 	t.Setenv("CLEAT_TEST_EMPTY", "")
 	dir := t.TempDir()
 	noCertificate := filepath.Join(dir, "empty.pem")
@@ -137,15 +139,15 @@ func TestOpen_BadURLs_AreRefusedWithAdvice(t *testing.T) {
 		"dynamodb://t?consistency=none":                 "neither strong nor eventual",
 		"redis://h?pool_size=many":                      "opening redis://h",
 	} {
-		b, err := backends.Open(t.Context(), url)
+		b, err := all.Registry().Open(t.Context(), url)
 		require.ErrorContains(t, err, want, url)
 		require.Nil(t, b.Store, url)
 	}
-	_, err := backends.Open(nil, "memory://")
+	_, err := all.Registry().Open(nil, "memory://")
 	require.ErrorIs(t, err, core.ErrInvalid)
 }
 
-func TestOpen_SecretsNeverAppearInErrors(t *testing.T) {
+func TestRegistry_Open_SecretsNeverAppearInErrors(t *testing.T) {
 	const secret = "s3cr3t"
 	file := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(file, []byte(secret+"\n"), 0o600))
@@ -170,18 +172,18 @@ func TestOpen_SecretsNeverAppearInErrors(t *testing.T) {
 		"consuls:///" + secret,
 		"dynamodb:///" + secret,
 	} {
-		_, err := backends.Open(t.Context(), url)
+		_, err := all.Registry().Open(t.Context(), url)
 		require.Error(t, err, url)
 		require.NotContains(t, err.Error(), secret)
 	}
 }
 
-func TestRegistry_Register_OwnScheme(t *testing.T) {
-	registry := backends.New()
+func TestRegistry_Open_OwnScheme(t *testing.T) {
 	failure := errors.New("no such shard")
-	registry.Register("Sharded", backends.Scheme{
+	sharded := storeurl.Scheme{
+		Name:       "Sharded",
 		Parameters: []string{"shard"},
-		OpenStore: func(_ context.Context, u *backends.URL) (core.FeatureStoreCore, error) {
+		OpenStore: func(_ context.Context, u *storeurl.URL) (core.FeatureStoreCore, error) {
 			shard := u.Int("shard")
 			if err := u.Check(); err != nil {
 				return nil, err
@@ -191,7 +193,8 @@ func TestRegistry_Register_OwnScheme(t *testing.T) {
 			}
 			return memorystore.New(nil, &memorystore.Options{Prefix: u.Text("prefix")}), nil
 		},
-	})
+	}
+	registry := all.Registry([]storeurl.Scheme{sharded})
 	require.Contains(t, registry.Schemes(), "sharded")
 	require.Len(t, registry.Schemes(), len(backends.New().Schemes())+1)
 	b, err := registry.Open(t.Context(), "sharded://x?shard=3&cache=off")
@@ -203,15 +206,68 @@ func TestRegistry_Register_OwnScheme(t *testing.T) {
 	require.ErrorIs(t, err, core.ErrInvalid)
 	_, err = registry.OpenBigSegments(t.Context(), "sharded://x")
 	require.ErrorContains(t, err, "no store for big segments")
-	_, err = backends.Open(t.Context(), "sharded://x")
+	_, err = all.Registry().Open(t.Context(), "sharded://x")
 	require.ErrorIs(t, err, core.ErrInvalid, "a registry is not global")
 }
 
-func TestOpenBigSegments_ReadTimeout(t *testing.T) {
-	backend, err := backends.OpenBigSegments(t.Context(), "memory://?read_timeout=3s")
+// Of two schemes with one name, the last counts: an application can put its own in place of ours.
+func TestRegistry_Open_OwnSchemeInPlaceOfOurs(t *testing.T) {
+	ours := []storeurl.Scheme{{
+		Name: "redis",
+		OpenStore: func(context.Context, *storeurl.URL) (core.FeatureStoreCore, error) {
+			return memorystore.New(nil, nil), nil
+		},
+	}}
+	b, err := all.Registry(ours).Open(t.Context(), "redis://h")
+	require.NoError(t, err)
+	require.IsType(t, &memorystore.Store{}, b.Store)
+	require.NoError(t, b.Store.Close())
+}
+
+// A scheme of ours that is not registered is refused with what is missing, and the rest of the URL is not shown.
+func TestRegistry_Open_AdapterIsNotRegistered_NamesTheImport(t *testing.T) {
+	registry := backends.New(memorystore.Schemes())
+	for text, want := range map[string]string{
+		"redis://u:s3cr3t@h?prefix=s3cr3t": "redis:// needs github.com/cleatdev/cleat/redisstore: add redisstore.Schemes() to the registry",
+		"REDISS+SENTINEL://s3cr3t/m":       "rediss+sentinel:// needs github.com/cleatdev/cleat/redisstore: ",
+		"consuls://s3cr3t":                 "consuls:// needs github.com/cleatdev/cleat/consulstore: ",
+		"dynamodb://s3cr3t":                "dynamodb:// needs github.com/cleatdev/cleat/dynamostore: ",
+		"sqlite:///s3cr3t":                 "sqlite:// needs github.com/cleatdev/cleat/sqlitestore: ",
+	} {
+		_, err := registry.Open(t.Context(), text)
+		require.ErrorIs(t, err, core.ErrInvalid, text)
+		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, "or use backends/all")
+		require.NotContains(t, err.Error(), "s3cr3t")
+		_, err = registry.OpenBigSegments(t.Context(), text)
+		require.ErrorContains(t, err, want)
+	}
+	_, err := backends.New().Open(t.Context(), "memory://")
+	require.ErrorContains(t, err, "memory:// needs github.com/cleatdev/cleat/memorystore")
+}
+
+// The registry knows which adapter each scheme belongs to, without importing any.
+func TestRegistry_Schemes_AreThoseOfAllAdapters(t *testing.T) {
+	var names []string
+	for adapter, schemes := range map[string][]storeurl.Scheme{
+		"consulstore": consulstore.Schemes(), "dynamostore": dynamostore.Schemes(), "memorystore": memorystore.Schemes(),
+		"redisstore": redisstore.Schemes(), "sqlitestore": sqlitestore.Schemes(),
+	} {
+		for _, scheme := range schemes {
+			names = append(names, scheme.Name)
+			_, err := backends.New().Open(t.Context(), scheme.Name+"://")
+			require.ErrorContains(t, err, scheme.Name+":// needs github.com/cleatdev/cleat/"+adapter+": ")
+		}
+	}
+	require.ElementsMatch(t, names, backends.New().Schemes())
+	require.ElementsMatch(t, names, all.Registry().Schemes())
+}
+
+func TestRegistry_OpenBigSegments_ReadTimeout(t *testing.T) {
+	backend, err := all.Registry().OpenBigSegments(t.Context(), "memory://?read_timeout=3s")
 	require.NoError(t, err)
 	require.Equal(t, 3*time.Second, backend.QueryTimeout)
 	require.NoError(t, backend.Store.Close())
-	_, err = backends.OpenBigSegments(t.Context(), "memory://?read_timeout=soon")
+	_, err = all.Registry().OpenBigSegments(t.Context(), "memory://?read_timeout=soon")
 	require.ErrorIs(t, err, core.ErrInvalid)
 }

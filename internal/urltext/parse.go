@@ -1,4 +1,4 @@
-package storeurl
+package urltext
 
 import (
 	"errors"

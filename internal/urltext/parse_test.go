@@ -1,11 +1,11 @@
-package storeurl_test
+package urltext_test
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cleatdev/cleat/internal/storeurl"
+	"github.com/cleatdev/cleat/internal/urltext"
 )
 
 func TestParse_Hosts_AreKept(t *testing.T) {
@@ -17,7 +17,7 @@ func TestParse_Hosts_AreKept(t *testing.T) {
 		"redis+sentinel://[::1]:1,[::2]/m":    "[::1]:1,[::2]",
 		"sqlite:///var/lib/a@b,c.db?cache=1s": "",
 	} {
-		u, err := storeurl.Parse(text)
+		u, err := urltext.Parse(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, u.Host, text)
 	}
@@ -26,11 +26,11 @@ func TestParse_Hosts_AreKept(t *testing.T) {
 		"redis://u@h?prefix=a%40b":  "a@b",
 		"sqlite:///x.db?prefix=a@b": "a@b",
 	} {
-		u, err := storeurl.Parse(text)
+		u, err := urltext.Parse(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, u.Query().Get("prefix"), text)
 	}
-	u, err := storeurl.Parse("redis+cluster://u:p%2Cq@a:1,b:2/0?prefix=a,b")
+	u, err := urltext.Parse("redis+cluster://u:p%2Cq@a:1,b:2/0?prefix=a,b")
 	require.NoError(t, err)
 	password, _ := u.User.Password()
 	require.Equal(t, "p,q", password)
@@ -40,29 +40,29 @@ func TestParse_Hosts_AreKept(t *testing.T) {
 
 func TestParse_WhatIsNoStore_IsAnErrorThatShowsNothing(t *testing.T) {
 	for text, want := range map[string]error{
-		"redis://u:s3cr3t%zz@h":         storeurl.ErrMalformed,
-		"redis://s3cr3t:port:port":      storeurl.ErrMalformed,
-		"/s3cr3t":                       storeurl.ErrNoScheme,
-		"redis://u:12/s3cr3t@h":         storeurl.ErrTorn,
-		"redis://u:12?s3cr3t@h":         storeurl.ErrTorn,
-		"redis://u:12#s3cr3t@h":         storeurl.ErrTorn,
-		"redis://:123/45?x=s3@host":     storeurl.ErrTorn,
-		"redis://u:12?x=s3cr3t@h":       storeurl.ErrTorn,
-		"redis+cluster://u:1/s3@a:1,b":  storeurl.ErrTorn,
-		"redis://h?s3cr3t$=1":           storeurl.ErrTorn,
-		"redis://u:p@s3cr3t?prefix=x@h": storeurl.ErrTorn,
-		"redis:///:s3cr3t@h":            storeurl.ErrTorn,
-		"consuls:///u:s3cr3t@h":         storeurl.ErrTorn,
-		"dynamodb:///s3cr3t@h":          storeurl.ErrTorn,
-		"sqlite:///u:s3cr3t@h":          storeurl.ErrTorn,
-		"redis:s3cr3t@h":                storeurl.ErrNoScheme,
-		"redis:/u:s3cr3t@h":             storeurl.ErrNoScheme,
-		"redis//u:s3cr3t@h":             storeurl.ErrNoScheme,
-		"s3cr3t:u@h":                    storeurl.ErrNoScheme,
-		"redis://h,u:s3cr3t":            storeurl.ErrHosts,
-		"redis://h,s3cr3t%40h":          storeurl.ErrHosts,
+		"redis://u:s3cr3t%zz@h":         urltext.ErrMalformed,
+		"redis://s3cr3t:port:port":      urltext.ErrMalformed,
+		"/s3cr3t":                       urltext.ErrNoScheme,
+		"redis://u:12/s3cr3t@h":         urltext.ErrTorn,
+		"redis://u:12?s3cr3t@h":         urltext.ErrTorn,
+		"redis://u:12#s3cr3t@h":         urltext.ErrTorn,
+		"redis://:123/45?x=s3@host":     urltext.ErrTorn,
+		"redis://u:12?x=s3cr3t@h":       urltext.ErrTorn,
+		"redis+cluster://u:1/s3@a:1,b":  urltext.ErrTorn,
+		"redis://h?s3cr3t$=1":           urltext.ErrTorn,
+		"redis://u:p@s3cr3t?prefix=x@h": urltext.ErrTorn,
+		"redis:///:s3cr3t@h":            urltext.ErrTorn,
+		"consuls:///u:s3cr3t@h":         urltext.ErrTorn,
+		"dynamodb:///s3cr3t@h":          urltext.ErrTorn,
+		"sqlite:///u:s3cr3t@h":          urltext.ErrTorn,
+		"redis:s3cr3t@h":                urltext.ErrNoScheme,
+		"redis:/u:s3cr3t@h":             urltext.ErrNoScheme,
+		"redis//u:s3cr3t@h":             urltext.ErrNoScheme,
+		"s3cr3t:u@h":                    urltext.ErrNoScheme,
+		"redis://h,u:s3cr3t":            urltext.ErrHosts,
+		"redis://h,s3cr3t%40h":          urltext.ErrHosts,
 	} {
-		_, err := storeurl.Parse(text)
+		_, err := urltext.Parse(text)
 		require.ErrorIs(t, err, want, text)
 		require.NotContains(t, err.Error(), "s3")
 	}
@@ -75,9 +75,9 @@ func TestShow_HasNeitherUserNorPathNorParameters(t *testing.T) {
 		"sqlite:///var/me@corp/x.db?prefix=p": "sqlite:///var/me@corp/x.db",
 		"SQLITE://h/s3cr3t":                   "sqlite://h",
 	} {
-		u, err := storeurl.Parse(text)
+		u, err := urltext.Parse(text)
 		require.NoError(t, err, text)
-		require.Equal(t, want, storeurl.Show(u))
+		require.Equal(t, want, urltext.Show(u))
 	}
 }
 
@@ -95,11 +95,11 @@ func TestAddresses_EveryScheme_IPv6Zones(t *testing.T) {
 		} {
 			for _, rest := range []string{"", "/", "/0?prefix=a,b", "?x=1"} {
 				text := scheme + "://" + hosts + rest
-				u, err := storeurl.Parse(text)
+				u, err := urltext.Parse(text)
 				require.NoError(t, err, text)
-				require.Equal(t, want, storeurl.Addresses(u, "99"), text)
-				again, err := storeurl.Parse(storeurl.Show(u))
-				require.NoError(t, err, storeurl.Show(u))
+				require.Equal(t, want, urltext.Addresses(u, "99"), text)
+				again, err := urltext.Parse(urltext.Show(u))
+				require.NoError(t, err, urltext.Show(u))
 				require.Equal(t, u.Host, again.Host, "what is shown can be opened")
 			}
 		}
@@ -108,9 +108,9 @@ func TestAddresses_EveryScheme_IPv6Zones(t *testing.T) {
 
 func TestAddresses_WithoutHost_None(t *testing.T) {
 	for _, text := range []string{"redis://", "redis://:6379", "memory://?prefix=p", "sqlite:///x.db"} {
-		u, err := storeurl.Parse(text)
+		u, err := urltext.Parse(text)
 		require.NoError(t, err, text)
-		require.Nil(t, storeurl.Addresses(u, "1"), text)
+		require.Nil(t, urltext.Addresses(u, "1"), text)
 	}
 }
 
@@ -119,7 +119,7 @@ func TestParse_BadZones_AreRefused(t *testing.T) {
 		"redis://[::1%lo]:1", "redis://[::1%25a%2Cb]:1", "redis://[::1%25a,b]:1", "redis+cluster://h,[::1%lo]:1",
 		"redis+cluster://h,[::1%25a%2Fb]:1", "redis://[::1%25]:1", "redis://h%25lo:1",
 	} {
-		_, err := storeurl.Parse(text)
+		_, err := urltext.Parse(text)
 		require.ErrorContains(t, err, "%25", text)
 	}
 }

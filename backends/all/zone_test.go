@@ -1,4 +1,4 @@
-package backends_test
+package all_test
 
 import (
 	"net"
@@ -10,7 +10,7 @@ import (
 )
 
 // A host may be an IPv6 address with a zone, without which a link-local address says nothing.
-func TestOpen_IPv6Zone_IsDialled(t *testing.T) {
+func TestRegistry_IPv6Zone_IsDialled(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "x")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "x")
 	for _, url := range []string{

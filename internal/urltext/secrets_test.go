@@ -1,4 +1,4 @@
-package storeurl_test
+package urltext_test
 
 import (
 	"strings"
@@ -7,16 +7,16 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cleatdev/cleat/internal/secrettest"
-	"github.com/cleatdev/cleat/internal/storeurl"
+	"github.com/cleatdev/cleat/internal/urltext"
 )
 
 func TestParse_AnyURL_ShowsNoSecret(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := secrettest.URL("redis", "rediss+sentinel", "redis+cluster", "consuls", "dynamodb", "sqlite", "memory").Draw(t, "url")
-		u, err := storeurl.Parse(text)
+		u, err := urltext.Parse(text)
 		shown := secrettest.Chain(err)
-		if err == nil && !strings.HasPrefix(text, "qZ") && !strings.HasPrefix(storeurl.Show(u), "sqlite:///") { // an unknown scheme is not shown, and a path of a file is no secret
-			shown = append(shown, storeurl.Show(u))
+		if err == nil && !strings.HasPrefix(text, "qZ") && !strings.HasPrefix(urltext.Show(u), "sqlite:///") { // an unknown scheme is not shown, and a path of a file is no secret
+			shown = append(shown, urltext.Show(u))
 		}
 		if text, word := secrettest.Found(shown...); word != "" {
 			t.Fatalf("%q shows %s", text, word)

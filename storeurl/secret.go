@@ -1,7 +1,6 @@
-package backends
+package storeurl
 
 import (
-	"context"
 	"errors"
 	"os"
 
@@ -23,7 +22,7 @@ func (u *URL) Secret(name string) (secret string, found bool) {
 // has changed, and returns what the file held last if it cannot be read. It is nil if there is no secret. It may be called at
 // any time from any goroutine.
 func (u *URL) LiveSecret(name string) (current func() string) {
-	file, env := u.secretPlace(name)
+	file, env := u.SecretPlace(name)
 	switch {
 	case file != "":
 		secret, err := livefile.Secret(u.logger, u.place(name+"_file"), file)
@@ -31,7 +30,7 @@ func (u *URL) LiveSecret(name string) (current func() string) {
 		case errors.Is(err, livefile.ErrEmpty):
 			u.failEmpty(name + "_file")
 		case err != nil:
-			u.fail(name+"_file", "the file cannot be read: %w", err)
+			u.Refuse(name+"_file", "the file cannot be read: %w", err)
 		default:
 			return secret.Current
 		}
@@ -39,7 +38,7 @@ func (u *URL) LiveSecret(name string) (current func() string) {
 		secret, set := os.LookupEnv(env)
 		switch {
 		case !set:
-			u.fail(name+"_env", "the environment variable that it names is not set")
+			u.Refuse(name+"_env", "the environment variable that it names is not set")
 		case secret == "":
 			u.failEmpty(name + "_env")
 		default:
@@ -50,30 +49,20 @@ func (u *URL) LiveSecret(name string) (current func() string) {
 }
 
 func (u *URL) failEmpty(parameter string) {
-	u.fail(parameter, "what it names is empty; put the secret there, or remove the parameter")
+	u.Refuse(parameter, "what it names is empty; put the secret there, or remove the parameter")
 }
 
-// credentials returns what gives user and password of the next connection if a file or variable holds the password, and nil if
-// none does.
-func (u *URL) credentials() func(context.Context) (username, password string, err error) {
-	current := u.LiveSecret("password")
-	if current == nil {
-		return nil
-	}
-	username := u.parsed.User.Username()
-	return func(context.Context) (string, string, error) { return username, current(), nil }
-}
-
-// secretPlace returns the file or the variable that holds a secret. At most one of them is not empty.
-func (u *URL) secretPlace(name string) (file, env string) {
+// SecretPlace returns the file or the environment variable that holds a secret, as name_file or name_env names it, for a store
+// that reads it itself. At most one of them is not empty.
+func (u *URL) SecretPlace(name string) (file, env string) {
 	inFile, inEnv := name+"_file", name+"_env"
 	if u.Has(inFile) && u.Has(inEnv) {
-		u.fail(inEnv, "%s says the same; keep one of them", inFile)
+		u.Refuse(inEnv, "%s says the same; keep one of them", inFile)
 		return "", ""
 	}
 	for _, parameter := range []string{inFile, inEnv} {
 		if u.Has(parameter) && u.Text(parameter) == "" {
-			u.fail(parameter, "it is empty; say where the secret is, or remove it")
+			u.Refuse(parameter, "it is empty; say where the secret is, or remove it")
 		}
 	}
 	return u.Text(inFile), u.Text(inEnv)

@@ -1,4 +1,4 @@
-package backends_test
+package all_test
 
 import (
 	"context"
@@ -11,13 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/cleatdev/cleat/backends"
+	"github.com/cleatdev/cleat/backends/all"
 	"github.com/cleatdev/cleat/internal/secrettest"
 )
 
 // Whatever a URL looks like, neither opening the store, nor using it while the database is away, nor the log shows a secret
 // of the URL or of the environment.
-func TestOpen_AnyURL_ShowsNoSecret(t *testing.T) {
+func TestRegistry_AnyURL_ShowsNoSecret(t *testing.T) {
 	t.Chdir(t.TempDir()) // for SQLite files, which may come to be
 	for name, value := range map[string]string{
 		"AWS_REGION": "local", "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "id",
@@ -32,7 +32,7 @@ func TestOpen_AnyURL_ShowsNoSecret(t *testing.T) {
 	slog.SetDefault(log.Logger())
 	defer slog.SetDefault(before)
 	rapid.Check(t, func(t *rapid.T) {
-		text := secrettest.URL(backends.New().Schemes()...).Draw(t, "url")
+		text := secrettest.URL(all.Registry().Schemes()...).Draw(t, "url")
 		if strings.HasPrefix(text, "sqlite:///") {
 			t.Skip("the path of a file is no secret")
 		}
@@ -58,7 +58,7 @@ func TestOpen_AnyURL_ShowsNoSecret(t *testing.T) {
 
 // tryURL opens and uses the stores of a URL, and returns everything that is said about it.
 func tryURL(ctx context.Context, t require.TestingT, text string) (shown []string, opened bool) {
-	b, err := backends.Open(ctx, text)
+	b, err := all.Registry().Open(ctx, text)
 	shown = secrettest.Chain(err)
 	if opened = err == nil; opened {
 		_, err = b.Store.Initialized(ctx)
@@ -66,7 +66,7 @@ func tryURL(ctx context.Context, t require.TestingT, text string) (shown []strin
 		shown = append(shown, append(secrettest.Renderings(b), secrettest.Renderings(b.Store)...)...)
 		require.NoError(t, b.Store.Close())
 	}
-	segments, err := backends.OpenBigSegments(ctx, text)
+	segments, err := all.Registry().OpenBigSegments(ctx, text)
 	shown = append(shown, secrettest.Chain(err)...)
 	if err == nil {
 		_, err = segments.Store.Metadata(ctx)
@@ -77,7 +77,7 @@ func tryURL(ctx context.Context, t require.TestingT, text string) (shown []strin
 }
 
 // A file of a secret that cannot be used is not named either, in case it is the secret.
-func TestOpen_FilesOfSecrets_AreNotShown(t *testing.T) {
+func TestRegistry_FilesOfSecrets_AreNotShown(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "hMfrGpdYc")
 	require.NoError(t, os.WriteFile(file, []byte("qZxkWvbTj\x00\n"), 0o600))
 	for _, text := range []string{
@@ -86,7 +86,7 @@ func TestOpen_FilesOfSecrets_AreNotShown(t *testing.T) {
 		"consuls://127.0.0.1:1?cert_file=" + file + "&key_file=" + file, "consul://127.0.0.1:1?token_file=" + file + "/x",
 	} {
 		var shown []string
-		b, err := backends.Open(t.Context(), text)
+		b, err := all.Registry().Open(t.Context(), text)
 		if err == nil {
 			_, err = b.Store.Initialized(t.Context())
 			require.NoError(t, b.Store.Close())

@@ -1,3 +1,0 @@
-// Package storeurl parses the URLs that name stores, which may name several hosts, and whose errors must not show the
-// secrets in them.
-package storeurl
