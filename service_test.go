@@ -126,26 +126,29 @@ func TestClient_Polling_FollowsTheService(t *testing.T) {
 	})
 }
 
-// New does not wait for a key that the service refuses, and a key that it accepts later works without a restart.
-func TestNew_ServiceRefusesTheKey_ReturnsAtOnceAndKeepsTrying(t *testing.T) {
-	inService(t, func(t *testing.T, service *mockservice.Service) {
-		service.Next(mockservice.StreamPath, mockservice.Status(http.StatusUnauthorized))
-		config := serviceConfig(service)
-		config.StartWait = time.Hour
-		began := time.Now()
-		client, err := New(t.Context(), config)
-		require.NoError(t, err)
-		require.Less(t, time.Since(began), time.Second)
-		defer func() { require.NoError(t, client.Close()) }()
-		require.False(t, client.BoolVariation(t.Context(), "a", user, false))
-		require.Equal(t, core.DataSourceInitializing, client.DataSourceStatus().Status().State)
-		require.Equal(t, http.StatusUnauthorized, client.DataSourceStatus().Status().LastError.HTTPStatus)
-		began = time.Now()
-		require.NoError(t, client.WaitFor(t.Context(), core.DataSourceValid))
-		require.InDelta(t, 4*time.Minute, time.Since(began), float64(2*time.Minute))
-		require.True(t, client.BoolVariation(t.Context(), "a", user, false))
-		require.Equal(t, core.DataSourceValid, client.DataSourceStatus().Status().State)
-	})
+// New does not wait for a service that refuses the key, or is not at the address, and a request that it answers later works
+// without a restart.
+func TestNew_ServiceRefuses_ReturnsAtOnceAndKeepsTrying(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound} {
+		inService(t, func(t *testing.T, service *mockservice.Service) {
+			service.Next(mockservice.StreamPath, mockservice.Status(status))
+			config := serviceConfig(service)
+			config.StartWait = time.Hour
+			began := time.Now()
+			client, err := New(t.Context(), config)
+			require.NoError(t, err)
+			require.Less(t, time.Since(began), time.Second)
+			defer func() { require.NoError(t, client.Close()) }()
+			require.False(t, client.BoolVariation(t.Context(), "a", user, false))
+			require.Equal(t, core.DataSourceInitializing, client.DataSourceStatus().Status().State)
+			require.Equal(t, status, client.DataSourceStatus().Status().LastError.HTTPStatus)
+			began = time.Now()
+			require.NoError(t, client.WaitFor(t.Context(), core.DataSourceValid))
+			require.InDelta(t, 4*time.Minute, time.Since(began), float64(2*time.Minute), status)
+			require.True(t, client.BoolVariation(t.Context(), "a", user, false))
+			require.Equal(t, core.DataSourceValid, client.DataSourceStatus().Status().State)
+		})
+	}
 }
 
 func TestNew_ServiceHangs_ReturnsAfterStartWaitWithAClientThatWorksLater(t *testing.T) {

@@ -91,7 +91,7 @@ func (s *SourceStatus) change(state core.DataSourceState, err core.DataSourceErr
 		}
 		s.current.LastError = err
 	}
-	if !s.isGiven && (state == core.DataSourceOff || refusesKey(err)) {
+	if !s.isGiven && (state == core.DataSourceOff || refuses(err)) {
 		s.isGiven = true
 		close(s.hopeless)
 	}
@@ -135,11 +135,18 @@ func (s *SourceStatus) WaitFor(ctx context.Context, state core.DataSourceState) 
 	return fmt.Errorf("cleat: the data source is %s and not %s, last error: %s: %w", status.State, state, lastError, ctx.Err())
 }
 
-// refusesKey reports whether the error says that the flag service knows no such SDK key, or that it is of another kind.
-// The data source goes on trying, but that will take longer than anybody wants to wait.
-func refusesKey(err core.DataSourceErrorInfo) bool {
-	return err.Kind == core.DataSourceErrorResponse &&
-		(err.HTTPStatus == http.StatusUnauthorized || err.HTTPStatus == http.StatusForbidden)
+// refuses reports whether the error says that the flag service knows no such SDK key, that it is of another kind, or that there
+// is no flag service at the address. The data source goes on trying, but that takes longer than a start is worth waiting for.
+func refuses(err core.DataSourceErrorInfo) bool {
+	if err.Kind != core.DataSourceErrorResponse {
+		return false
+	}
+	switch err.HTTPStatus {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+		return true
+	default:
+		return false
+	}
 }
 
 func (s *SourceStatus) close() {
