@@ -70,11 +70,12 @@ func (s *source) runReloading(ctx context.Context) {
 }
 
 // reload loads the files and delivers what is new. What is watched is brought up to date before, so that no change after
-// the loading is missed, and again after it, because the links may have changed in between.
+// the loading is missed, and again after it until it stays the same, because links and directories may have changed between
+// the look at them and the beginning of their watch.
 func (s *source) reload(ctx context.Context, watch *watcher) {
 	watch.sync()
 	s.load(ctx)
-	if watch.sync() {
+	for watch.sync() {
 		s.load(ctx)
 	}
 }

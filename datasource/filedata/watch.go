@@ -1,6 +1,8 @@
 package filedata
 
 import (
+	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -41,7 +43,7 @@ func (w *watcher) errors() <-chan error {
 	return w.notifier.Errors
 }
 
-// sync watches what has to be watched now, and reports whether that is anything new.
+// sync watches what has to be watched now, and reports whether that is anything new, or has gone meanwhile.
 func (w *watcher) sync() (changed bool) {
 	if w.notifier == nil {
 		return false
@@ -60,6 +62,7 @@ func (w *watcher) sync() (changed bool) {
 		}
 		if err := w.notifier.Add(directory); err != nil {
 			w.logger.Debug("cleat: cannot watch the directory of a flag data file", "directory", directory, "error", err)
+			changed = changed || errors.Is(err, fs.ErrNotExist)
 			continue
 		}
 		changed = true
