@@ -137,7 +137,7 @@ const (
 	// to be: a few kilobytes of flags that refer to each other twice each take a time that doubles with every flag, and a
 	// chain of a hundred thousand takes the stack.
 	maxReads = 10_000
-	// readsPerLook is after how many of them the evaluation looks whether anybody is still waiting for it, and for how long
+	// readsPerLook is after how many of them the evaluation looks whether its caller still waits for it, and for how long
 	// already, which costs more than a read from memory.
 	readsPerLook = 4
 )

@@ -82,10 +82,10 @@ func validateEvent(ctx context.Context, evalContext *ldcontext.Context) error {
 type clientEvents struct {
 	processor core.EventProcessor
 	logger    *slog.Logger
-	off       bool // nobody wants any event
+	off       bool // events are off
 }
 
-// send hands an event over. A processor of somebody else's may panic, which concerns nobody who evaluates a flag.
+// send hands an event over. A processor of the application's may panic, which concerns no caller who evaluates a flag.
 func (e *clientEvents) send(event core.Event) {
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -20,7 +20,7 @@ type FlagsState struct {
 	index *flagIndex
 }
 
-// evaluatedFlag is what a [FlagState] is made of when somebody asks for it. It is small, because an all-flags state has one
+// evaluatedFlag is what a [FlagState] is made of when it is asked for. It is small, because an all-flags state has one
 // for each of perhaps thousands of flags, and is made for each page that a web server delivers.
 type evaluatedFlag struct {
 	key            string
@@ -32,7 +32,7 @@ type evaluatedFlag struct {
 	detailsOmitted bool // the version does not appear in the JSON
 }
 
-// flagIndex finds flags by their keys. It is made when somebody asks for one: JSON does without. (A map of FlagState would
+// flagIndex finds flags by their keys. It is made when it is first needed: JSON does without. (A map of FlagState would
 // allocate each of them by itself.)
 type flagIndex struct {
 	once sync.Once

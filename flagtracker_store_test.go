@@ -211,6 +211,6 @@ func TestFlagTracker_DaemonMode_ChangeWhileTheStoreIsLearned_IsTold(t *testing.T
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		require.False(t, client.BoolVariation(t.Context(), "a", user, true))
-		require.Len(t, changes, 1, "nobody was told that the flag is another")
+		require.Len(t, changes, 1, "no listener was told that the flag is another")
 	})
 }

@@ -91,7 +91,7 @@ func TestHooks_Evaluation_EachSeesItsOwnDataAndTheValueOfTheCaller(t *testing.T)
 	require.Len(t, calls, 4)
 }
 
-// What a hook returns together with an error is not passed on, and neither errors nor panics concern anybody else.
+// What a hook returns together with an error is not passed on, and neither errors nor panics concern other hooks.
 func TestHooks_Evaluation_TroublesConcernNobodyElse(t *testing.T) {
 	for name, trouble := range map[string]func() (HookData, error){
 		"error": func() (HookData, error) { return HookData{"lost": true}, errors.New("rotten") },

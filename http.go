@@ -28,7 +28,7 @@ type HTTPOptions struct {
 	// it held before counts.
 	CAFile string
 
-	// InsecureSkipVerify is true if the server's certificate is not to be checked at all. Then anybody on the way can read
+	// InsecureSkipVerify is true if the server's certificate is not to be checked at all. Then every host on the way can read
 	// the SDK key; it is for tests.
 	InsecureSkipVerify bool
 

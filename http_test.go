@@ -73,7 +73,7 @@ func TestHTTPOptions_CAFile_IsTrusted(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, certificate, 0o600))
 
 	_, err := fetch(t, HTTPOptions{}, server.URL)
-	require.ErrorContains(t, err, "certificate", "a certificate that nobody vouches for is refused by default")
+	require.ErrorContains(t, err, "certificate", "a certificate of an unknown authority is refused by default")
 	body, err := fetch(t, HTTPOptions{CAFile: file}, server.URL)
 	require.NoError(t, err)
 	require.Equal(t, "secure", body)

@@ -86,7 +86,7 @@ func TestClient_MigrationVariation_DefaultIsNoStage(t *testing.T) {
 	}
 }
 
-// An operation that nobody has measured gives no event, and no tracker no panic.
+// An operation that was not measured gives no event, and no tracker no panic.
 func TestClient_TrackMigration_NothingMeasured_SendsNothing(t *testing.T) {
 	var sent eventLog
 	client, _ := newTestClientWith(t, flagtest.Items(t, "stage", stageFlag), Config{Events: sent.factory})

@@ -333,7 +333,7 @@ func TestNew_CurrentSDKKey_IsChecked(t *testing.T) {
 	}
 }
 
-// A client keeps the JSON of flags that it was sent, and not their models, which take several times that, before somebody
+// A client keeps the JSON of flags that it was sent, and not their models, which take several times that, before a caller
 // evaluates them.
 func TestClient_FlagsThatNobodyEvaluates_TakeLittleMemory(t *testing.T) {
 	const flags = 2000

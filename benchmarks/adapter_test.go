@@ -15,7 +15,7 @@ import (
 
 // What all adapters do alike, each with counters of its own.
 
-// freshPrefix is a prefix that nobody else uses.
+// freshPrefix is a prefix that no other workload uses.
 func freshPrefix() string { return "bench-" + rand.Text() }
 
 // ownUpsert writes ever newer versions of a flag.

@@ -208,7 +208,7 @@ func theirChangeSeen(b *bench, writer, reader subsystems.PersistentDataStore) me
 	return measure.Sample{measure.Percentile: measure.PercentileOf(latencies, 0.99), measure.Time: measure.PercentileOf(latencies, 0.5)}
 }
 
-// keptOpen is a store that somebody else closes.
+// keptOpen is a store that another owner closes.
 type keptOpen struct{ subsystems.PersistentDataStore }
 
 func (keptOpen) Close() error { return nil }

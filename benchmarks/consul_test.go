@@ -34,7 +34,7 @@ func newConsulClient(b *bench, address string, delay time.Duration) *consulClien
 	return c
 }
 
-// prefix is one that nobody else uses and that is empty at the end.
+// prefix is one that no other workload uses and that is empty at the end.
 func (c *consulClient) prefix(b *bench) string {
 	b.Helper()
 	prefix := freshPrefix()

@@ -15,7 +15,7 @@ import (
 	"github.com/cleatdev/cleat/benchmarks/measure"
 )
 
-// roundTrips counts how often somebody turns from writing to reading on any of its connections.
+// roundTrips counts how often a client turns from writing to reading on any of its connections.
 type roundTrips struct{ total atomic.Int64 }
 
 // dial is a function that clients open connections with.

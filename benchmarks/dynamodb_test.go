@@ -70,7 +70,7 @@ func (c *dynamoClient) counters() map[measure.Metric]func() int64 {
 	return counters
 }
 
-// table makes a table that nobody else uses, in place of the one that the client has made before.
+// table makes a table that no other workload uses, in place of the one that the client has made before.
 func (c *dynamoClient) table(b *bench) string {
 	b.Helper()
 	require.NoError(b, c.drop(b.ctx()))

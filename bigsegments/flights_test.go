@@ -99,7 +99,7 @@ func TestManager_Membership_NothingIsSentForCallersWhoHaveLeft(t *testing.T) {
 	})
 }
 
-// Whoever leaves takes no other caller's turn away.
+// A caller who leaves takes no other caller's turn away.
 func TestManager_Membership_TurnIsOfAllWhoWaitForTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, bigsegments.Options{})
@@ -156,7 +156,7 @@ func TestManager_Membership_HungStoreIsNotHammered(t *testing.T) {
 	}
 }
 
-// Far more contexts than the store can answer for must not have the effect that nobody is answered in time.
+// Far more contexts than the store can answer for must not keep all callers from being answered in time.
 func TestManager_Membership_LastingOverloadIsServedInPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, bigsegments.Options{QueryTimeout: time.Second})

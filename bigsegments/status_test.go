@@ -72,7 +72,7 @@ func TestManager_Status_FirstPollFails(t *testing.T) {
 	})
 }
 
-// A store that breaks the contract by not heeding its context holds up nobody twice.
+// A store that breaks the contract by ignoring its context holds up no caller twice.
 func TestManager_Status_DeafStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newStoreRig(t)

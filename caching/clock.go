@@ -35,7 +35,7 @@ func (c *coarseClock) tick() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.exact()
-	// The wall clock counts if it went further (the process was frozen), and the monotonic one if somebody set it back.
+	// The wall clock counts if it went further (the process was frozen), and the monotonic one if it was set back.
 	passed := max(now.Round(0).Sub(c.seen.Round(0)), now.Sub(c.seen), 0)
 	c.seen = now
 	return c.last.Add(int64(passed))

@@ -11,7 +11,7 @@ import (
 	"github.com/cleatdev/cleat/caching"
 )
 
-// A clock that somebody sets back does not make items live longer.
+// A clock that is set back does not make items live longer.
 func TestPromise4_ClockSetBackProlongsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var shift atomic.Int64

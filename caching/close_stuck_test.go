@@ -105,7 +105,7 @@ func TestCachingStoreWrapper_Close_StuckCalls(t *testing.T) {
 	}
 }
 
-// Nobody waits for longer than a call takes to end.
+// No caller waits for longer than a call takes to end.
 func TestCachingStoreWrapper_Close_CallThatEndsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &stuck{get: make(chan struct{}), endErr: errors.New("cable cut")}

@@ -10,7 +10,7 @@ import (
 	"github.com/cleatdev/cleat/caching"
 )
 
-// That a database was empty when it was first read is not kept for ever: somebody may have been about to fill it.
+// That a database was empty when it was first read is not kept for ever: another process may have been about to fill it.
 func TestCachingStoreWrapper_Forever_DatabaseIsFilledAfterTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, caching.Options{Mode: caching.Forever()})

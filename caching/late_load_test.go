@@ -52,7 +52,7 @@ func TestPromise3_NeverBackwards_DroppedAndReadAgain(t *testing.T) {
 		})
 		synctest.Wait()
 		r.upsert("a", 2)
-		time.Sleep(time.Second) // nobody has read it, and the cache is full
+		time.Sleep(time.Second) // it was not read, and the cache is full
 		asked := r.store.gets.Load()
 		require.Equal(t, 2, r.version("a"))
 		require.Equal(t, asked+1, r.store.gets.Load(), "read again")

@@ -14,7 +14,7 @@ func TestJudgeLook(t *testing.T) {
 	}{
 		{50, 0, 0, 50, nothingGone},
 		{1, 1, 0, 0, aloneGone},
-		{1, 1, 0, 1999, mostGone}, // one flag of many, and somebody has deleted it
+		{1, 1, 0, 1999, mostGone}, // one flag of many, and another process has deleted it
 		{2, 2, 0, 0, togetherGone},
 		{2, 2, 0, 1998, mostGone},
 		{50, 50, 0, 3, togetherGone}, // evicted, and three were written since

@@ -62,7 +62,7 @@ type model struct {
 	dice          *dice
 	loses         bool // the database loses data now and then
 
-	turn    chan struct{}         // holds a token while nobody updates
+	turn    chan struct{}         // holds a token while no update runs
 	desired map[string]*core.Item // what the data source says; belongs to the holder
 	last    int                   // version of the last update; belongs to the holder
 	stale   chan struct{}         // holds a token if everything is to be sent again

@@ -98,7 +98,7 @@ func TestPromise6_RecoveryRestoresTheDatabase_Forever(t *testing.T) {
 		require.ErrorIs(t, err, core.ErrUnavailable)
 		require.Equal(t, map[string]int{"a": 2, "c": 1}, r.all())
 		r.db.Wipe()       // the server comes back empty
-		r.write("c", 9)   // and somebody else was quicker
+		r.write("c", 9)   // and another process was quicker
 		r.store.fail(nil) // it can be reached again
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -241,7 +241,7 @@ func TestPromise7_WipedDatabaseIsNoticed_TTL(t *testing.T) {
 	})
 }
 
-// A process that only reads says so too, until whoever writes has filled the database again.
+// A process that only reads says so too, until the writing process has filled the database again.
 func TestPromise7_WipedDatabaseIsNoticed_Reader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, caching.Options{Mode: caching.TTL(time.Second)})

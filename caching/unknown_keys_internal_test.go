@@ -14,7 +14,7 @@ import (
 	"github.com/cleatdev/cleat/memorystore"
 )
 
-// Keys that somebody makes up leave nothing behind when they have expired.
+// Keys that a caller makes up leave nothing behind when they have expired.
 func TestKindCache_UnknownKeys_LeaveNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, err := NewCachingStoreWrapper(memorystore.New(nil, nil), &Options{

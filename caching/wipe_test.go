@@ -10,7 +10,7 @@ import (
 	"github.com/cleatdev/cleat/caching"
 )
 
-// Whoever says that an emptied database is to be believed sees what vanished vanish, and no outage.
+// A process that says that an emptied database is to be believed sees what vanished vanish, and no outage.
 func TestOptions_AcceptWipe_BelievesAnEmptyDatabase(t *testing.T) {
 	for name, tc := range map[string]struct {
 		mode caching.Mode

@@ -71,7 +71,7 @@ func TestPromise7_WipedDatabaseIsNoticed_DuringARead(t *testing.T) {
 	}
 }
 
-// Whoever only reads and never asks whether the database is initialised knows it from the first item on, so that
+// A process that only reads and never asks whether the database is initialised knows it from the first item on, so that
 // a database that is emptied soon after the start is noticed too.
 func TestPromise7_WipedDatabaseIsNoticed_SoonAfterTheStart(t *testing.T) {
 	for name, read := range map[string]func(*rig){

@@ -93,7 +93,7 @@ func (s *Settings) open(ctx context.Context, opts Options, origins map[string]or
 	return config, nil
 }
 
-// key returns the SDK key, wherever it is. Errors do not show the name of the file or variable, where somebody may have
+// key returns the SDK key, wherever it is. Errors do not show the name of the file or variable, where a person may have
 // put the key itself.
 func (s *Settings) key(opts Options, origins map[string]origin) (string, error) {
 	switch {

@@ -80,7 +80,7 @@ func Read(path string, opts *Options) (Settings, error) {
 
 func errNilContext() error { return fmt.Errorf("config: %w: the context is nil", core.ErrInvalid) }
 
-// origin is where a setting comes from. The zero value is that of a setting that nobody has set.
+// origin is where a setting comes from. The zero value is that of a setting that is not set.
 type origin struct {
 	source      string // as in Error
 	environment bool

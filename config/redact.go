@@ -10,7 +10,7 @@ import (
 )
 
 // harmlessParameters are those of package backends whose values say where something is and not what it is, besides those
-// that name a file or a variable. The value of any other parameter does not show, because nobody knows what it is.
+// that name a file or a variable. The value of any other parameter does not show, because it may be anything.
 func harmlessParameters() []string {
 	return []string{
 		"busy_timeout", "cache", "capacity", "client_name", "conn_max_lifetime", "consistency", "datacenter", "db",

@@ -11,7 +11,7 @@ import (
 const redacted = "REDACTED"
 
 // hidden holds a text that reflection does not reach: package fmt shows the address in the handle, even where it calls
-// no methods because the value is in an unexported field of somebody's struct. Equal texts have equal handles.
+// no methods because the value is in an unexported field of another struct. Equal texts have equal handles.
 type hidden struct {
 	handle unique.Handle[string]
 }

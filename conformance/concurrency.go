@@ -91,7 +91,7 @@ func testConcurrentDifferentKeys(f *fixture) {
 				return err
 			}
 			if d := differsInResult(result, item.Item, true); d != "" {
-				return fmt.Errorf("upsert of %s, which nobody else writes: %s", item.Key, d)
+				return fmt.Errorf("upsert of %s, which no other worker writes: %s", item.Key, d)
 			}
 		}
 		return nil

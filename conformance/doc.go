@@ -1,5 +1,5 @@
-// Package conformance proves adapters: whoever writes a [core.FeatureStoreCore] or a [core.BigSegmentStore] for a database
-// runs it in a test of their own and knows that the adapter keeps every promise that package core asks for and that can
+// Package conformance proves adapters: the author of a [core.FeatureStoreCore] or a [core.BigSegmentStore] for a database
+// runs it in a test and knows that the adapter keeps every promise that package core asks for and that can
 // be tested through its interface.
 //
 //   - [RunFeatureStore] tests a [core.FeatureStoreCore] and its optional abilities.
@@ -22,11 +22,11 @@
 // A subtest is named after the promise that it holds the adapter to, such as Upsert/OlderIsRefusedAndTheWinnerReturned.
 // The groups are: what Get, Upsert, Init and Initialized do, also while others read and write; that stores on one
 // database see each other's writes and nothing is cached; keys, kinds, prefixes and sizes of every sort; corrupt items;
-// that JSON stays as it is, byte for byte, and that a wrapper's tombstones have every property; concurrent use, for which histories are recorded and checked for
-// linearizability; random sequences of operations compared with a model; contexts that are nil or end; Close; and the
-// optional abilities. An ability that the harness does not declare is asserted to be absent. What happens to calls in
-// flight when their context ends or the store is closed is tested on the store as cleat calls it, with every call bounded,
-// because an adapter need not see to that itself.
+// that JSON stays as it is, byte for byte, and that a wrapper's tombstones have every property; concurrent use, for which
+// histories are recorded and checked for linearizability; random sequences of operations compared with a model; contexts
+// that are nil or end; Close; and the optional abilities. An ability that the harness does not declare is asserted to be
+// absent. What happens to calls in flight when their context ends or the store is closed is tested on the store as cleat
+// calls it, with every call bounded, because an adapter need not see to that itself.
 //
 // What a suite cannot know, an adapter tests itself: the exact keys of its database layout, its options, and translated
 // errors.

@@ -205,7 +205,7 @@ func withoutVersions(items []core.KeyedSerializedItem) []core.KeyedSerializedIte
 	return read
 }
 
-// What Consul's user interface makes when somebody creates a folder is neither an item nor removed.
+// What Consul's user interface makes when a user creates a folder is neither an item nor removed.
 func TestStore_DirectoryMark_IsNoItem(t *testing.T) {
 	b, prefix := newBare(t, containers.Consul(t)), storetest.Prefix()
 	b.write(t, prefix+"/features/", nil)

@@ -149,8 +149,8 @@ func (set *changeSet) describe() string {
 	return fmt.Sprintf("%d items", len(set.changes))
 }
 
-// attempt compares every item and writes those that are newer, if nobody else has written them since. It returns errLost if
-// somebody has.
+// attempt compares every item and writes those that are newer, if no other writer has written them since. It returns errLost if
+// one has.
 func (set *changeSet) attempt(ctx context.Context) error {
 	var ops []txnOp
 	var last *change

@@ -194,7 +194,7 @@ func TestService_Callbacks_ReachTheSuite(t *testing.T) {
 	require.Contains(t, all, `/big/getMembership {"contextHash":"LXEWQrcmsEQBYnyp+6wy9chTD7GQPMTbAiWHF5IaSIE="}`)
 	require.Contains(t, all, `"stage":"beforeEvaluation"`)
 	require.Contains(t, all, `"evaluationSeriesData":{"kept":1}`)
-	require.NotContains(t, all, "afterTrack", "a stage that is to fail tells nobody")
+	require.NotContains(t, all, "afterTrack", "a stage that is to fail reports nothing")
 }
 
 func TestService_MigrationOperation_CallsTheEndpoints(t *testing.T) {

@@ -14,7 +14,7 @@ type AvailabilityChecker interface {
 	CheckAvailability(ctx context.Context) error
 }
 
-// Change tells what somebody may have changed in a database.
+// Change tells what another process may have changed in a database.
 type Change struct {
 	// Kind is the kind that changed; empty means that anything may have changed, which is also what a [Watcher] reports
 	// after it was unable to watch for a while.
@@ -62,7 +62,7 @@ type KindAndKeyedItem struct {
 // ChangeSetApplier is an optional ability of a [FeatureStoreCore]: it applies several upserts in one atomic step.
 // Without it, they are applied one after the other in the order given.
 type ChangeSetApplier interface {
-	// ApplyChangeSet upserts every item in the way of [FeatureStoreCore.Upsert], so that whoever gets one item after
+	// ApplyChangeSet upserts every item in the way of [FeatureStoreCore.Upsert], so that a reader who gets one item after
 	// another sees all of it or nothing, and returns a result for each in the same order. If a key occurs more than once,
 	// its changes take effect in the order given. On an error nothing was changed; more changes than the database can
 	// apply at once are [ErrTooLarge].

@@ -64,7 +64,7 @@ type DataSourceUpdateSink interface {
 }
 
 // EnvironmentIDSink is an optional ability of a [DataSourceUpdateSink]: it takes the identifier of the environment whose
-// flags are delivered, which hooks then see. Without it, nobody wants to know.
+// flags are delivered, which hooks then see. Without it, the identifier is dropped.
 type EnvironmentIDSink interface {
 	// SetEnvironmentID sets the identifier. It is called before the data that came with it is delivered.
 	SetEnvironmentID(id string)

@@ -30,7 +30,7 @@ func TestParseItem_Depth_IsLimited(t *testing.T) {
 	}
 }
 
-// A parser that recursed that deep would end the process, which nobody could recover from.
+// A parser that recursed that deep would end the process, from which no program could recover.
 func TestParseItem_Depth_MillionsDoNotEndTheProcess(t *testing.T) {
 	for _, json := range []string{nested(5_000_000), `{"x":` + strings.Repeat("[", 5_000_000), strings.Repeat("[", 5_000_000)} {
 		_, err := core.ParseItem([]byte(json))

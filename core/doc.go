@@ -13,7 +13,7 @@
 //
 // # Data
 //
-// An [Item] is one version of one flag or segment, as JSON and, once somebody asked for it, decoded. A [DataKind] names
+// An [Item] is one version of one flag or segment, as JSON and, once it was asked for, decoded. A [DataKind] names
 // the collection it belongs to. The set of kinds is open; [Flags] and [Segments] are the two that the evaluator knows.
 // Every item carries a version, and a deleted item is a tombstone, an item that has a version and nothing else:
 // updates may arrive out of order, and versions are what puts them right.

@@ -43,7 +43,7 @@ type DataStoreMode int
 const (
 	// DataStoreModeReadWrite means that what the data source delivers is written to the store. It is the default.
 	DataStoreModeReadWrite DataStoreMode = iota
-	// DataStoreModeReadOnly means that the client only reads; somebody else fills the store.
+	// DataStoreModeReadOnly means that the client only reads; another process fills the store.
 	DataStoreModeReadOnly
 )
 

@@ -165,7 +165,7 @@ func (i *Item) Validate(kind DataKind) error {
 	return err
 }
 
-// decode returns the item's model, and decodes it if nobody has yet. Callers that come at once may each decode; all get
+// decode returns the item's model, and decodes it if that has not been done yet. Callers that come at once may each decode; all get
 // the model that was kept first.
 func (i *Item) decode(unmarshal func() (*model, error)) *model {
 	if m := i.model.Load(); m != nil {

@@ -93,7 +93,7 @@ type ClientSettings struct {
 	// authorization. They must not be changed.
 	Headers http.Header
 
-	// StreamInits counts attempts to open a stream; nil if nobody counts them.
+	// StreamInits counts attempts to open a stream; nil if they are not counted.
 	StreamInits StreamInitRecorder
 
 	// Diagnostics describes the client's whole configuration for diagnostic events, in the form in which the flag service

@@ -48,7 +48,7 @@ func clientFor(t testing.TB, endpoint string, wrap func(http.RoundTripper) http.
 	})
 }
 
-// freshTable makes a table that nobody else uses.
+// freshTable makes a table that no other test uses.
 func freshTable(t testing.TB) string {
 	t.Helper()
 	client, table := bareClient(t), "test-"+rand.Text()

@@ -112,7 +112,7 @@ func marshalItem(key primaryKey, item core.SerializedItem) attributes {
 }
 
 // unmarshalItem returns an item as it is, and whether its version can be read. Binary values are not of the layout, but
-// shown, so that whoever reads them can say what is wrong.
+// shown, so that their reader can say what is wrong.
 func unmarshalItem(all attributes) (item core.SerializedItem, hasVersion bool) {
 	if number, ok := all[versionAttribute].(*types.AttributeValueMemberN); ok {
 		version, err := strconv.Atoi(number.Value)

@@ -77,7 +77,7 @@ func TestNew_Arguments(t *testing.T) {
 	require.Equal(t, context.Canceled, err)
 }
 
-// isolate hides the AWS configuration of whoever runs the tests.
+// isolate hides the AWS configuration of the user who runs the tests.
 func isolate(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {

@@ -146,7 +146,7 @@ func (s *session) each(
 	}
 }
 
-// perRequest sets what holds for every request of a session, whoever made the client.
+// perRequest sets what holds for every request of a session, whether the client is the caller's or not.
 //
 // The SDK compares checksums only to log a warning, and logs it for every response without one, because it takes that for a
 // checksum of 0 (https://github.com/aws/aws-sdk-go-v2/issues/3545). DynamoDB Local sends none with errors, of which a write

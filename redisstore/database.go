@@ -205,7 +205,7 @@ type script struct{ source, digest string }
 func newScript(source string) script { return script{source, sha1Hex(source)} }
 
 // once is a command that the driver does not repeat when the connection breaks: it may have run already, and repeated it
-// would find its own work and report it as somebody else's.
+// would find its own work and report it as another process's.
 type once struct{ *redis.Cmd }
 
 // NoRetry implements redis.Cmder.

@@ -70,7 +70,7 @@
 //
 // # Live changes
 //
-// [core.Watcher] tells of changes by anybody, whatever SDK or tool they use, and of keys that expire or are evicted; of a
+// [core.Watcher] tells of changes by all writers, whatever SDK or tool they use, and of keys that expire or are evicted; of a
 // flush only with client tracking. It keeps a connection of its own to each primary, made as the store's client makes them,
 // and uses what the server allows:
 //

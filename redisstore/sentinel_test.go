@@ -136,7 +136,7 @@ func TestOpen_SentinelRefuses_SaysWhyWithoutSecrets(t *testing.T) {
 	}
 }
 
-// One Sentinel that is down or never answers, wherever a URL lists it, keeps nobody from the primary that the others name.
+// One Sentinel that is down or never answers, wherever a URL lists it, keeps no client from the primary that the others name.
 func TestOpen_OneSentinelIsLost_OthersAreAsked(t *testing.T) {
 	ctx, all := t.Context(), containers.RedisSentinel(t)
 	hosts, name, _ := strings.Cut(strings.TrimPrefix(all, "redis+sentinel://"), "/")

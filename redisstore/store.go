@@ -184,7 +184,7 @@ func (s *Store) writable() error {
 		"no write is atomic; to write, use a prefix such as %q", core.ErrReadOnly, s.prefix, "{"+s.prefix+"}")
 }
 
-// sharedBytes returns the bytes of a string without copying them. Whoever gets an item's data must not change it
+// sharedBytes returns the bytes of a string without copying them. The caller who gets an item's data must not change it
 // ([core.SerializedItem]), and the string is the driver's only copy.
 func sharedBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 

@@ -185,7 +185,7 @@ func TestOpen_RefusedPassword_IsNotRepeated(t *testing.T) {
 	}
 }
 
-// A password does not show when nobody listens either.
+// A password does not show when no server listens either.
 func TestOpen_NoServer_IsUnavailableWithoutSecrets(t *testing.T) {
 	store, err := Open(t.Context(), "redis://u:hunter2@127.0.0.1:1", nil)
 	require.NoError(t, err)

@@ -161,7 +161,7 @@ func TestStore_Watch_TellsKindsThatOthersWrite(t *testing.T) {
 	w := watchStore(t, store)
 	_, _, err := store.Get(ctx, "other", "x")
 	require.NoError(t, err)
-	w.want(core.Change{}) // watched anew
+	w.want(core.Change{}) // watched again
 	for _, write := range foreignWrites(ctx, client, prefix) {
 		require.NoError(t, write.do(), write.what)
 		w.wantEventually(write.want)

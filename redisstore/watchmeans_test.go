@@ -224,7 +224,7 @@ func TestStore_Watch_UserMayNotPing_GoesOn(t *testing.T) {
 	w := watchStore(t, store)
 	select {
 	case c := <-w.changes:
-		require.FailNow(t, "the watch began anew", "%+v", c)
+		require.FailNow(t, "the watch began again", "%+v", c)
 	case <-time.After(pingInterval + time.Second):
 	}
 	upsert(t, other, core.Flags, "a", 1)

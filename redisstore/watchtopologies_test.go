@@ -35,7 +35,7 @@ func clusterClientOf(t *testing.T, url string) *redis.ClusterClient {
 	return client
 }
 
-// On a Cluster every write is told once, whichever node has the kind, and also if nobody but cleat's channel tells it.
+// On a Cluster every write is told once, whichever node has the kind, and also if cleat's channel alone tells it.
 func TestStore_Cluster_Watch_EachWriteIsToldOnce(t *testing.T) {
 	ctx, url := t.Context(), containers.RedisCluster(t)
 	client := clusterClientOf(t, url)

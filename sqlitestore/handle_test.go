@@ -22,7 +22,7 @@ func TestStore_AfterTheFileWasRemoved_MakesANewOne(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, initialized, "so that the loss is noticed")
 		require.True(t, upsert(t, s, "f", 1).Written)
-		require.Equal(t, 1, versionOf(t.Context(), t, openStore(t, path, nil), "f"), "nothing is written where nobody finds it")
+		require.Equal(t, 1, versionOf(t.Context(), t, openStore(t, path, nil), "f"), "nothing is written where no store finds it")
 		require.NoError(t, s.Init(t.Context(), nil))
 	}
 	requireIntegrity(t, path)

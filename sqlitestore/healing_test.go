@@ -122,7 +122,7 @@ func TestStore_WhileAnotherProcessKeepsTheWriteLock_OpensAndReads(t *testing.T) 
 		require.NoError(t, err)
 		require.True(t, initialized)
 		require.NoError(t, s.CheckAvailability(t.Context()))
-		require.Less(t, time.Since(start), 5*time.Second, "none of it waits for the lock, which nobody gives back")
+		require.Less(t, time.Since(start), 5*time.Second, "none of it waits for the lock, which is not given back")
 	}
 	unlock()
 	require.True(t, upsert(t, s, "f", 2).Written)

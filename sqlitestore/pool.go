@@ -109,7 +109,7 @@ func scanMetadata(row *sql.Row) (value string, found bool, err error) {
 	return value, err == nil, err
 }
 
-// close closes all connections. Nobody uses the pool any more.
+// close closes all connections. No call uses the pool any more.
 func (p *pool) close() error {
 	var errs []error
 	for _, statement := range p.statements {

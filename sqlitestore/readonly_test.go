@@ -15,7 +15,7 @@ import (
 
 var frozen = &sqlitestore.Options{ReadOnly: true}
 
-// createStore makes a database with flag f of the given version and nobody using it.
+// createStore makes a database with flag f of the given version that no store uses.
 func createStore(t *testing.T, path string, version int) {
 	t.Helper()
 	s, err := sqlitestore.New(t.Context(), path, nil)

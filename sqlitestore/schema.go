@@ -59,7 +59,7 @@ func migrations() []migration {
 type header struct {
 	applicationID int
 	version       int
-	tables        int // tables, indexes and so on, of anybody
+	tables        int // tables, indexes and so on, of any owner
 }
 
 type queryer interface {
@@ -73,7 +73,7 @@ func readHeader(ctx context.Context, db queryer) (h header, err error) {
 	return h, err
 }
 
-// empty reports whether nobody has put anything into the database yet.
+// empty reports whether nothing has been put into the database yet.
 func (h header) empty() bool { return h == header{} }
 
 // check returns nil for an empty database and one of ours that the steps lead to or start from.

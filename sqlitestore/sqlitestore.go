@@ -240,5 +240,5 @@ func (s *Store) DescribeConfiguration(core.ClientConfiguration) ldvalue.Value {
 	return ldvalue.String("SQLite")
 }
 
-// Close implements [core.FeatureStoreCore]. If nobody else has the file open, everything is in this one file afterwards.
+// Close implements [core.FeatureStoreCore]. If no other process has the file open, everything is in this one file afterwards.
 func (s *Store) Close() error { return s.db.close() }

@@ -37,7 +37,7 @@ type sharedService struct {
 	stop func(context.Context) error
 }
 
-// get returns the URL of a service, which it starts if nobody has asked for it before.
+// get returns the URL of a service, which it starts if it was not asked for before.
 func (r *registry) get(name string, start func() (string, func(context.Context) error, error)) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -125,7 +125,7 @@ func checkDocker(ctx context.Context) (err error) {
 	if err := provider.Health(ctx); err != nil {
 		return fmt.Errorf("no Docker: %w", err)
 	}
-	// The library tries other addresses if that one does not answer, which whoever set it would not expect.
+	// The library tries other addresses if that one does not answer, which the one who set it would not expect.
 	if wanted := os.Getenv("DOCKER_HOST"); wanted != "" && provider.Client().DaemonHost() != wanted {
 		return fmt.Errorf("no Docker at the address in DOCKER_HOST, %s", wanted)
 	}

@@ -196,6 +196,6 @@ func (c *RedisClusterServers) at(t testing.TB, announced string) *RedisServer {
 			return server
 		}
 	}
-	t.Fatalf("containers: nobody started the node at %s", announced)
+	t.Fatalf("containers: there is no such node at %s", announced)
 	return nil
 }

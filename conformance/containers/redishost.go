@@ -63,7 +63,7 @@ func removeAll(ctx context.Context, servers []*RedisServer) error {
 // as it is known, several servers know each other's ports before any of them has started.
 var memberPorts sync.Map
 
-// freePorts returns n ports that nobody listens on, and that nobody is given for an outgoing connection meanwhile.
+// freePorts returns n ports on which no server listens, and that no client is given for an outgoing connection meanwhile.
 func freePorts(n int) ([]int, error) {
 	const lowest, count, attempts = 20_000, 12_000, 1000
 	ports := make([]int, 0, n)

@@ -27,7 +27,7 @@ func pingRedis(rawURL string, patience time.Duration) error {
 	var config *tls.Config
 	if parsed.Scheme == "rediss" {
 		config = &tls.Config{
-			InsecureSkipVerify: true, //nolint:gosec // it only finds out whether somebody is there
+			InsecureSkipVerify: true, //nolint:gosec // it only finds out whether a server is there
 		}
 	}
 	return awaitRedis(address, config, patience)

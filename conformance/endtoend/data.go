@@ -83,7 +83,7 @@ func inner(version int, members ...string) update {
 	return newSegment(ldbuilders.NewSegmentBuilder(innerKey).Included(members...), version)
 }
 
-// outer is the segment that contains whoever is in inner.
+// outer is the segment that contains the members of inner.
 func outer(version int) update {
 	rule := ldbuilders.NewSegmentRuleBuilder().ID("rule").Clauses(ldbuilders.SegmentMatchClause(innerKey))
 	return newSegment(ldbuilders.NewSegmentBuilder(outerKey).AddRule(rule), version)

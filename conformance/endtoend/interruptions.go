@@ -143,7 +143,7 @@ func (f *fixture) settled(worlds ...world) (left world, marked bool) {
 	}
 }
 
-// isMarked asks a store that nobody has used whether an Init has completed.
+// isMarked asks a store that was not used whether an Init has completed.
 func (f *fixture) isMarked() bool {
 	f.Helper()
 	s := f.openStore()

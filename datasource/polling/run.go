@@ -74,7 +74,7 @@ func (s *source) failed(ctx context.Context, err error) time.Duration {
 	return delay
 }
 
-// fetch calls the requester, which may be somebody else's.
+// fetch calls the requester, which may be the application's.
 func (s *source) fetch(ctx context.Context) (data []core.Collection, changed bool, err error) {
 	limited, cancel := context.WithTimeoutCause(ctx, s.options.RequestTimeout,
 		fmt.Errorf("the data has not been fetched within %v", s.options.RequestTimeout))

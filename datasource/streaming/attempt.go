@@ -9,7 +9,7 @@ import (
 
 // attempt records how an attempt to connect ends. It is safe for concurrent use.
 type attempt struct {
-	recorder core.StreamInitRecorder // nil if nobody counts
+	recorder core.StreamInitRecorder // nil if they are not counted
 	began    time.Time
 	once     sync.Once
 }

@@ -6,7 +6,7 @@
 // The connection is a request for <base>/all, answered by server-sent events: "put" replaces everything, "patch" and
 // "delete" concern one flag or segment. Other events, and updates of other kinds of data, are ignored. An event with data
 // that cannot be understood is reported as [core.DataSourceErrorInvalidData]; nothing of it is used, and the connection
-// is made anew, because what follows might build upon it.
+// is made again, because what follows might build upon it.
 //
 // # Errors
 //

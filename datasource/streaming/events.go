@@ -38,7 +38,7 @@ func (s *source) put(ctx context.Context, text string) error {
 		return err
 	}
 	s.filled = true
-	s.stale.Store(false) // what the store asks for from now on is asked for anew
+	s.stale.Store(false) // what the store asks for from now on is asked for again
 	if err := s.sink.Init(ctx, data); err != nil {
 		return s.noteRefusal(ctx, err)
 	}

@@ -33,7 +33,7 @@ func TestSource_Event_TooLarge(t *testing.T) {
 	}
 }
 
-// endless repeats a text until nobody wants to read it any more.
+// endless repeats a text until the reader stops.
 func endless(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", sse)

@@ -49,7 +49,7 @@ type source struct {
 	endpoint *flagservice.Endpoint
 	sink     core.DataSourceUpdateSink
 	logger   *slog.Logger
-	inits    core.StreamInitRecorder // nil if nobody counts
+	inits    core.StreamInitRecorder // nil if they are not counted
 	store    chan struct{}           // holds a token if the status of the store has changed
 	stale    atomic.Bool             // the store has asked for everything again
 

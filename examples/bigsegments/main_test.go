@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// startService starts a flag service with a flag for whoever is in the big segment beta.g1, which has one member.
+// startService starts a flag service with a flag for the members of the big segment beta.g1, which has one member.
 func startService(t *testing.T) (*mockbigsegments.Service, options) {
 	t.Helper()
 	flags, segments := mockservice.New(t), mockbigsegments.New(t)

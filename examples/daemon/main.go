@@ -1,11 +1,11 @@
 // Command daemon has no data source: it reads a flag from a store that another process fills, prints what it is for
-// somebody, and then every change that the other process makes, until it is interrupted.
+// one context, and then every change that the other process makes, until it is interrupted.
 //
 //	(cd examples/quickstart && go run .) # fills flags.db; run it again after each edit of flags.yaml
 //	go run ./examples/daemon sqlite://$PWD/examples/quickstart/flags.db
 //
 // Any store that package backends opens will do. Where the database tells of changes, they show at once, otherwise when
-// what is cached expires and somebody evaluates the flag.
+// what is cached expires and the flag is evaluated.
 package main
 
 import (
@@ -51,7 +51,7 @@ func run(ctx context.Context, out *log.Logger, storeURL string) (err error) {
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
 	if !client.Initialized(ctx) {
-		out.Print("nobody has filled the store yet")
+		out.Print("the store has not been filled yet")
 	}
 
 	visitor := ldcontext.New("ana")

@@ -51,7 +51,7 @@ func TestRun_FollowsWhatAnotherWrites(t *testing.T) {
 func TestRun_StoreIsFilledLater(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "flags.db")
 	reader := startReader(t, file)
-	reader.WaitFor(t, "nobody has filled the store yet")
+	reader.WaitFor(t, "the store has not been filled yet")
 	reader.WaitFor(t, "cart limit: 50")
 	flags := startWriter(t, file)
 	flags.Update(flags.Flag(flagKey).ValueForAll(ldvalue.Int(100)))

@@ -35,7 +35,7 @@ func (w workspace) before() string    { return w.path("answers-before.json") }
 func (w workspace) after() string     { return w.path("answers-after.json") }
 func (w workspace) restarted() string { return w.path("answers-restarted.json") }
 
-// replaceFile puts data in place of a file in one step, so that nobody sees half of it.
+// replaceFile puts data in place of a file in one step, so that no reader sees half of it.
 func replaceFile(path string, data []byte) error {
 	next := path + ".next"
 	if err := os.WriteFile(next, data, 0o600); err != nil {

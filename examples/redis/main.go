@@ -61,7 +61,7 @@ func run(ctx context.Context, out *log.Logger, storeURL, flagFile string) (err e
 	})
 	defer remove()
 	for status := client.DataStoreStatus().Status(); ; {
-		// During an outage this takes no longer than at any other time: nobody waits for a server that does not answer.
+		// During an outage this takes no longer than at any other time: no caller waits for a server that does not answer.
 		limit, detail := client.IntVariationDetail(ctx, "cart-max-lines", ldcontext.New("ana"), 50)
 		out.Printf("redis available: %t, cart limit: %d (%s)", status.Available, limit, detail.Reason)
 		select {

@@ -1,4 +1,4 @@
-// Command streaming prints what a flag is for somebody, and then every change of it, until it is interrupted. The flag
+// Command streaming prints what a flag is for one context, and then every change of it, until it is interrupted. The flag
 // comes over a connection that the flag service keeps open, which is what a client does by default.
 //
 //	CLEAT_SDK_KEY=sdk-… go run ./examples/streaming -flag new-checkout

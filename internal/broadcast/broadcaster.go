@@ -54,7 +54,7 @@ func (b *Broadcaster[T]) remove(l *listener[T]) {
 	l.stop()
 }
 
-// HasListeners reports whether anybody would receive a value that is published now.
+// HasListeners reports whether a listener would receive a value that is published now.
 func (b *Broadcaster[T]) HasListeners() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -44,7 +44,7 @@ var (
 )
 
 // mayRefer reports false if an item with the JSON refers to nothing, as most do. Decoding all items to find that out would
-// take a hundred times as long, and keep the models of flags that nobody evaluates in memory.
+// take a hundred times as long, and keep the models of flags that are not evaluated in memory.
 func mayRefer(json []byte) bool {
 	if bytes.Contains(json, segmentMatch) || bytes.Contains(json, escape) { // an escape can hide either name
 		return true

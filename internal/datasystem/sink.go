@@ -27,7 +27,7 @@ type Sink struct {
 
 	environment atomic.Pointer[string] // the environment's identifier; nil before it is known
 
-	turn     chan struct{} // holds a token while nobody updates
+	turn     chan struct{} // holds a token while no update runs
 	graph    *graph        // belongs to the holder of the token
 	isFilled bool          // filled is closed; belongs to the holder too
 	learned  bool          // graph is what is in the store; belongs to the holder too

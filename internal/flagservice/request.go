@@ -136,7 +136,7 @@ func (e *Endpoint) Get(ctx context.Context, headers http.Header) (*http.Response
 	return response, nil
 }
 
-// Discard closes a body that nobody needs. It reads a little, so that the connection of a short error page can be used
+// Discard closes a body that is not needed. It reads a little, so that the connection of a short error page can be used
 // again.
 func Discard(body io.ReadCloser) {
 	const enough = 8 << 10

@@ -16,12 +16,12 @@ import (
 type StreamOptions struct {
 	// ResponseTimeout is how long to wait for the response to begin.
 	ResponseTimeout time.Duration
-	// ReadTimeout is how long the response may be silent. Any byte counts, also that of a comment. Time in which nobody
+	// ReadTimeout is how long the response may be silent. Any byte counts, also that of a comment. Time in which no caller
 	// reads, because the events are not taken, is no silence.
 	ReadTimeout time.Duration
 	// MaxEventSize is the size in bytes above which an event is refused.
 	MaxEventSize int64
-	// Arrived is called, on a goroutine of the stream's, when the first byte has come; nil if nobody wants to know.
+	// Arrived is called, on a goroutine of the stream's, when the first byte has come; optional.
 	Arrived func()
 }
 
@@ -149,7 +149,7 @@ func explainEnd(err error) error {
 	}
 }
 
-// watched is the stream's body, whose silence is measured. The clock runs only while a read waits: whoever takes the
+// watched is the stream's body, whose silence is measured. The clock runs only while a read waits: the reader who takes the
 // events may be slow, such as a store, and the service must not be blamed for that.
 type watched struct{ stream *Stream }
 

@@ -69,7 +69,7 @@ func TestStream_Close_WithEventsThatNobodyTook(t *testing.T) {
 	})
 }
 
-// Whoever takes the events is slower than the service may be silent, and then the service is silent.
+// The reader of the events is slower than the service may be silent, and then the service is silent.
 func TestStream_Silence_IsNotThatOfTheConsumer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const count, large = 5, 200_000 // more than is read ahead

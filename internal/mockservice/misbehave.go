@@ -29,7 +29,7 @@ func Text(contentType, text string) http.HandlerFunc {
 	}
 }
 
-// Hang answers nothing until whoever has asked goes away.
+// Hang answers nothing until the client goes away.
 func Hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 // Break answers with the beginning of a text and then breaks the connection.
