@@ -24,8 +24,8 @@ type flight struct {
 	ok      bool
 }
 
-// flights makes one query of many for the same context, and limits how many there are at once. A query belongs to no caller
-// but its callers': one that waits for its turn is given up when the last of them has left.
+// flights makes one query of many for the same context, and limits how many there are at once. A query belongs to all
+// who wait for it: one that waits for its turn is given up when the last of them has left.
 type flights struct {
 	run   *lifecycle.Group            // of which the queries are
 	fly   func(*flight) (entry, bool) // makes the query
