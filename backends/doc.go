@@ -37,6 +37,9 @@
 // that begins with their prefix when they fill a store. A prefix that is given for big segments must not begin with that of
 // flags if such writers share the database, and one that begins with launchdarkly is refused.
 //
+// Requests follow HTTP_PROXY and HTTPS_PROXY. The proxy of a consul:// URL sees the token in clear: name the servers in NO_PROXY, or
+// use consuls://.
+//
 // # DynamoDB
 //
 //   - consistency: strong (the default) or eventual

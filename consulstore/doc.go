@@ -71,6 +71,12 @@
 // HTTP/2, its transport should have an [http.HTTP2Config] with a SendPingTimeout: otherwise a connection that the network drops
 // silently stays in use for about 16 minutes.
 //
+// # Proxies
+//
+// A client of the store's own follows HTTP_PROXY, HTTPS_PROXY and NO_PROXY, as Consul's own tools do: with a plain http address, the
+// proxy that HTTP_PROXY names sees every request with its token in clear. Name the servers in NO_PROXY, or use https. Addresses of
+// localhost never go through a proxy.
+//
 // # Errors
 //
 // Errors wrap the sentinels of package core and keep the driver's error within reach of errors.As:
