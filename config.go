@@ -17,6 +17,7 @@ import (
 	"github.com/cleatdev/cleat/datasource/streaming"
 	"github.com/cleatdev/cleat/events"
 	"github.com/cleatdev/cleat/internal/datasystem"
+	"github.com/cleatdev/cleat/internal/optioncheck"
 )
 
 // DefaultStartWait is how long [New] waits for the first data by default.
@@ -118,8 +119,9 @@ func (c *Config) validate(ctx context.Context) error {
 	default:
 		refuse(fmt.Sprintf("Config.StoreMode %d is unknown", c.StoreMode))
 	}
-	if !isHeaderValue(c.SDKKey) {
-		refuse("Config.SDKKey contains characters that no SDK key has, such as a line end; it is not shown here")
+	if !optioncheck.SDKKey(c.SDKKey) {
+		refuse("Config.SDKKey contains characters that no SDK key has, such as a space, a line end, quotes, a byte order mark " +
+			"or letters beyond ASCII; it is not shown here")
 	}
 	for i, hook := range c.Hooks {
 		if hook == nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldattr"
 
+	"github.com/cleatdev/cleat/internal/optioncheck"
 	"github.com/cleatdev/cleat/internal/urltext"
 )
 
@@ -26,8 +27,8 @@ func isLine(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == '\x7f' })
 }
 
-// isKey reports whether the text can be sent as a header and is not what a secret shows as.
-func isKey(text string) bool { return isLine(text) && !strings.Contains(text, " ") && text != redacted }
+// isKey reports whether the text can be an SDK key and is not what a secret shows as.
+func isKey(text string) bool { return optioncheck.SDKKey(text) && text != redacted }
 
 func isAttribute(text string) bool { return ldattr.NewRef(text).Err() == nil }
 

@@ -130,7 +130,7 @@ func foundKey(text, source, name string) (string, error) {
 	case key == "":
 		return "", &Error{source, name, "what it names is empty or does not exist"}
 	case !isKey(key):
-		return "", &Error{source, name, "what it names contains characters that no SDK key has"}
+		return "", &Error{source, name, "what it names contains characters that no SDK key has, such as quotes or a byte order mark"}
 	default:
 		return key, nil
 	}

@@ -93,8 +93,10 @@ func TestLoad_SDKKey_ComesFromWhereItIs(t *testing.T) {
 	require.ErrorContains(t, err, "config: CLEAT_SDK_KEY_FILE: sdk_key_file: the file cannot be read: broken")
 	_, err = config.Load(t.Context(), "cleat.yaml", readFile(" \n", nil))
 	require.ErrorContains(t, err, "config: CLEAT_SDK_KEY_FILE: sdk_key_file: what it names is empty or does not exist")
-	_, err = config.Load(t.Context(), "cleat.yaml", readFile("a\nb", nil))
-	require.ErrorContains(t, err, "sdk_key_file: what it names contains characters that no SDK key has")
+	for _, content := range []string{"a\nb", "\ufeffsdk-1", `"sdk-1"`} {
+		_, err = config.Load(t.Context(), "cleat.yaml", readFile(content, nil))
+		require.ErrorContains(t, err, "sdk_key_file: what it names contains characters that no SDK key has")
+	}
 	_, err = config.Load(t.Context(), "cleat.yaml", options("sdk_key_env: MY_KEY"))
 	require.ErrorContains(t, err, "config: cleat.yaml:1: sdk_key_env: what it names is empty or does not exist")
 	require.ErrorIs(t, err, core.ErrInvalid)

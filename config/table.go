@@ -37,7 +37,7 @@ func (s *Settings) settings(schemes []string) []setting {
 	isBigSegments := func(text string) bool { return text == SameStore || isStore(text) }
 	stores := expectsStore + strings.Join(schemes, ", ")
 	return []setting{
-		secret(nameSDKKey, "the SDK key, without spaces", &s.SDKKey, isKey),
+		secret(nameSDKKey, "the SDK key, without spaces, quotes and characters beyond ASCII", &s.SDKKey, isKey),
 		text(nameSDKKeyFile, "the path of a file", &s.SDKKeyFile, isLine),
 		text(nameSDKKeyEnv, "the name of an environment variable", &s.SDKKeyEnv, isVariable),
 		choice(nameMode, &s.Mode, ModeStreaming, ModePolling, ModeFile, ModeDaemon, ModeOffline),

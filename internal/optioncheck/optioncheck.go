@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/cleatdev/cleat/core"
 )
@@ -20,4 +21,10 @@ func NotNegative(pkg string, options any, except ...string) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// SDKKey reports whether a text can be an SDK key: visible ASCII without quotes. A key that was copied together with its quotes,
+// a byte order mark or a line end is none, and neither is one that was typed with letters that only look like ASCII.
+func SDKKey(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= '\x7f' || strings.ContainsRune("\"'`", r) })
 }
