@@ -113,7 +113,7 @@ func (c *Client) assemble(config *Config) (err error) {
 		return fmt.Errorf("cleat: making the event processor: %w", err)
 	}
 	if c.events.processor == nil {
-		return fmt.Errorf("cleat: %w: Config.Events made no event processor and no error", core.ErrInvalid)
+		return fmt.Errorf("%w: Config.Events made no event processor and no error", core.ErrInvalid)
 	}
 	_, c.events.off = c.events.processor.(events.Discarding)
 	settings.StreamInits, _ = c.events.processor.(core.StreamInitRecorder)
@@ -126,7 +126,7 @@ func (c *Client) assemble(config *Config) (err error) {
 		return fmt.Errorf("cleat: making the data source: %w", err)
 	}
 	if c.source == nil {
-		return fmt.Errorf("cleat: %w: Config.DataSource made no data source and no error", core.ErrInvalid)
+		return fmt.Errorf("%w: Config.DataSource made no data source and no error", core.ErrInvalid)
 	}
 	return nil
 }

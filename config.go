@@ -105,7 +105,7 @@ func (c *Config) readSDKKey() {
 // validate returns an error that names everything that cannot be used.
 func (c *Config) validate(ctx context.Context) error {
 	var errs []error
-	refuse := func(message string) { errs = append(errs, fmt.Errorf("cleat: %w: %s", core.ErrInvalid, message)) }
+	refuse := func(message string) { errs = append(errs, fmt.Errorf("%w: %s", core.ErrInvalid, message)) }
 	if ctx == nil {
 		refuse("the context is nil")
 	}
@@ -206,7 +206,7 @@ func (c *Config) closeStores() error {
 func (c *Config) newHTTPClient() (*http.Client, error) {
 	client, err := c.HTTP.newClient(c.Logger)
 	if err = errors.Join(err, c.HTTP.validateHeader()); err != nil {
-		return nil, fmt.Errorf("cleat: %w: Config.HTTP%w", core.ErrInvalid, err)
+		return nil, fmt.Errorf("%w: Config.HTTP%w", core.ErrInvalid, err)
 	}
 	return client, nil
 }

@@ -49,7 +49,7 @@ func (c *Client) track(ctx context.Context, event *HookTrack) error {
 		return err
 	}
 	if event.Key == "" {
-		return fmt.Errorf("cleat: %w: a custom event has no key", core.ErrInvalid)
+		return fmt.Errorf("%w: a custom event has no key", core.ErrInvalid)
 	}
 	if c.closed.Load() {
 		return nil
@@ -70,10 +70,10 @@ func (c *Client) Flush() { c.events.processor.Flush() }
 
 func validateEvent(ctx context.Context, evalContext *ldcontext.Context) error {
 	if ctx == nil {
-		return fmt.Errorf("cleat: %w: the context is nil", core.ErrInvalid)
+		return fmt.Errorf("%w: the context is nil", core.ErrInvalid)
 	}
 	if err := evalContext.Err(); err != nil {
-		return fmt.Errorf("cleat: %w: the evaluation context is not valid: %w", core.ErrInvalid, err)
+		return fmt.Errorf("%w: the evaluation context is not valid: %w", core.ErrInvalid, err)
 	}
 	return nil
 }

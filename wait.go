@@ -58,12 +58,12 @@ func (c *Client) waitForData(ctx context.Context, config *Config) {
 // for; it says nothing about the store, of which [Client.Initialized] and [Client.DataStoreStatus] tell.
 func (c *Client) WaitFor(ctx context.Context, state core.DataSourceState) error {
 	if ctx == nil {
-		return fmt.Errorf("cleat: %w: the context is nil", core.ErrInvalid)
+		return fmt.Errorf("%w: the context is nil", core.ErrInvalid)
 	}
 	switch state {
 	case core.DataSourceValid, core.DataSourceInterrupted, core.DataSourceOff:
 	default:
-		return fmt.Errorf("cleat: %w: a data source cannot be waited for until it is %q, only until it is %s, %s or %s",
+		return fmt.Errorf("%w: a data source cannot be waited for until it is %q, only until it is %s, %s or %s",
 			core.ErrInvalid, string(state), core.DataSourceValid, core.DataSourceInterrupted, core.DataSourceOff)
 	}
 	err := c.sink.Status().WaitFor(ctx, state)

@@ -38,7 +38,7 @@ func NewMemoryStore() *MemoryStore {
 
 func (s *MemoryStore) check(ctx context.Context) error {
 	if ctx == nil {
-		return fmt.Errorf("cleat: %w: the context is nil", core.ErrInvalid)
+		return fmt.Errorf("%w: the context is nil", core.ErrInvalid)
 	}
 	if s.closed.Load() {
 		return core.ErrClosed
@@ -154,10 +154,10 @@ func (s *MemoryStore) Close() error {
 
 func validateItem(kind core.DataKind, key string, item *core.Item) error {
 	if err := core.ValidateKey(kind, key); err != nil {
-		return fmt.Errorf("cleat: %w", err)
+		return err
 	}
 	if item == nil {
-		return fmt.Errorf("cleat: %w: nil item %q of kind %q", core.ErrInvalid, key, string(kind))
+		return fmt.Errorf("%w: nil item %q of kind %q", core.ErrInvalid, key, string(kind))
 	}
 	return nil
 }

@@ -192,7 +192,7 @@ func (s *Sink) EnvironmentID() ldvalue.OptionalString {
 // takeTurn makes updates wait for each other, so that changes are announced in the order in which they are stored.
 func (s *Sink) takeTurn(ctx context.Context) error {
 	if ctx == nil {
-		return fmt.Errorf("cleat: %w: the context is nil", core.ErrInvalid)
+		return fmt.Errorf("%w: the context is nil", core.ErrInvalid)
 	}
 	select {
 	case <-s.turn:
