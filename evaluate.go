@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
@@ -61,6 +62,18 @@ func (c *Client) evaluateAndRecord(
 	m.conclude(&result.Detail, defaultValue)
 	if record {
 		c.events.evaluation(m, key, evalContext, defaultValue, result)
+	}
+	if result.Detail.IsDefaultValue() {
+		c.logDefault(ctx, key, &result.Detail)
+	}
+}
+
+// logDefault logs, for who looks for it, that the application asked for a flag that there is not, or for another type.
+func (c *Client) logDefault(ctx context.Context, key string, detail *ldreason.EvaluationDetail) {
+	kind := detail.Reason.GetErrorKind()
+	asked := kind == ldreason.EvalErrorFlagNotFound || kind == ldreason.EvalErrorWrongType
+	if asked && c.logger.Enabled(ctx, slog.LevelDebug) {
+		c.logger.DebugContext(ctx, "cleat: an evaluation returns the default value", "flag", key, "reason", string(kind))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -141,4 +142,20 @@ func TestClient_Variation_SlowStore_HasOneDeadline(t *testing.T) {
 			})
 		}
 	}
+}
+
+// An application that asks for a flag that there is not, or for another type, finds that in the log if it looks for it.
+func TestClient_Variation_FlagIsMissingOrOfAnotherType_IsLoggedAtDebug(t *testing.T) {
+	var log strings.Builder
+	client, _ := newTestClientWith(t, flagtest.Items(t, "text", `{"key":"text","version":1,"on":false,"offVariation":0,"variations":["a"]}`), Config{
+		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	log.Reset()
+	require.Equal(t, "a", client.StringVariation(t.Context(), "text", user, "x"))
+	require.Empty(t, log.String())
+	require.True(t, client.BoolVariation(t.Context(), "missing", user, true))
+	require.Contains(t, log.String(), `flag=missing reason=FLAG_NOT_FOUND`)
+	require.True(t, client.BoolVariation(t.Context(), "text", user, true))
+	require.Contains(t, log.String(), `flag=text reason=WRONG_TYPE`)
+	require.Equal(t, 2, strings.Count(log.String(), "level=DEBUG"))
 }

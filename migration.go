@@ -47,6 +47,9 @@ func (c *Client) evaluateStage(
 	if !result.Detail.IsDefaultValue() && !isStage(result.Detail.Value.StringValue()) {
 		result.Detail = ldreason.NewEvaluationDetailForError(ldreason.EvalErrorWrongType, defaultValue)
 	}
+	if result.Detail.IsDefaultValue() {
+		c.logDefault(ctx, key, &result.Detail)
+	}
 }
 
 func isStage(text string) bool {
