@@ -97,7 +97,7 @@ func TestNew_InvalidConfig_NamesEveryFaultAndClosesTheStore(t *testing.T) {
 			client, err := New(t.Context(), tc.config)
 			require.Nil(t, client)
 			require.ErrorIs(t, err, core.ErrInvalid)
-			require.NotContains(t, err.Error(), "cleat: cleat:")
+			require.NotContains(t, err.Error(), strings.Repeat("cleat: ", 2))
 			for _, want := range tc.wants {
 				require.ErrorContains(t, err, want)
 			}
