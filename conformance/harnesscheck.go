@@ -89,24 +89,12 @@ func (h Harness) bounded(timeout time.Duration) Harness {
 	return h
 }
 
-// within returns what a function of the harness returns, and ends the subtest if the function does or takes too long.
+// within returns what a function of the harness returns, and ends the subtest if the function does, panics or takes too long.
 func within[R any](t testing.TB, timeout time.Duration, name string, f func() R) R {
 	t.Helper()
-	results := make(chan R, 1)
-	go func() {
-		defer close(results) // also if f has called t.FailNow
-		results <- f()
-	}()
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
-	select {
-	case result, returned := <-results:
-		if !returned {
-			t.FailNow()
-		}
-		return result
-	case <-timer.C:
-		t.Fatalf("Harness.%s did not return within %v; goroutines:\n%s", name, timeout, stacks())
-		panic("unreachable")
+	result, err := guarded(guard{t, timeout}, "Harness."+name, func() (R, error) { return f(), nil })
+	if err != nil { // which the guard, or the function itself, has reported
+		t.FailNow()
 	}
+	return result
 }
