@@ -102,7 +102,7 @@ func TestNew_FileAndMemory_Evaluates(t *testing.T) {
 	client, err := New(t.Context(), Config{DataSource: filedata.Source(filedata.Options{Paths: []string{path}, Reload: true})})
 	require.NoError(t, err)
 	require.True(t, client.BoolVariation(t.Context(), "a", user, false))
-	require.Equal(t, core.DataStoreStatus{Available: true}, client.DataStoreStatus().Status())
+	require.True(t, client.DataStoreStatus().Status().SameState(core.DataStoreStatus{Available: true}))
 	require.False(t, client.DataStoreStatus().MonitoringEnabled())
 	client.DataStoreStatus().AddListener(func(core.DataStoreStatus) {})()
 	eventually(t, func() bool { return client.DataSourceStatus().Status().State == core.DataSourceValid }, "valid")
@@ -205,7 +205,7 @@ func TestClient_StoreDownFromTheStart_EvaluatesWhatWasDelivered(t *testing.T) {
 
 	store.Fail(nil)
 	eventually(t, func() bool {
-		return client.DataStoreStatus().Status() == core.DataStoreStatus{Available: true}
+		return client.DataStoreStatus().Status().SameState(core.DataStoreStatus{Available: true})
 	}, "the store is well again")
 	require.Equal(t, core.DataSourceValid, client.DataSourceStatus().Status().State)
 	written, err := store.FeatureStoreCore.Initialized(t.Context())

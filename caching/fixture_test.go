@@ -289,7 +289,14 @@ func (r *rig) all() map[string]int {
 
 func (r *rig) requireStatus(available, stale bool) {
 	r.t.Helper()
-	require.Equal(r.t, core.DataStoreStatus{Available: available, Stale: stale}, r.wrapper.Status())
+	require.Equal(r.t, core.DataStoreStatus{Available: available, Stale: stale}, r.status())
+}
+
+// status returns what the wrapper's status is, without since when and why.
+func (r *rig) status() core.DataStoreStatus { return stateOf(r.wrapper.Status()) }
+
+func stateOf(status core.DataStoreStatus) core.DataStoreStatus {
+	return core.DataStoreStatus{Available: status.Available, Stale: status.Stale}
 }
 
 // steps collects what a listener is told.
@@ -301,7 +308,7 @@ type steps struct {
 func (s *steps) add(status core.DataStoreStatus) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.taken = append(s.taken, status)
+	s.taken = append(s.taken, stateOf(status))
 }
 
 func (s *steps) all() []core.DataStoreStatus {

@@ -149,7 +149,7 @@ func (m *model) calm() {
 		m.requireAgreement()
 	}
 	for _, p := range []*modelProcess{m.modelProcess, m.reader} {
-		if !m.loses && p.wrapper.Status() == available {
+		if !m.loses && p.status() == available {
 			p.requireFollowed(foreignKind) // also what was reported during an outage
 		}
 	}
@@ -352,7 +352,7 @@ func (m *model) read(ctx context.Context, of core.Change) {
 
 func (m *model) requireAgreement() {
 	m.t.Helper()
-	require.Equal(m.t, available, m.wrapper.Status(), m.String())
+	require.Equal(m.t, available, m.status(), m.String())
 	memory, err := m.versionsOf(core.Flags)
 	require.NoError(m.t, err, m.String())
 	stored := m.storedVersions(core.Flags)

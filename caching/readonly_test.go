@@ -111,7 +111,7 @@ func (r *rig) requireOneInitAMinute() {
 func (r *rig) requireRestored(key string, version int, within time.Duration) {
 	r.t.Helper()
 	begin := time.Now()
-	for r.inDatabase(key) < version || r.wrapper.Status() != available {
+	for r.inDatabase(key) < version || r.status() != available {
 		require.Less(r.t, time.Since(begin), within)
 		time.Sleep(100 * time.Millisecond)
 	}

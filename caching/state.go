@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/broadcast"
@@ -64,6 +65,9 @@ func (s dbState) next(e event) dbState {
 type situation struct {
 	state dbState
 	cause error // why the state is not healthy
+	// since is when that which listeners are told began, and lastError is the last cause, also of an earlier situation.
+	since     time.Time
+	lastError string
 	// resend is true if the database lacks data that only the data source can send again.
 	resend bool
 	left   chan struct{} // closed when another situation takes its place
@@ -81,7 +85,9 @@ func (s *situation) answering() bool { return s.state != down && s.state != clos
 
 // status is what listeners are told. Stale asks the data source for everything, which is needless while memory has it.
 func (s *situation) status() core.DataStoreStatus {
-	return core.DataStoreStatus{Available: s.state == healthy || s.state == wiped && s.resend, Stale: s.resend}
+	return core.DataStoreStatus{
+		Available: s.state == healthy || s.state == wiped && s.resend, Stale: s.resend, Since: s.since, LastError: s.lastError,
+	}
 }
 
 // err is what callers get who needed the database.
@@ -111,7 +117,7 @@ var _ core.DataStoreUpdateSink = (*statuses)(nil)
 
 // UpdateStatus implements [core.DataStoreUpdateSink].
 func (s *statuses) UpdateStatus(status core.DataStoreStatus) {
-	if status != s.last {
+	if !status.SameState(s.last) {
 		s.last = status
 		s.Publish(status)
 	}
@@ -119,7 +125,7 @@ func (s *statuses) UpdateStatus(status core.DataStoreStatus) {
 
 func newDatabase(run context.Context, logger *slog.Logger) *database {
 	d := &database{logger: logger, run: run}
-	first := &situation{left: make(chan struct{})}
+	first := &situation{since: time.Now(), left: make(chan struct{})}
 	first.writing, first.endWrites = context.WithCancel(run)
 	d.current.Store(first)
 	d.statuses = &statuses{Broadcaster: broadcast.New[core.DataStoreStatus](logger), last: first.status()}
@@ -157,7 +163,14 @@ func (d *database) change(e event, cause error, resend bool) (before, after *sit
 		return before, before
 	}
 	after = &situation{
-		state: state, cause: cause, resend: resend, left: make(chan struct{}), writing: before.writing, endWrites: before.endWrites,
+		state: state, cause: cause, resend: resend, since: before.since, lastError: before.lastError,
+		left: make(chan struct{}), writing: before.writing, endWrites: before.endWrites,
+	}
+	if cause != nil && e != answersBehind { // which is no error of its own
+		after.lastError = cause.Error()
+	}
+	if !after.status().SameState(before.status()) {
+		after.since = time.Now()
 	}
 	if !after.answering() {
 		after.endWrites()

@@ -66,14 +66,14 @@ func testWrappedContext(f *wrappedFixture) {
 func testWrappedStatus(f *wrappedFixture) {
 	w := f.openWrapped()
 	healthy := core.DataStoreStatus{Available: true}
-	if got := f.status(w); got != healthy {
+	if got := f.status(w); !got.SameState(healthy) {
 		f.Fatalf("Status of a new wrapper: %+v, want %+v", got, healthy)
 	}
 	f.initWrapped(w, f.parsedCollection(core.Flags, live("a", 1)))
 	f.wantUpdated(w, core.Flags, live("a", 2), true)
 	f.wantUpdated(w, core.Flags, live("a", 1), false)
 	f.wantHidden(w, core.Flags, "nothing")
-	if got := f.status(w); got != healthy {
+	if got := f.status(w); !got.SameState(healthy) {
 		f.Fatalf("Status after ordinary use: %+v, want %+v", got, healthy)
 	}
 	if provider, ok := w.store.(core.DataStoreStatusProvider); !ok || !provider.MonitoringEnabled() {

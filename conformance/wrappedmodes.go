@@ -107,7 +107,7 @@ func testWrappedWipedRewritten(f *wrappedFixture) {
 func (f *wrappedFixture) wantStatusEventually(w *wrapped, want core.DataStoreStatus) {
 	f.Helper()
 	f.eventually("the status", func() string {
-		if got := f.status(w); got != want {
+		if got := f.status(w); !got.SameState(want) {
 			return fmt.Sprintf("%+v, want %+v", got, want)
 		}
 		return ""

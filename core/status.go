@@ -9,10 +9,20 @@ import (
 type DataStoreStatus struct {
 	// Available is normally true. It is false while the database does not answer, or does not take what is written, which is
 	// found out by checks and not by one failed call.
-	Available bool
+	Available bool `json:"available"`
 	// Stale is true if the database lacks something that only the data source can send again, so that all data should be
 	// fetched and written again. What the store still has in memory it writes again by itself.
-	Stale bool
+	Stale bool `json:"stale"`
+	// Since is when Available or Stale last changed, or when the store was made; the zero value if the store does not say.
+	Since time.Time `json:"since,omitzero"`
+	// LastError is why the store was last not as it should be, also if that is over; "" if it always was. It is for people, and
+	// contains no secrets.
+	LastError string `json:"lastError,omitempty"`
+}
+
+// SameState reports whether both say that a store works equally well, since whenever and for whatever reason.
+func (s DataStoreStatus) SameState(other DataStoreStatus) bool {
+	return s.Available == other.Available && s.Stale == other.Stale
 }
 
 // DataStoreStatusProvider tells of the status of the data store.
@@ -30,7 +40,7 @@ type DataStoreStatusProvider interface {
 
 // DataStoreUpdateSink is how a store reports its status. The wrapper of package caching reports to one that tells its listeners.
 type DataStoreUpdateSink interface {
-	// UpdateStatus announces the status to all listeners if it differs from the last one.
+	// UpdateStatus announces the status to all listeners unless it is the same state as the last one.
 	UpdateStatus(status DataStoreStatus)
 }
 
@@ -67,13 +77,13 @@ const (
 
 // DataSourceErrorInfo describes an error of a data source. The zero value is no error.
 type DataSourceErrorInfo struct {
-	Kind DataSourceErrorKind
+	Kind DataSourceErrorKind `json:"kind"`
 	// HTTPStatus is the status code of an [DataSourceErrorResponse], otherwise 0.
-	HTTPStatus int
+	HTTPStatus int `json:"httpStatus,omitempty"`
 	// Message says what happened, for people. It contains no secrets.
-	Message string
+	Message string `json:"message"`
 	// Time is when it happened.
-	Time time.Time
+	Time time.Time `json:"time"`
 }
 
 // String returns the error on one line, or "" for no error.
@@ -90,11 +100,11 @@ func (e DataSourceErrorInfo) String() string {
 
 // DataSourceStatus is the status of a data source.
 type DataSourceStatus struct {
-	State DataSourceState
+	State DataSourceState `json:"state"`
 	// StateSince is when State last changed.
-	StateSince time.Time
+	StateSince time.Time `json:"stateSince"`
 	// LastError is the most recent error, also of an earlier state; the zero value if there was none yet.
-	LastError DataSourceErrorInfo
+	LastError DataSourceErrorInfo `json:"lastError,omitzero"`
 }
 
 // DataSourceStatusProvider tells of the status of the data source.
@@ -109,10 +119,10 @@ type DataSourceStatusProvider interface {
 type BigSegmentStoreStatus struct {
 	// Available is false if the last query failed. A membership that is not known any more then counts as empty, and
 	// the evaluation reason says STORE_ERROR.
-	Available bool
+	Available bool `json:"available"`
 	// Stale is true if the store works but has not been brought up to date within the configured time. What is known is
 	// then used, and the evaluation reason says STALE.
-	Stale bool
+	Stale bool `json:"stale"`
 }
 
 // BigSegmentStoreStatusProvider tells of the status of the big segment store.

@@ -40,7 +40,7 @@ func (f *fixture) wantRecovered(c *client, w world) {
 
 func (f *fixture) recoveryLacks(c *client, w world) string {
 	f.Helper()
-	if status := c.DataStoreStatus().Status(); status != (core.DataStoreStatus{Available: true}) {
+	if status := c.DataStoreStatus().Status(); !status.SameState(core.DataStoreStatus{Available: true}) {
 		return fmt.Sprintf("the status of the store is %+v", status)
 	}
 	return f.storedDiffers(w, liveOnly)
