@@ -15,9 +15,9 @@ import (
 func TestPromise4_ClockSetBackProlongsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var shift atomic.Int64
-		r := newRig(t, caching.Options{Mode: caching.TTL(10 * time.Second), Now: func() time.Time {
+		r := newRig(t, caching.WithNow(caching.Options{Mode: caching.TTL(10 * time.Second)}, func() time.Time {
 			return time.Now().Add(time.Duration(shift.Load()))
-		}})
+		}))
 		r.write("a", 1)
 		require.Equal(t, 1, r.version("a"))
 		shift.Store(-int64(time.Hour))

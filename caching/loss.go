@@ -54,7 +54,7 @@ func judgeLook(known, absent, older, stored int) finding {
 func (w *CachingStoreWrapper) hasWitnesses(most int) bool {
 	each := true
 	for _, k := range w.gen.Load().kinds() {
-		keys, found := k.sample(most, w.opts.Random), false
+		keys, found := k.sample(most, w.opts.random), false
 		for _, key := range keys {
 			switch loaded, err := w.lookForItem(k.name, key); {
 			case err != nil:

@@ -31,10 +31,10 @@ func newModelProcess(t *testing.T, name string, db *memorystore.Database, d *dic
 		caching.TTL(200 * time.Millisecond), caching.TTL(time.Second), caching.TTL(0), caching.Forever(), caching.Off(),
 	}
 	p := &modelProcess{name: name, mode: modes[d.below(len(modes))], capacity: capacity, watched: d.oneIn(2)}
-	p.rig = newRigOn(t, db, caching.Options{
-		Mode: p.mode, Capacity: capacity, CheckInterval: modelCheckInterval, MaxRetryDelay: time.Second, Random: d.share,
+	p.rig = newRigOn(t, db, caching.WithRandom(caching.Options{
+		Mode: p.mode, Capacity: capacity, CheckInterval: modelCheckInterval, MaxRetryDelay: time.Second,
 		ReadTimeout: modelTimeout, ReadAllTimeout: modelTimeout, WriteTimeout: modelTimeout, InitTimeout: modelTimeout,
-	}, p.watched)
+	}, d.share), p.watched)
 	p.store.byKind.Store(d.oneIn(2))
 	return p
 }

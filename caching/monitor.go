@@ -134,7 +134,7 @@ func (w *CachingStoreWrapper) reportAll() {
 
 // jittered returns d less up to a quarter, so that processes that began at once do not stay in step.
 func (w *CachingStoreWrapper) jittered(d time.Duration) time.Duration {
-	return d - time.Duration(w.opts.Random()*float64(d)/4)
+	return d - time.Duration(w.opts.random()*float64(d)/4)
 }
 
 // rest waits, and reports false if the wrapper was closed meanwhile.

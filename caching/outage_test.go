@@ -114,7 +114,7 @@ func TestCachingStoreWrapper_LateFailureIsIgnored(t *testing.T) {
 
 func TestCachingStoreWrapper_Outage_ChecksGrowRare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{Random: func() float64 { return 0 }})
+		r := newRig(t, caching.WithRandom(caching.Options{}, func() float64 { return 0 }))
 		r.store.fail(errors.New("cable cut"))
 		_, _, err := r.wrapper.Get(t.Context(), core.Flags, "a")
 		require.Error(t, err)
@@ -145,10 +145,10 @@ func TestCachingStoreWrapper_Outage_WithoutAvailabilityChecker(t *testing.T) {
 		_, _, err = w.Get(t.Context(), core.Flags, "a")
 		require.Error(t, err)
 		time.Sleep(time.Minute)
-		require.Equal(t, unavailable, w.Status())
+		require.Equal(t, unavailable, stateOf(w.Status()))
 		store.fail(nil)
 		time.Sleep(time.Minute)
-		require.Equal(t, available, w.Status())
+		require.Equal(t, available, stateOf(w.Status()))
 		require.True(t, w.MonitoringEnabled())
 	})
 }

@@ -216,7 +216,7 @@ func TestPromise4_HotKeysDontWait_All(t *testing.T) {
 // Many keys that are due at once are read as a whole.
 func TestPromise4_HotKeysDontWait_ManyAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{Mode: caching.TTL(10 * time.Second), CheckInterval: time.Hour, Random: func() float64 { return 0 }})
+		r := newRig(t, caching.WithRandom(caching.Options{Mode: caching.TTL(10 * time.Second), CheckInterval: time.Hour}, func() float64 { return 0 }))
 		keys := make([]string, 1000)
 		for i := range keys {
 			keys[i] = fmt.Sprint("flag-", i)
@@ -238,7 +238,7 @@ func TestPromise4_TTLIsNeverExceeded(t *testing.T) {
 	for _, random := range []float64{0, 0.5, 0.999} {
 		t.Run(fmt.Sprint(random), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, caching.Options{Mode: caching.TTL(ttl), Random: func() float64 { return random }})
+				r := newRig(t, caching.WithRandom(caching.Options{Mode: caching.TTL(ttl)}, func() float64 { return random }))
 				r.write("a", 1)
 				time.Sleep(ttl / 100) // not in step with the clock's ticks
 				require.Equal(t, 1, r.version("a"))
@@ -257,11 +257,11 @@ func TestPromise4_FrozenProcessExpiresWhenItThaws(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var frozen time.Duration
-		r := newRig(t, caching.Options{Mode: caching.TTL(time.Minute), Now: func() time.Time {
+		r := newRig(t, caching.WithNow(caching.Options{Mode: caching.TTL(time.Minute)}, func() time.Time {
 			mu.Lock()
 			defer mu.Unlock()
 			return time.Now().Add(frozen)
-		}})
+		}))
 		r.write("a", 1)
 		require.Equal(t, 1, r.version("a"))
 		r.write("a", 2)

@@ -17,7 +17,7 @@ import (
 // A process that has read some items of many does not read all of them when many of those fall due.
 func TestPromise9_ManyDueOfFew_AreNotReadAsAWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{Random: func() float64 { return 0 }})
+		r := newRig(t, caching.WithRandom(caching.Options{}, func() float64 { return 0 }))
 		keys := r.filledByAnother(200)
 		r.use(keys, 4*caching.DefaultTTL)
 		require.Zero(t, r.store.getAlls.Load())

@@ -80,7 +80,7 @@ func TestPromise4_KnownBeatsWaiting_SlowDatabase(t *testing.T) {
 // Promise 5: a refresh during which the database fails asks it no more.
 func TestPromise5_OutageEndsRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{CheckInterval: time.Hour, Random: func() float64 { return 0 }})
+		r := newRig(t, caching.WithRandom(caching.Options{CheckInterval: time.Hour}, func() float64 { return 0 }))
 		keys := r.filledByAnother(2000)
 		r.use(keys, time.Second)
 		var asked atomic.Int64 // how often the database was asked for items

@@ -21,16 +21,26 @@ func (w *CachingStoreWrapper) watched() bool {
 // startWatching keeps what is cached in step with what others write, if the store tells of it.
 func (w *CachingStoreWrapper) startWatching() {
 	if !w.watched() {
+		if w.life.forever {
+			w.opts.Logger.Warn(notReadAgain)
+		}
 		return
 	}
 	w.store.Go(func() {
 		err := w.store.Watch(w.store.Context(), w.takeUp)
-		if !w.store.Closed() && !errors.Is(err, core.ErrClosed) {
+		switch {
+		case w.store.Closed(), errors.Is(err, core.ErrClosed):
+		case w.life.forever:
+			w.opts.Logger.Warn(notReadAgain, "reason", err)
+		default:
 			w.opts.Logger.Info("caching: the data store is not watched; changes by others show when cached items expire",
 				"reason", err)
 		}
 	})
 }
+
+const notReadAgain = "caching: the data store is not watched and the mode is Forever, so that nothing that is cached is read again; " +
+	"without a data source that delivers to this process, flags stay as they are"
 
 // takeUp takes up what a watch reports, whatever a faulty adapter makes of it.
 func (w *CachingStoreWrapper) takeUp(change core.Change) {
@@ -52,7 +62,7 @@ func (w *CachingStoreWrapper) spread(bytes, rate int) time.Duration {
 		return 0
 	}
 	most := time.Duration(bytes) * time.Second / time.Duration(rate)
-	return time.Duration(w.opts.Random() * float64(min(most, w.reports.period)))
+	return time.Duration(w.opts.random() * float64(min(most, w.reports.period)))
 }
 
 // takeReports begins to read again what was reported of single items, and schedules the reading of kinds. While the database

@@ -64,8 +64,8 @@ func NewCachingStoreWrapper(store core.FeatureStoreCore, opts *Options) (*Cachin
 	o.setDefaults()
 	w := &CachingStoreWrapper{
 		opts:    o,
-		life:    newLifetimes(o.Mode, o.Random),
-		clock:   newCoarseClock(o.Now),
+		life:    newLifetimes(o.Mode, o.random),
+		clock:   newCoarseClock(o.now),
 		kick:    make(chan struct{}, 1),
 		reports: newReports(min(o.Mode.timeToLive(), DefaultTTL)),
 		changes: broadcast.New[core.Change](o.Logger),
