@@ -39,7 +39,7 @@ func newCache(options *Options) (*cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cache{entries: entries, clock: newClock(options.Now), options: options}, nil
+	return &cache{entries: entries, clock: newClock(options.now), options: options}, nil
 }
 
 const (

@@ -195,7 +195,7 @@ func TestManager_Membership_MachineThatSlept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var slept atomic.Int64
 		now := func() time.Time { return time.Now().Round(0).Add(time.Duration(slept.Load())) }
-		r := newRig(t, bigsegments.Options{Now: now, StaleAfter: 24 * time.Hour})
+		r := newRig(t, bigsegments.WithNow(bigsegments.Options{StaleAfter: 24 * time.Hour}, now))
 		r.requireMember("a", false, healthy)
 		slept.Store(int64(time.Hour))
 		r.requireMember("a", false, healthy)

@@ -43,7 +43,7 @@ func TestManager_Membership_FailingContextConcernsNoOther(t *testing.T) {
 // A failed query is repeated at growing intervals, and not by each evaluation.
 func TestManager_Membership_FailingContextIsNotAskedForEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, bigsegments.Options{CacheTime: time.Millisecond, Random: func() float64 { return 0.999 }})
+		r := newRig(t, bigsegments.WithRandom(bigsegments.Options{CacheTime: time.Millisecond}, func() float64 { return 0.999 }))
 		r.store.lose("bad")
 		for range 6000 { // a minute
 			r.requireMember("bad", false, storeError)
@@ -104,7 +104,7 @@ func TestManager_Membership_ManyFailingContextsAreNoOutage(t *testing.T) {
 // that succeeds.
 func TestManager_Membership_QueriesOfAllFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, bigsegments.Options{QueryTimeout: time.Second, Random: func() float64 { return 0.999 }})
+		r := newRig(t, bigsegments.WithRandom(bigsegments.Options{QueryTimeout: time.Second}, func() float64 { return 0.999 }))
 		r.requireMember("a", false, healthy)
 		var seen recorder
 		r.AddListener(seen.listen)

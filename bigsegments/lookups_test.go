@@ -46,7 +46,7 @@ func TestLookups_Membership_OneTimeoutForOneEvaluation(t *testing.T) {
 
 func TestLookups_Membership_WaitsOnceForAContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, bigsegments.Options{CacheTime: time.Nanosecond, Random: func() float64 { return 0 }})
+		r := newRig(t, bigsegments.WithRandom(bigsegments.Options{CacheTime: time.Nanosecond}, func() float64 { return 0 }))
 		r.include("slow", true)
 		r.requireMember("slow", true, healthy)
 		time.Sleep(time.Second)

@@ -70,7 +70,7 @@ func (m *Manager) wakeDelay(retries int) time.Duration {
 // retryDelay returns how long to wait after a failure that followed on as many others.
 func (m *Manager) retryDelay(failures int) time.Duration {
 	delay := min(minRetryDelay<<min(failures, maxDoublings), m.options.StatusPollInterval)
-	return delay/2 + time.Duration(m.options.Random()*float64(delay/2))
+	return delay/2 + time.Duration(m.options.random()*float64(delay/2))
 }
 
 // finding is the outcome of a poll.
@@ -100,7 +100,7 @@ func (m *Manager) poll() finding {
 
 // judge returns what a store is that answers.
 func (m *Manager) judge(metadata core.BigSegmentMetadata) finding {
-	age := m.options.Now().Sub(time.UnixMilli(int64(metadata.LastUpToDate)))
+	age := m.options.now().Sub(time.UnixMilli(int64(metadata.LastUpToDate)))
 	if metadata.LastUpToDate == 0 || age > m.options.StaleAfter || age < -clockSkew {
 		return finding{state: stateStale, staleIn: longest}
 	}

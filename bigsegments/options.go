@@ -44,10 +44,10 @@ type Options struct {
 	ServeStaleFor time.Duration
 	// Logger gets what goes wrong; nil means slog.Default().
 	Logger *slog.Logger
-	// Now returns the wall-clock time; nil means time.Now. It is called by several goroutines at once.
-	Now func() time.Time
-	// Random returns a number in [0,1) for jitter; nil means math/rand/v2's Float64.
-	Random func() float64
+
+	// Tests replace these two, which are called by several goroutines at once.
+	now    func() time.Time
+	random func() float64 // in [0,1), for jitter
 }
 
 // longest is the longest time that can be added to a time without overflow, by far.
@@ -67,10 +67,10 @@ func (o *Options) setDefaults() {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	if o.Now == nil {
-		o.Now = time.Now
+	if o.now == nil {
+		o.now = time.Now
 	}
-	if o.Random == nil {
-		o.Random = rand.Float64
+	if o.random == nil {
+		o.random = rand.Float64
 	}
 }

@@ -87,7 +87,7 @@ func (m *Manager) fail(contextKey, hash string, era int64, err error) entry {
 		m.row.fail(hash, fmt.Errorf("bigsegments: reading a membership: %w", err))
 	}
 	failed := m.cache.putFailure(contextKey, era, pause)
-	m.failures.log(m.options.Logger, m.options.Now(), hash, err)
+	m.failures.log(m.options.Logger, m.options.now(), hash, err)
 	select {
 	case m.wake <- struct{}{}:
 	default:

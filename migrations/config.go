@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldmigration"
 
@@ -37,13 +36,11 @@ type Config[P, R any] struct {
 	// DisableErrorTracking is true if events should not say which functions failed.
 	DisableErrorTracking bool
 
-	// Random returns a number from 0 to n-1, for drawing orders and for deciding which results are compared; nil means
-	// [rand.IntN]. It must be usable from several goroutines.
-	Random func(n int) int
-	// Now is the clock that latencies are measured with; nil means [time.Now].
-	Now func() time.Time
 	// Logger gets what goes wrong in Compare; nil means slog.Default().
 	Logger *slog.Logger
+
+	// random returns a number from 0 to n-1, for drawing orders and for deciding which results are compared. Tests replace it.
+	random func(n int) int
 }
 
 // validate returns an error that names everything that cannot be used.
@@ -78,11 +75,8 @@ func (c *Config[P, R]) setDefaults() {
 	if c.ReadExecutionOrder == "" {
 		c.ReadExecutionOrder = ldmigration.Concurrent
 	}
-	if c.Random == nil {
-		c.Random = rand.IntN
-	}
-	if c.Now == nil {
-		c.Now = time.Now
+	if c.random == nil {
+		c.random = rand.IntN
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -70,10 +70,10 @@ func TestMigrator_Read_FlagSaysHowManyAreCompared(t *testing.T) {
 				compared = true
 				return true
 			}
-			config.Random = func(n int) int {
+			config.SetRandom(func(n int) int {
 				require.Equal(t, 10, n)
 				return test.drawn
-			}
+			})
 			run(t, client, config, ldmigration.Read)
 			require.Equal(t, test.compared > 0, compared)
 			consistency := client.event(t).Consistency

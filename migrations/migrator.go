@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
 	"github.com/launchdarkly/go-sdk-common/v3/ldmigration"
@@ -109,7 +110,7 @@ func (m *Migrator[P, R]) begin(
 		op.tracker = NewOpTracker(key, ldvalue.OptionalInt{}, evalContext, ldreason.EvaluationDetail{}, defaultStage,
 			ldvalue.OptionalInt{}, ldvalue.OptionalInt{})
 	}
-	op.tracker.useRandom(m.config.Random)
+	op.tracker.useRandom(m.config.random)
 	op.tracker.Operation(kind)
 	return stage, op
 }
@@ -133,7 +134,7 @@ func (o *operation[P, R]) read(
 		// Deferred, so that nothing runs on even if the function here ends the goroutine of the caller.
 		defer group.Wait()
 		o.call(ctx, plan.authoritative, payload, &authoritative)
-	case o.config.ReadExecutionOrder == ldmigration.Random && o.config.Random(2) == 1:
+	case o.config.ReadExecutionOrder == ldmigration.Random && o.config.random(2) == 1:
 		o.call(ctx, plan.other, payload, &other)
 		o.call(ctx, plan.authoritative, payload, &authoritative)
 	default:
@@ -146,10 +147,10 @@ func (o *operation[P, R]) read(
 // call calls one function and measures it.
 func (o *operation[P, R]) call(ctx context.Context, origin ldmigration.Origin, payload P, result *OperationResult[R]) {
 	o.tracker.TrackInvoked(origin)
-	began := o.config.Now()
+	began := time.Now()
 	defer func() {
 		if !o.config.DisableLatencyTracking {
-			o.tracker.TrackLatency(origin, o.config.Now().Sub(began))
+			o.tracker.TrackLatency(origin, time.Since(began))
 		}
 		if result.Err != nil && !o.config.DisableErrorTracking {
 			o.tracker.TrackError(origin)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
@@ -215,16 +216,18 @@ func TestMigrator_TrackingCanBeDisabled(t *testing.T) {
 	require.Empty(t, event.Latency)
 }
 
-func TestMigrator_ClockIsInjected(t *testing.T) {
-	client, systems := &client{stage: ldmigration.Off}, &systems{}
-	config := systems.config()
-	reading := time.Unix(0, 0)
-	config.Now = func() time.Time {
-		reading = reading.Add(time.Minute)
-		return reading
-	}
-	run(t, client, config, ldmigration.Read)
-	require.Equal(t, map[ldmigration.Origin]time.Duration{ldmigration.Old: time.Minute}, client.event(t).Latency)
+func TestMigrator_Latency_IsWhatTheFunctionTook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, systems := &client{stage: ldmigration.Off}, &systems{}
+		config := systems.config()
+		read := config.ReadOld
+		config.ReadOld = func(ctx context.Context, payload int) (string, error) {
+			time.Sleep(time.Minute)
+			return read(ctx, payload)
+		}
+		run(t, client, config, ldmigration.Read)
+		require.Equal(t, map[ldmigration.Origin]time.Duration{ldmigration.Old: time.Minute}, client.event(t).Latency)
+	})
 }
 
 func TestNew_ConfigThatCannotBeUsedIsRefused(t *testing.T) {

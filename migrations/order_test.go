@@ -106,10 +106,10 @@ func TestMigrator_Read_RandomOrderIsDrawn(t *testing.T) {
 		client, systems := &client{stage: ldmigration.Live}, &systems{}
 		config := systems.config()
 		config.ReadExecutionOrder = ldmigration.Random
-		config.Random = func(n int) int {
+		config.SetRandom(func(n int) int {
 			require.Equal(t, 2, n)
 			return drawn
-		}
+		})
 		require.Equal(t, "new", run(t, client, config, ldmigration.Read).Value)
 		require.Equal(t, expected, systems.calls)
 	}

@@ -164,7 +164,7 @@ func (s *BigSegments) SetLastUpToDate(ctx context.Context, at ldtime.UnixMillise
 }
 
 func (s *BigSegments) setMetadata(ctx context.Context, tx transaction, name, value string) error {
-	_, err := tx.exec(ctx, setMetadata, s.db.options.Prefix, name, value, s.db.options.Now().UnixMilli())
+	_, err := tx.exec(ctx, setMetadata, s.db.options.Prefix, name, value, s.db.options.now().UnixMilli())
 	return err
 }
 

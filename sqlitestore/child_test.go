@@ -131,13 +131,13 @@ func initAgainAndAgain(ctx context.Context, path string) error {
 // until it is killed.
 func initLarge(ctx context.Context, path string) error {
 	written := 0
-	s, err := sqlitestore.New(ctx, path, &sqlitestore.Options{Now: func() time.Time {
+	s, err := sqlitestore.New(ctx, path, sqlitestore.Options{}.WithNow(func() time.Time {
 		if written++; written == 9_000 {
 			fmt.Println(written)
 			_, _ = io.ReadAll(os.Stdin)
 		}
 		return time.UnixMilli(2)
-	}})
+	}))
 	if err != nil {
 		return err
 	}

@@ -46,10 +46,10 @@ func TestStore_Upsert_BehindAWriteOfTheSameStore_EndsWithItsContext(t *testing.T
 	path := tempPath(t)
 	inside, finish := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	s := openStore(t, path, &sqlitestore.Options{Now: func() time.Time {
+	s := openStore(t, path, sqlitestore.Options{}.WithNow(func() time.Time {
 		once.Do(func() { close(inside); <-finish })
 		return time.UnixMilli(1)
-	}})
+	}))
 	done := make(chan error, 1)
 	go func() { done <- s.Init(t.Context(), flags(1, 1, 1)) }()
 	<-inside

@@ -32,7 +32,7 @@ func (s *Store) Init(ctx context.Context, data []core.SerializedCollection) erro
 			}
 			refused = append(refused, tooLarge...)
 		}
-		_, err := tx.exec(ctx, addMetadata, s.db.options.Prefix, initializedName, "1", s.db.options.Now().UnixMilli())
+		_, err := tx.exec(ctx, addMetadata, s.db.options.Prefix, initializedName, "1", s.db.options.now().UnixMilli())
 		return err
 	})
 	if err == nil && len(refused) > 0 {

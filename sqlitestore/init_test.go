@@ -62,7 +62,7 @@ func TestStore_Init_LeavesOtherPrefixesAndBigSegments(t *testing.T) {
 func TestStore_Init_OfEqualData_WritesNothing(t *testing.T) {
 	path := tempPath(t)
 	now := time.UnixMilli(1)
-	s := openStore(t, path, &sqlitestore.Options{Now: func() time.Time { return now }})
+	s := openStore(t, path, sqlitestore.Options{}.WithNow(func() time.Time { return now }))
 	require.NoError(t, s.Init(t.Context(), flags(100, 1, 10)))
 	observer := openBare(t, path)
 	observer.SetMaxOpenConns(1) // data_version tells of changes by other connections
@@ -94,12 +94,12 @@ func TestStore_Init_CancelledHalfWay_ChangesNothing(t *testing.T) {
 	path := tempPath(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	written := 0
-	s := openStore(t, path, &sqlitestore.Options{Now: func() time.Time {
+	s := openStore(t, path, sqlitestore.Options{}.WithNow(func() time.Time {
 		if written++; written == 50 {
 			cancel()
 		}
 		return time.UnixMilli(1)
-	}})
+	}))
 	err := s.Init(ctx, flags(100, 1, 10))
 	require.Equal(t, context.Canceled, err)
 	require.Equal(t, 50, written)
@@ -145,14 +145,14 @@ func TestStore_Reads_DuringALongWrite_DoNotWait(t *testing.T) {
 	path := tempPath(t)
 	inside, finish := make(chan struct{}), make(chan struct{})
 	blocked := false
-	s := openStore(t, path, &sqlitestore.Options{Now: func() time.Time {
+	s := openStore(t, path, sqlitestore.Options{}.WithNow(func() time.Time {
 		if blocked {
 			blocked = false
 			close(inside)
 			<-finish
 		}
 		return time.UnixMilli(1)
-	}})
+	}))
 	require.NoError(t, s.Init(t.Context(), flags(10, 1, 10)))
 	blocked = true
 	done := make(chan error, 1)

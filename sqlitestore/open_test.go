@@ -184,7 +184,7 @@ func TestStore_WithoutItsTables_IsCorrupt(t *testing.T) {
 
 func TestNew_Layout_CanBeReadWithTheShell(t *testing.T) {
 	path := tempPath(t)
-	s := openStore(t, path, &sqlitestore.Options{Prefix: "p", Now: func() time.Time { return time.UnixMilli(12) }})
+	s := openStore(t, path, sqlitestore.Options{Prefix: "p"}.WithNow(func() time.Time { return time.UnixMilli(12) }))
 	require.NoError(t, s.Init(t.Context(), []core.SerializedCollection{{Kind: core.Flags, Items: []core.KeyedSerializedItem{
 		{Key: "f", Item: core.SerializedItem{Version: 3, Data: []byte(`{"version":3}`)}},
 		{Key: "g", Item: core.SerializedItem{Version: 4, Deleted: true, Data: []byte(`{"key":"g","version":4,"deleted":true}`)}},

@@ -31,8 +31,8 @@ type Options struct {
 	ReadOnly bool
 	// Logger gets a warning when a database cannot be opened, or only be read; nil means slog.Default().
 	Logger *slog.Logger
-	// Now returns the wall-clock time for the updated_at columns; nil means time.Now.
-	Now func() time.Time
+
+	now func() time.Time // for the updated_at columns; tests replace it
 }
 
 // withDefaults returns a copy of the options, which may be nil, with every default filled in.
@@ -49,8 +49,8 @@ func (o *Options) withDefaults() (*Options, error) {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
-	if options.Now == nil {
-		options.Now = time.Now
+	if options.now == nil {
+		options.now = time.Now
 	}
 	return &options, nil
 }

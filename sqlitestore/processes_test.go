@@ -76,10 +76,10 @@ func TestNew_OfAFileThatThisProcessWrites_LeavesTheLockForWritingAlone(t *testin
 	createStore(t, path, 1)
 	inside, finish := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	s := openStore(t, path, &sqlitestore.Options{Now: func() time.Time {
+	s := openStore(t, path, sqlitestore.Options{}.WithNow(func() time.Time {
 		once.Do(func() { close(inside); <-finish })
 		return time.UnixMilli(1)
-	}})
+	}))
 	require.Equal(t, 1, runChildFor(t, "try to write", path))
 	done := make(chan error, 1)
 	go func() { done <- s.Init(t.Context(), flags(1, 1, 1)) }()

@@ -214,7 +214,7 @@ func (s *Store) upsert(
 func (s *Store) row(kind core.DataKind, key string, item core.SerializedItem) []any {
 	return []any{
 		s.db.options.Prefix, string(kind), key, item.Version, item.Deleted, string(item.Data),
-		s.db.options.Now().UnixMilli(),
+		s.db.options.now().UnixMilli(),
 	}
 }
 

@@ -126,7 +126,7 @@ func TestStore_Upsert_OfA5MBFlag_ReturnsItWhole(t *testing.T) {
 func TestStore_UpdatedAt_IsTheTimeOfTheLastChange(t *testing.T) {
 	path := tempPath(t)
 	now := time.UnixMilli(1000)
-	s := openStore(t, path, &sqlitestore.Options{Now: func() time.Time { return now }})
+	s := openStore(t, path, sqlitestore.Options{}.WithNow(func() time.Time { return now }))
 	const query = "SELECT updated_at FROM items"
 	upsert(t, s, "f", 1)
 	require.Equal(t, "1000", bareValue(t, path, query))

@@ -39,8 +39,6 @@ type Options struct {
 	MinRetryDelay, MaxRetryDelay time.Duration
 	// MaxSize is the size in bytes above which the answer to a poll or an event is refused; 0 means 256 MB.
 	MaxSize int64
-	// Now returns the wall-clock time; nil means time.Now.
-	Now func() time.Time
 }
 
 // validate returns an error that names every option that is out of range.
@@ -63,7 +61,4 @@ func (o *Options) setDefaults(settings core.ClientSettings) {
 	o.MinRetryDelay = cmp.Or(o.MinRetryDelay, min(DefaultMinRetryDelay, cmp.Or(o.MaxRetryDelay, DefaultMinRetryDelay)))
 	o.MaxRetryDelay = max(cmp.Or(o.MaxRetryDelay, DefaultMaxRetryDelay), o.MinRetryDelay)
 	o.MaxSize = cmp.Or(o.MaxSize, DefaultMaxSize)
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 }

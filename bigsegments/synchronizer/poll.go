@@ -26,7 +26,7 @@ func (s *Synchronizer) catchUp(ctx context.Context) (asOf time.Time, err error) 
 			return time.Time{}, fmt.Errorf("%w: patches of big segments lead in a circle", flagservice.ErrInvalidData)
 		}
 		visited[cursor] = true
-		asOf = s.options.Now()
+		asOf = time.Now()
 		patches, err := s.poll(ctx, cursor)
 		if err != nil {
 			return time.Time{}, err

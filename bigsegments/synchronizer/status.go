@@ -15,7 +15,6 @@ import (
 // reporter knows the status of a synchroniser and tells listeners and the log of it.
 type reporter struct {
 	logger    *slog.Logger
-	now       func() time.Time
 	listeners *broadcast.Broadcaster[core.DataSourceStatus]
 
 	mu     sync.Mutex // guards what follows and the order of changes
@@ -24,12 +23,11 @@ type reporter struct {
 	lacks  core.DataSourceErrorInfo // what the store lacks although all is well; the zero value means nothing
 }
 
-func newReporter(logger *slog.Logger, now func() time.Time) *reporter {
+func newReporter(logger *slog.Logger) *reporter {
 	return &reporter{
 		logger:    logger,
-		now:       now,
 		listeners: broadcast.New[core.DataSourceStatus](logger),
-		status:    core.DataSourceStatus{State: core.DataSourceInitializing, StateSince: now()},
+		status:    core.DataSourceStatus{State: core.DataSourceInitializing, StateSince: time.Now()},
 	}
 }
 
@@ -49,7 +47,7 @@ func (r *reporter) incomplete(message string) {
 	}
 	r.lacks = core.DataSourceErrorInfo{}
 	if message != "" {
-		r.lacks = core.DataSourceErrorInfo{Kind: core.DataSourceErrorStore, Message: message, Time: r.now()}
+		r.lacks = core.DataSourceErrorInfo{Kind: core.DataSourceErrorStore, Message: message, Time: time.Now()}
 		r.status.LastError = r.lacks
 	}
 	if r.status != before && r.status.State != core.DataSourceOff {
@@ -66,7 +64,7 @@ func (r *reporter) works(ctx context.Context) {
 
 // failed reports an error, and when there will be another attempt.
 func (r *reporter) failed(ctx context.Context, err error, retryIn time.Duration) {
-	info := describe(err, r.now())
+	info := describe(err, time.Now())
 	level := slog.LevelDebug
 	if r.update(core.DataSourceInterrupted, info) {
 		level = slog.LevelError
@@ -92,7 +90,7 @@ func (r *reporter) update(state core.DataSourceState, info core.DataSourceErrorI
 	}
 	before := r.status
 	if state != before.State {
-		r.status.State, r.status.StateSince = state, r.now()
+		r.status.State, r.status.StateSince = state, time.Now()
 	}
 	switch {
 	case info.Kind != "":

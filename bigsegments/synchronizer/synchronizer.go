@@ -65,7 +65,7 @@ func New(settings core.ClientSettings, writer core.BigSegmentWriter, opts *Optio
 	s.backoff = flagservice.Backoff{Initial: s.options.MinRetryDelay, Max: s.options.MaxRetryDelay}
 	s.writer = lifecycle.BoundWriter(lifecycle.New("synchronizer", s.settings.Logger), writer,
 		lifecycle.Limits{Read: s.options.StoreTimeout, Write: s.options.StoreTimeout})
-	s.reporter = newReporter(s.settings.Logger, s.options.Now)
+	s.reporter = newReporter(s.settings.Logger)
 	if _, err := s.pollEndpoint(""); err != nil {
 		return nil, fmt.Errorf("synchronizer: PollingURI: %w", err)
 	}
