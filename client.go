@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -83,12 +84,40 @@ func New(ctx context.Context, config Config) (*Client, error) {
 		c.closeEvents(0) // of a client that never was nothing is worth waiting for
 		return nil, errors.Join(err, c.Close())
 	}
+	c.logStart(&config)
 	if c.source == nil {
 		return c, nil
 	}
 	c.source.Start(c.lifetime)
 	c.waitForData(ctx, &config)
 	return c, nil
+}
+
+// logStart says in one line what the client is made of.
+func (c *Client) logStart(config *Config) {
+	source := packageOf(c.source)
+	switch {
+	case c.offline:
+		source = "none, offline"
+	case c.daemon:
+		source = "none, daemon mode"
+	}
+	attrs := []any{"version", Version, "source", source}
+	switch {
+	case config.Store != nil:
+		attrs = append(attrs, "store", packageOf(config.Store), "cache", config.Cache.Mode, "store_mode", config.StoreMode)
+	case config.FeatureStore != nil:
+		attrs = append(attrs, "store", packageOf(config.FeatureStore), "store_mode", config.StoreMode)
+	default:
+		attrs = append(attrs, "store", "memory")
+	}
+	c.logger.Info("cleat: starting", attrs...)
+}
+
+// packageOf returns the name of the package that a component's type is from.
+func packageOf(component any) string {
+	name, _, _ := strings.Cut(strings.TrimLeft(fmt.Sprintf("%T", component), "*"), ".")
+	return name
 }
 
 // assemble makes what the client consists of. On an error, Close closes what there is.
@@ -107,8 +136,12 @@ func (c *Client) assemble(config *Config) (err error) {
 	c.evaluators = newEvaluators(c.store, c.bigSegments, cmp.Or(config.Cache.ReadTimeout, caching.DefaultReadTimeout), c.logger)
 	settings := core.ClientSettings{
 		SDKKey: config.SDKKey, CurrentSDKKey: config.CurrentSDKKey, Logger: config.Logger, Endpoints: config.Endpoints,
-		HTTPClient: c.httpClient, Headers: config.header(), Diagnostics: config.diagnostics(), Started: time.Now(),
+		HTTPClient: c.httpClient, Headers: config.header(), StreamInits: &c.events, Started: time.Now(),
 	}.WithDefaults()
+	if err := c.assembleSource(config, settings); err != nil {
+		return err
+	}
+	settings.Diagnostics = config.diagnostics(c.source)
 	if c.events.processor, err = config.Events(settings); err != nil {
 		return fmt.Errorf("cleat: making the event processor: %w", err)
 	}
@@ -116,7 +149,11 @@ func (c *Client) assemble(config *Config) (err error) {
 		return fmt.Errorf("%w: Config.Events made no event processor and no error", core.ErrInvalid)
 	}
 	_, c.events.off = c.events.processor.(events.Discarding)
-	settings.StreamInits, _ = c.events.processor.(core.StreamInitRecorder)
+	return nil
+}
+
+// assembleSource makes the data source before the event processor, which describes it.
+func (c *Client) assembleSource(config *Config, settings core.ClientSettings) (err error) {
 	if c.offline || c.daemon {
 		c.sink.UpdateStatus(core.DataSourceValid, core.DataSourceErrorInfo{}) // nothing is awaited
 		return nil

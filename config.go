@@ -40,7 +40,7 @@ type Config struct {
 	// evaluation then returns the default value with the reason CLIENT_NOT_READY.
 	Offline bool
 
-	// Daemon is true if the client should only read what others write to Store, and have no data source of its own.
+	// Daemon is true if the client should only read what others write to Store or FeatureStore, and have no data source of its own.
 	Daemon bool
 
 	// Endpoints says where the flag service is; by default it is the public one.
@@ -53,12 +53,17 @@ type Config struct {
 	// [Client.Close], or by New if that returns no client.
 	Store core.FeatureStoreCore
 
+	// FeatureStore is a store of the application's own in place of Store and the cache before it: evaluations read from it, and
+	// the data source writes to it. New takes it over as it does Store. Its methods are called as they are, with no time-out but
+	// that of an evaluation; if it is no [core.DataStoreStatusProvider], it counts as available.
+	FeatureStore core.FeatureStore
+
 	// Cache configures the [caching.CachingStoreWrapper] that the client puts before Store. Its Logger is by default
 	// that of the client.
 	Cache caching.Options
 
-	// StoreMode says whether the client may write to Store; by default it may. A read-only client with a data source
-	// keeps what that delivers in memory, and reads Store until the first delivery.
+	// StoreMode says whether the client may write to Store or FeatureStore; by default it may. A read-only client with a data
+	// source keeps what that delivers in memory, and reads the store until the first delivery.
 	StoreMode core.DataStoreMode
 
 	// BigSegmentStore is the database of big segments; nil means that there is none, so that no big segment contains any
@@ -113,11 +118,14 @@ func (c *Config) validate(ctx context.Context) error {
 	switch c.StoreMode {
 	case core.DataStoreModeReadWrite:
 	case core.DataStoreModeReadOnly:
-		if c.Store == nil {
+		if !c.hasStore() {
 			refuse("Config.StoreMode is read-only, but there is no Store")
 		}
 	default:
 		refuse(fmt.Sprintf("Config.StoreMode %d is unknown", c.StoreMode))
+	}
+	if c.Store != nil && c.FeatureStore != nil {
+		refuse("Config has both a Store and a FeatureStore, of which only one can be used")
 	}
 	if !optioncheck.SDKKey(c.SDKKey) {
 		refuse("Config.SDKKey contains characters that no SDK key has, such as a space, a line end, quotes, a byte order mark " +
@@ -135,7 +143,7 @@ func (c *Config) validate(ctx context.Context) error {
 func (c *Config) validateSource(refuse func(string)) {
 	switch {
 	case c.Offline:
-	case c.Daemon && c.Store == nil:
+	case c.Daemon && !c.hasStore():
 		refuse("Config.Daemon is set, but there is no Store to read flags from")
 	case c.Daemon && c.DataSource != nil:
 		refuse("Config has a DataSource, and Daemon is set, which means that there is none")
@@ -172,22 +180,30 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// newFeatureStore makes what the client reads from. It owns c.Store.
+// hasStore reports whether flags are kept anywhere but in memory.
+func (c *Config) hasStore() bool { return c.Store != nil || c.FeatureStore != nil }
+
+// newFeatureStore makes what the client reads from. It owns c.Store and c.FeatureStore.
 func (c *Config) newFeatureStore() (core.FeatureStore, error) {
-	if c.Store == nil {
+	store := c.FeatureStore
+	switch {
+	case !c.hasStore():
 		return datasystem.NewMemoryStore(), nil
-	}
-	if c.Offline {
+	case c.Offline && store != nil:
+		return datasystem.NewOfflineStore(store), nil
+	case c.Offline:
 		return datasystem.NewOfflineStore(c.Store), nil
-	}
-	wrapper, err := caching.NewCachingStoreWrapper(c.Store, &c.Cache)
-	if err != nil {
-		return nil, errors.Join(err, c.Store.Close())
+	case store == nil:
+		wrapper, err := caching.NewCachingStoreWrapper(c.Store, &c.Cache)
+		if err != nil {
+			return nil, errors.Join(err, c.Store.Close())
+		}
+		store = wrapper
 	}
 	if c.StoreMode == core.DataStoreModeReadOnly && !c.Daemon {
-		return datasystem.NewStartupStore(wrapper), nil
+		return datasystem.NewStartupStore(store), nil
 	}
-	return wrapper, nil
+	return store, nil
 }
 
 // closeStores closes the databases of a client that has not come into being.
@@ -195,6 +211,9 @@ func (c *Config) closeStores() error {
 	var errs []error
 	if c.Store != nil {
 		errs = append(errs, c.Store.Close())
+	}
+	if c.FeatureStore != nil {
+		errs = append(errs, c.FeatureStore.Close())
 	}
 	if c.BigSegmentStore != nil {
 		errs = append(errs, c.BigSegmentStore.Close())
@@ -229,33 +248,51 @@ func (c *Config) header() http.Header {
 }
 
 // diagnostics describes the configuration in the form in which the flag service takes it. It contains no secrets, and of
-// addresses only whether they are those of the public service.
-func (c *Config) diagnostics() ldvalue.Value {
+// addresses only whether they are those of the public service. The data source is nil if there is none.
+func (c *Config) diagnostics(source core.UpdateProcessor) ldvalue.Value {
 	endpoints, public := c.Endpoints.WithDefaults(), core.ServiceEndpoints{}.WithDefaults()
-	return ldvalue.ObjectBuild().
+	builder := ldvalue.ObjectBuild().
 		SetBool("customBaseURI", endpoints.Polling != public.Polling).
 		SetBool("customStreamURI", endpoints.Streaming != public.Streaming).
 		SetBool("customEventsURI", endpoints.Events != public.Events).
-		Set("dataStoreType", c.describeStore()).
+		SetString("dataStoreType", "custom").
 		Set("startWaitMillis", milliseconds(max(c.StartWait, 0))).
 		Set("connectTimeoutMillis", milliseconds(c.HTTP.ConnectTimeout)).
 		SetBool("usingProxy", c.HTTP.ProxyURL != "").
-		SetBool("usingRelayDaemon", c.Daemon).
-		Build()
+		SetBool("usingRelayDaemon", c.Daemon)
+	store := c.describeStore()
+	if store.IsString() {
+		builder.Set("dataStoreType", store)
+	}
+	for _, description := range []ldvalue.Value{c.describe(source), store} {
+		for property, value := range description.AsValueMap().AsMap() {
+			builder.Set(property, value)
+		}
+	}
+	return builder.Build()
 }
 
 func milliseconds(d time.Duration) ldvalue.Value {
 	return ldvalue.Float64(float64(d / time.Millisecond))
 }
 
-// describeStore names the type of the store.
+// describeStore names the type of the store, if that is known.
 func (c *Config) describeStore() ldvalue.Value {
-	if c.Store == nil {
+	switch {
+	case c.Store != nil:
+		return c.describe(c.Store)
+	case c.FeatureStore != nil:
+		return c.describe(c.FeatureStore)
+	default:
 		return ldvalue.String("memory")
 	}
-	describer, ok := c.Store.(core.DiagnosticDescription)
+}
+
+// describe asks a component for its description, which is null if it has none.
+func (c *Config) describe(component any) ldvalue.Value {
+	describer, ok := component.(core.DiagnosticDescription)
 	if !ok {
-		return ldvalue.String("custom")
+		return ldvalue.Null()
 	}
 	endpoints := c.Endpoints.WithDefaults()
 	return describer.DescribeConfiguration(core.ClientConfiguration{

@@ -10,10 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/datasystem"
+	"github.com/cleatdev/cleat/internal/flagtest"
 	"github.com/cleatdev/cleat/internal/mockservice"
 	"github.com/cleatdev/cleat/memorystore"
 )
@@ -85,6 +88,7 @@ func TestNew_InvalidConfig_NamesEveryFaultAndClosesTheStore(t *testing.T) {
 		{"an SDK key in quotes", Config{SDKKey: `"sdk-1"`}, []string{"SDKKey contains", "quotes"}},
 		{"a hook that is nil", Config{SDKKey: "a", Hooks: []Hook{nil}}, []string{"Hooks[0] is nil"}},
 		{"read-only memory", Config{DataSource: source, StoreMode: core.DataStoreModeReadOnly}, []string{"there is no Store"}},
+		{"two stores", Config{SDKKey: "a", Store: memorystore.New(nil, nil), FeatureStore: &ownStore{MemoryStore: datasystem.NewMemoryStore()}}, []string{"both a Store and a FeatureStore"}},
 		{"unknown mode", Config{StoreMode: 9}, []string{"no SDKKey", "StoreMode 9 is unknown"}},
 		{"cache", Config{Daemon: true, Store: memorystore.New(nil, nil), Cache: caching.Options{Capacity: -1}}, []string{"Capacity -1"}},
 	} {
@@ -126,6 +130,45 @@ func TestNew_DataSourceCannotBeMade_ClosesTheStore(t *testing.T) {
 	require.Nil(t, client)
 	require.ErrorIs(t, err, broken)
 	require.EqualValues(t, 1, store.closed.Load())
+}
+
+// The description has what the components say of themselves.
+func TestConfig_Diagnostics_DescribesTheComponents(t *testing.T) {
+	source := describedSource{manualSource: &manualSource{}}
+	config := Config{Store: memorystore.New(nil, nil)}
+	description := config.diagnostics(source)
+	require.Equal(t, ldvalue.String("memory"), description.GetByKey("dataStoreType"))
+	require.Equal(t, ldvalue.Bool(true), description.GetByKey("streamingDisabled"))
+	require.Equal(t, ldvalue.String("custom"), (&Config{FeatureStore: &ownStore{}}).diagnostics(nil).GetByKey("dataStoreType"))
+	require.Equal(t, ldvalue.String("memory"), (&Config{}).diagnostics(nil).GetByKey("dataStoreType"))
+}
+
+type describedSource struct{ *manualSource }
+
+func (describedSource) DescribeConfiguration(core.ClientConfiguration) ldvalue.Value {
+	return ldvalue.ObjectBuild().SetBool("streamingDisabled", true).Build()
+}
+
+// One line says what the client is made of.
+func TestNew_LogsWhatTheClientIsMadeOf(t *testing.T) {
+	for want, config := range map[string]Config{
+		"source=cleat store=memory": {},
+		"source=cleat store=memorystore cache=15s store_mode=read-only": {
+			Store: memorystore.New(nil, nil), StoreMode: core.DataStoreModeReadOnly,
+		},
+		`source="none, daemon mode" store=memorystore`: {Store: memorystore.New(nil, nil), Daemon: true},
+		`source="none, offline" store=memory`:          {Offline: true},
+	} {
+		var log bytes.Buffer
+		config.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		if !config.Daemon && !config.Offline {
+			config.DataSource = (&manualSource{first: flagtest.Items(t)}).factory
+		}
+		client, err := New(t.Context(), config)
+		require.NoError(t, err)
+		require.NoError(t, client.Close())
+		require.Contains(t, log.String(), "version="+Version+" "+want)
+	}
 }
 
 func TestConfig_Header_NamesClientApplicationAndWrapper(t *testing.T) {

@@ -95,6 +95,13 @@ func (e *clientEvents) send(event core.Event) {
 	e.processor.Send(event)
 }
 
+// RecordStreamInit implements [core.StreamInitRecorder] for the data source, which is made before the event processor.
+func (e *clientEvents) RecordStreamInit(began time.Time, took time.Duration, failed bool) {
+	if recorder, ok := e.processor.(core.StreamInitRecorder); ok {
+		recorder.RecordStreamInit(began, took, failed)
+	}
+}
+
 func eventBase(evalContext *ldcontext.Context) core.EventBase {
 	return core.EventBase{Time: ldtime.UnixMillisFromTime(time.Now()), Context: *evalContext}
 }

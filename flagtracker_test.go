@@ -142,7 +142,7 @@ func TestFlagTracker_FlagValueChange_OnlyIfTheValueDiffers(t *testing.T) {
 func TestFlagTracker_NilListener_IsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		client, source := newTestClientWith(t, flagtest.Items(t), Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		client, source := newTestClientWith(t, flagtest.Items(t), Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 		defer client.FlagTracker().AddFlagValueChangeListener("a", user, anyDefault, nil)()
 		defer client.FlagTracker().AddFlagChangeListener(nil)()
 		require.NoError(t, source.sink.Upsert(t.Context(), core.Flags, "a", flagtest.Keyed(t, "a", flagtest.OnFlag("a", 1, "1")).Item))

@@ -3,12 +3,14 @@ package cleat
 import (
 	"encoding/json"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/datasystem"
 	"github.com/cleatdev/cleat/internal/flagtest"
 	"github.com/cleatdev/cleat/memorystore"
 	"github.com/cleatdev/cleat/sqlitestore"
@@ -50,6 +52,59 @@ func TestClient_OverStores_SecondClientAnswersTheSame(t *testing.T) {
 			})
 		}
 	}
+}
+
+// ownStore is a store of the application's.
+type ownStore struct {
+	*datasystem.MemoryStore
+	closed atomic.Int32
+}
+
+func (s *ownStore) Close() error {
+	s.closed.Add(1)
+	return nil
+}
+
+// An application's own store is read, written and closed like one of ours, and counts as available.
+func TestClient_FeatureStore_OfTheApplication(t *testing.T) {
+	for name, mode := range map[string]core.DataStoreMode{"read-write": core.DataStoreModeReadWrite, "read-only": core.DataStoreModeReadOnly} {
+		t.Run(name, func(t *testing.T) {
+			store := &ownStore{MemoryStore: datasystem.NewMemoryStore()}
+			require.NoError(t, store.Init(t.Context(), flagtest.Items(t, "earlier", flagtest.OnFlag("earlier", 1, `"x"`))))
+			source := &manualSource{}
+			client, err := New(t.Context(), Config{FeatureStore: store, StoreMode: mode, DataSource: source.factory, StartWait: -1})
+			require.NoError(t, err)
+			require.True(t, client.DataStoreStatus().Status().Available)
+			require.True(t, client.Initialized(t.Context()))
+			require.Equal(t, "x", client.StringVariation(t.Context(), "earlier", user, "default"))
+
+			source.deliver(t.Context(), flagtest.Items(t, "now", flagtest.OnFlag("now", 1, `"y"`)))
+			require.Equal(t, "y", client.StringVariation(t.Context(), "now", user, "default"))
+			_, written, err := store.Get(t.Context(), core.Flags, "now")
+			require.NoError(t, err)
+			require.Equal(t, mode == core.DataStoreModeReadWrite, written)
+
+			require.NoError(t, client.Close())
+			require.EqualValues(t, 1, store.closed.Load())
+		})
+	}
+}
+
+func TestClient_FeatureStore_OfflineLeavesItAlone(t *testing.T) {
+	store := &ownStore{MemoryStore: datasystem.NewMemoryStore()}
+	require.NoError(t, store.Init(t.Context(), flagtest.Items(t, "a", flagtest.OnFlag("a", 1, `"x"`))))
+	client, err := New(t.Context(), Config{FeatureStore: store, Offline: true})
+	require.NoError(t, err)
+	require.Equal(t, "default", client.StringVariation(t.Context(), "a", user, "default"))
+	require.NoError(t, client.Close())
+	require.EqualValues(t, 1, store.closed.Load())
+}
+
+func TestNew_ConfigWithAFeatureStore_CannotBeUsed_ClosesIt(t *testing.T) {
+	store := &ownStore{MemoryStore: datasystem.NewMemoryStore()}
+	_, err := New(t.Context(), Config{FeatureStore: store})
+	require.ErrorIs(t, err, core.ErrInvalid)
+	require.EqualValues(t, 1, store.closed.Load())
 }
 
 func allFlagsJSON(t *testing.T, client *Client) string {

@@ -50,7 +50,7 @@ func TestNew_NoData_WarnsOnce(t *testing.T) {
 				defer cancel()
 				source := &manualSource{}
 				var log bytes.Buffer
-				config := Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}
+				config := Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 				config.DataSource = func(settings core.ClientSettings, sink core.DataSourceUpdateSink) (core.UpdateProcessor, error) {
 					if tc.state != "" {
 						time.AfterFunc(time.Second, func() { sink.UpdateStatus(tc.state, lost) })
@@ -80,7 +80,7 @@ func TestNew_Data_WarnsOfNothing(t *testing.T) {
 		{Offline: true},
 	} {
 		var log bytes.Buffer
-		config.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		config.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		client, err := New(t.Context(), config)
 		require.NoError(t, err)
 		require.NoError(t, client.Close())

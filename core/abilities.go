@@ -79,10 +79,10 @@ type ClientConfiguration struct {
 	StreamingURI, PollingURI, EventsURI string
 }
 
-// DiagnosticDescription is an optional ability of a store, data source or event processor: it names its type for
-// diagnostic events. Without it, the component is described as "custom".
+// DiagnosticDescription is an optional ability of a store or data source: it describes itself for diagnostic events, which the
+// event processor makes and describes itself in. A store without it is "custom".
 type DiagnosticDescription interface {
-	// DescribeConfiguration returns the name of the component's type, such as "Redis", or an object whose properties
-	// are merged into the diagnostic event. It must contain no secrets, host names or key prefixes.
+	// DescribeConfiguration returns the name of a store's type, such as "Redis", or an object whose properties are merged into
+	// the diagnostic event, such as {"pollingIntervalMillis": 30000}. It must contain no secrets, host names or key prefixes.
 	DescribeConfiguration(config ClientConfiguration) ldvalue.Value
 }

@@ -93,11 +93,11 @@ type ClientSettings struct {
 	// authorization. They must not be changed.
 	Headers http.Header
 
-	// StreamInits counts attempts to open a stream; nil if they are not counted.
+	// StreamInits counts attempts to open a stream; nil if they are not counted. It may be called once the data source is started.
 	StreamInits StreamInitRecorder
 
 	// Diagnostics describes the client's whole configuration for diagnostic events, in the form in which the flag service
-	// takes it; null if there is nothing to tell.
+	// takes it; null if there is nothing to tell. Only the event processor gets it, which adds what concerns itself.
 	Diagnostics ldvalue.Value
 
 	// Started is when the client was made.

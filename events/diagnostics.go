@@ -25,14 +25,26 @@ func (p *recordingProcessor) RecordStreamInit(began time.Time, took time.Duratio
 	p.manager.RecordStreamInit(ldtime.UnixMillisFromTime(began), failed, uint64(max(0, took.Milliseconds())))
 }
 
-func newDiagnosticsManager(settings core.ClientSettings) *ldevents.DiagnosticsManager {
+func newDiagnosticsManager(settings core.ClientSettings, options *Options) *ldevents.DiagnosticsManager {
 	return ldevents.NewDiagnosticsManager(
 		ldevents.NewDiagnosticID(settings.SDKKey),
-		settings.Diagnostics,
+		options.describe(settings.Diagnostics),
 		describeSDK(settings.Headers),
 		settings.Started,
 		nil,
 	)
+}
+
+// describe adds what concerns events to the description of the client's configuration.
+func (o *Options) describe(client ldvalue.Value) ldvalue.Value {
+	return ldvalue.ValueMapBuild().SetAllFromValueMap(client.AsValueMap()).
+		Set("allAttributesPrivate", ldvalue.Bool(o.AllAttributesPrivate)).
+		Set("eventsCapacity", ldvalue.Int(o.Capacity)).
+		Set("eventsFlushIntervalMillis", ldvalue.Int(int(o.FlushInterval.Milliseconds()))).
+		Set("userKeysCapacity", ldvalue.Int(o.ContextKeysCapacity)).
+		Set("userKeysFlushIntervalMillis", ldvalue.Int(int(o.ContextKeysFlushInterval.Milliseconds()))).
+		Set("diagnosticRecordingIntervalMillis", ldvalue.Int(int(o.DiagnosticInterval.Milliseconds()))).
+		Build().AsValue()
 }
 
 // describeSDK says what sends the events, as the headers of every request say it.

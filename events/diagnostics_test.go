@@ -34,7 +34,10 @@ func TestProcessor_Diagnostics_DescribeTheClientAtItsStart(t *testing.T) {
 	require.Equal(t, []string{sdkKey}, arrived.Header.Values("Authorization"))
 	event := decode(t, arrived.Body)
 	require.Equal(t, "diagnostic-init", event["kind"])
-	require.Equal(t, object{"streamingDisabled": true}, event["configuration"])
+	require.Equal(t, object{
+		"streamingDisabled": true, "allAttributesPrivate": false, "eventsCapacity": 10_000.0, "eventsFlushIntervalMillis": 3_600_000.0,
+		"userKeysCapacity": 1_000.0, "userKeysFlushIntervalMillis": 300_000.0, "diagnosticRecordingIntervalMillis": 900_000.0,
+	}, event["configuration"])
 	require.Equal(t, object{
 		"name": "Cleat", "version": "1.2.3", "wrapperName": "wrap", "wrapperVersion": "4.5",
 	}, event["sdk"])

@@ -35,7 +35,7 @@ func Processor(options Options) core.EventProcessorFactory {
 		if options.DisableDiagnostics {
 			return newProcessor(settings, &options, nil), nil
 		}
-		manager := newDiagnosticsManager(settings)
+		manager := newDiagnosticsManager(settings, &options)
 		return &recordingProcessor{processor: newProcessor(settings, &options, manager), manager: manager}, nil
 	}
 }

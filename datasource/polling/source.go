@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/flagservice"
 )
@@ -63,7 +65,16 @@ type source struct {
 	nextRedelivery time.Time           // when the next one may be
 }
 
-var _ core.UpdateProcessor = (*source)(nil)
+var (
+	_ core.UpdateProcessor       = (*source)(nil)
+	_ core.DiagnosticDescription = (*source)(nil)
+)
+
+// DescribeConfiguration implements [core.DiagnosticDescription].
+func (s *source) DescribeConfiguration(core.ClientConfiguration) ldvalue.Value {
+	return ldvalue.ObjectBuild().SetBool("streamingDisabled", true).
+		SetInt("pollingIntervalMillis", int(s.options.Interval.Milliseconds())).Build()
+}
 
 func (s *source) Start(ctx context.Context) { s.Run(ctx, s.run) }
 

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/flagservice"
 )
@@ -62,7 +64,16 @@ type source struct {
 	initialized atomic.Bool
 }
 
-var _ core.UpdateProcessor = (*source)(nil)
+var (
+	_ core.UpdateProcessor       = (*source)(nil)
+	_ core.DiagnosticDescription = (*source)(nil)
+)
+
+// DescribeConfiguration implements [core.DiagnosticDescription].
+func (s *source) DescribeConfiguration(core.ClientConfiguration) ldvalue.Value {
+	return ldvalue.ObjectBuild().SetBool("streamingDisabled", false).
+		SetInt("reconnectTimeMillis", int(s.options.InitialRetryDelay.Milliseconds())).Build()
+}
 
 func (s *source) Start(ctx context.Context) { s.Run(ctx, s.run) }
 

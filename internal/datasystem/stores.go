@@ -3,6 +3,7 @@ package datasystem
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/cleatdev/cleat/core"
 )
@@ -27,12 +28,12 @@ func (alwaysAvailable) AddListener(func(core.DataStoreStatus)) (remove func()) {
 // offlineStore leaves its database alone until it closes it.
 type offlineStore struct {
 	*MemoryStore
-	unused core.FeatureStoreCore
+	unused io.Closer
 }
 
 // NewOfflineStore makes the store of a client that is offline: an empty one in memory, which leaves the database alone until it
 // closes it.
-func NewOfflineStore(unused core.FeatureStoreCore) core.FeatureStore {
+func NewOfflineStore(unused io.Closer) core.FeatureStore {
 	return &offlineStore{MemoryStore: NewMemoryStore(), unused: unused}
 }
 
