@@ -47,9 +47,10 @@ type Client struct {
 	closed      atomic.Bool
 	closing     sync.Once
 	closeErr    error
-	// lifetime ends when the client is closed.
-	lifetime context.Context //nolint:containedctx // of what the client itself starts
-	end      context.CancelFunc
+	// lifetime ends when the client is closed, and with it what runs in background.
+	lifetime   context.Context //nolint:containedctx // of what the client itself starts
+	end        context.CancelFunc
+	background sync.WaitGroup // Close waits for it
 }
 
 // New makes a client, starts its data source, and waits for the first data: at most for [Config].StartWait, until ctx ends,
@@ -85,6 +86,9 @@ func New(ctx context.Context, config Config) (*Client, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	c.logStart(&config)
+	if c.daemon {
+		c.background.Go(c.warnOfEmptyStore)
+	}
 	if c.source == nil {
 		return c, nil
 	}
@@ -280,6 +284,7 @@ func (c *Client) Close() error {
 		if c.store != nil {
 			errs = append(errs, c.store.Close())
 		}
+		c.background.Wait()
 		c.httpClient.CloseIdleConnections()
 		c.closeErr = errors.Join(errs...)
 	})

@@ -94,6 +94,12 @@ func newTestClientWith(t testing.TB, data []core.Collection, config Config) (*Cl
 func filledStore(t testing.TB, data []core.Collection) core.FeatureStoreCore {
 	t.Helper()
 	store := memorystore.New(nil, nil)
+	fill(t, store, data)
+	return store
+}
+
+func fill(t testing.TB, store core.FeatureStoreCore, data []core.Collection) {
+	t.Helper()
 	var serialized []core.SerializedCollection
 	for _, collection := range data {
 		out := core.SerializedCollection{Kind: collection.Kind}
@@ -103,7 +109,6 @@ func filledStore(t testing.TB, data []core.Collection) core.FeatureStoreCore {
 		serialized = append(serialized, out)
 	}
 	require.NoError(t, store.Init(context.Background(), serialized))
-	return store
 }
 
 var user = ldcontext.New("someone")

@@ -39,6 +39,15 @@ func (c *Client) waitForData(ctx context.Context, config *Config) {
 		"state", status.State, "error", status.LastError.String(), "used_instead", instead)
 }
 
+// warnOfEmptyStore warns if a client in daemon mode has nothing to read, which is more often a wrong prefix than a database that
+// is still to be filled.
+func (c *Client) warnOfEmptyStore() {
+	if initialized, err := c.store.Initialized(c.lifetime); err == nil && !initialized {
+		c.logger.Warn("cleat: the store has no flags, and evaluations return default values until another process writes them there; " +
+			"check that both use the same database and prefix (a store in memory is this process's own)")
+	}
+}
+
 // WaitFor waits until the data source is in the state, usually [core.DataSourceValid], and returns nil once it is. It
 // is for an application that would rather stop than go on with the data of an earlier run or default values:
 //

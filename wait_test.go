@@ -196,3 +196,32 @@ func TestNew_SourceIsValidWithoutData_IsWaitedFor(t *testing.T) {
 		require.NoError(t, client.Close())
 	})
 }
+
+// A client in daemon mode says once that there is nothing to read, whatever the reason.
+func TestNew_DaemonMode_NothingInTheStore_WarnsOnce(t *testing.T) {
+	for name, test := range map[string]struct {
+		prefix string // of a database in which the empty prefix is filled
+		lines  int
+	}{
+		"filled":       {"", 0},
+		"other prefix": {"typo", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				db := &memorystore.Database{}
+				fill(t, memorystore.New(db, nil), flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "1")))
+				var log bytes.Buffer
+				client, err := New(t.Context(), Config{
+					Daemon: true, Store: memorystore.New(db, &memorystore.Options{Prefix: test.prefix}), Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})),
+				})
+				require.NoError(t, err)
+				for range 3 {
+					client.BoolVariation(t.Context(), "a", user, false)
+					time.Sleep(time.Minute)
+				}
+				require.NoError(t, client.Close())
+				require.Equal(t, test.lines, strings.Count(log.String(), "the store has no flags"), log.String())
+			})
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package caching
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -69,7 +70,7 @@ func (w *CachingStoreWrapper) checkDatabase(regular bool) {
 		return
 	}
 	w.noteClosed(errors.Join(err, probeErr))
-	if failed := errors.Join(err, probeErr); failed != nil && (wasDown || err != nil && probeErr != nil) {
+	if failed := cmp.Or(err, probeErr); failed != nil && (wasDown || err != nil && probeErr != nil) {
 		w.db.note(silent, failed)
 		return
 	}
