@@ -18,7 +18,7 @@ contract-service:
 	@AWS_ACCESS_KEY_ID=dummy AWS_SECRET_ACCESS_KEY=dummy \
 		go run ./contracttest -address $${CONTRACT_SERVICE_ADDRESS:-127.0.0.1:8100}
 
-## lint: vet, linter with the import rules between floors, go.mod and generated data up to date
+## lint: vet, linter with the import rules between floors, go.mod up to date
 lint: tidy-check
 	go vet ./...
 	$(GOLANGCI_LINT) run ./...

@@ -27,8 +27,6 @@ import (
 	"time"
 )
 
-//go:generate go run ./generate -o flags.json
-
 // timeLimit is how long the whole job may take, and patience how long its clients wait for the store: much
 // longer than by default, because the outcome must not depend on how busy the machine is.
 const (
