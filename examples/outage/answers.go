@@ -1,10 +1,15 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
+	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
 	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+
+	"github.com/cleatdev/cleat"
 )
 
 // answer is what a flag is for one context.
@@ -17,13 +22,9 @@ type answer struct {
 	Reason    ldreason.EvaluationReason `json:"reason"`
 }
 
-type answerID struct{ flag, subject string }
-
-func (a answer) id() answerID { return answerID{a.Flag, a.Subject} }
-
 func (a answer) equal(b answer) bool {
-	return a.id() == b.id() && a.Version == b.Version && a.Value.Equal(b.Value) && a.Variation == b.Variation &&
-		a.Reason == b.Reason
+	return a.Flag == b.Flag && a.Subject == b.Subject && a.Version == b.Version && a.Value.Equal(b.Value) &&
+		a.Variation == b.Variation && a.Reason == b.Reason
 }
 
 // fromStore reports whether the flag was found and evaluated, so that the value is not just the caller's default.
@@ -39,22 +40,44 @@ func (a answer) String() string {
 	return fmt.Sprintf("%s (variation %s, %s, version %d)", display(a.Value), a.Variation, a.Reason, a.Version)
 }
 
-// countFlags returns how many different flags the answers are about.
-func countFlags(answers []answer) int {
-	flags := map[string]bool{}
-	for _, a := range answers {
-		flags[a.Flag] = true
+// evaluate answers every question for every subject: all subjects of the first question, then of the second, and so on.
+func evaluate(ctx context.Context, client *cleat.Client, questions []question, subjects []subject) ([]answer, error) {
+	state := client.AllFlagsState(ctx, subjects[0].Context)
+	if !state.Valid() {
+		return nil, errors.New("the client cannot evaluate anything")
 	}
-	return len(flags)
-}
-
-// countServed returns how many flags have only answers that come from the store.
-func countServed(answers []answer) int {
-	missing := map[string]bool{}
-	for _, a := range answers {
-		if !a.fromStore() {
-			missing[a.Flag] = true
+	answers := make([]answer, 0, len(questions)*len(subjects))
+	for _, q := range questions {
+		flag, _ := state.Flag(q.Key)
+		for _, s := range subjects {
+			value, detail := variation(ctx, client, q, s.Context)
+			answers = append(answers, answer{
+				Flag: q.Key, Subject: s.Name, Version: flag.Version,
+				Value: value, Variation: detail.VariationIndex, Reason: detail.Reason,
+			})
 		}
 	}
-	return countFlags(answers) - len(missing)
+	return answers, nil
+}
+
+// variation evaluates a flag by the method for its type, as an application would, with a default that no flag has.
+func variation(
+	ctx context.Context, client *cleat.Client, q question, c ldcontext.Context,
+) (ldvalue.Value, ldreason.EvaluationDetail) {
+	switch q.Type {
+	case typeBool:
+		value, detail := client.BoolVariationDetail(ctx, q.Key, c, false)
+		return ldvalue.Bool(value), detail
+	case typeInt:
+		value, detail := client.IntVariationDetail(ctx, q.Key, c, -1)
+		return ldvalue.Int(value), detail
+	case typeFloat:
+		value, detail := client.Float64VariationDetail(ctx, q.Key, c, -1)
+		return ldvalue.Float64(value), detail
+	case typeString:
+		value, detail := client.StringVariationDetail(ctx, q.Key, c, "the default")
+		return ldvalue.String(value), detail
+	default:
+		return client.JSONVariationDetail(ctx, q.Key, c, ldvalue.Null())
+	}
 }

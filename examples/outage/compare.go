@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 )
@@ -10,29 +11,25 @@ type difference struct {
 	Expected, Got answer
 }
 
-// compare returns the answers that differ. An answer that is missing on one side is empty there.
+// compare returns the answers that differ. Both sides answer the same questions in the same order; an answer that is
+// missing on one side is empty there.
 func compare(expected, got []answer) []difference {
-	var differences []difference
-	answers := make(map[answerID]answer, len(got))
-	for _, a := range got {
-		answers[a.id()] = a
-	}
-	for _, e := range expected {
-		g, found := answers[e.id()]
-		if !found || !e.equal(g) {
-			differences = append(differences, difference{Expected: e, Got: g})
+	at := func(answers []answer, i int) answer {
+		if i >= len(answers) {
+			return answer{}
 		}
-		delete(answers, e.id())
+		return answers[i]
 	}
-	for _, g := range got {
-		if _, unexpected := answers[g.id()]; unexpected {
-			differences = append(differences, difference{Got: g})
+	var differences []difference
+	for i := range max(len(expected), len(got)) {
+		if e, g := at(expected, i), at(got, i); !e.equal(g) {
+			differences = append(differences, difference{Expected: e, Got: g})
 		}
 	}
 	return differences
 }
 
-// printDifferences prints each difference on two lines, and only counts those beyond a limit.
+// printDifferences prints each difference on three lines, and only counts those beyond a limit.
 func printDifferences(out io.Writer, differences []difference) {
 	const limit = 20
 	for i, d := range differences {
@@ -40,11 +37,8 @@ func printDifferences(out io.Writer, differences []difference) {
 			printf(out, "  … and %d more\n", len(differences)-limit)
 			return
 		}
-		id := d.Expected.id()
-		if id == (answerID{}) {
-			id = d.Got.id()
-		}
-		printf(out, "  %s for %s\n    expected %s\n    got      %s\n", id.flag, id.subject, d.Expected, d.Got)
+		flag, subject := cmp.Or(d.Expected.Flag, d.Got.Flag), cmp.Or(d.Expected.Subject, d.Got.Subject)
+		printf(out, "  %s for %s\n    expected %s\n    got      %s\n", flag, subject, d.Expected, d.Got)
 	}
 }
 
@@ -58,7 +52,14 @@ type verdict struct {
 
 // judge compares the answers of the second process with both sets of expected ones. It must match one of them whole.
 func judge(before, after, restarted []answer) (verdict, []difference) {
-	v := verdict{flags: countFlags(restarted), served: countServed(restarted)}
+	flags, missing := map[string]bool{}, map[string]bool{}
+	for _, a := range restarted {
+		flags[a.Flag] = true
+		if !a.fromStore() {
+			missing[a.Flag] = true
+		}
+	}
+	v := verdict{flags: len(flags), served: len(flags) - len(missing)}
 	differences := compare(before, restarted)
 	if other := compare(after, restarted); len(other) < len(differences) {
 		differences, v.updated = other, true
@@ -81,9 +82,9 @@ func (v verdict) String() string {
 		state, v.flags, v.served, v.differences)
 }
 
-// set names the set of expected answers that comes closest.
-func (v verdict) set() string {
-	if v.updated {
+// fileName names the changed or the original flag file.
+func fileName(changed bool) string {
+	if changed {
 		return "changed file"
 	}
 	return "original file"

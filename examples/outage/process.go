@@ -1,12 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"sync"
+	"strings"
 	"time"
 )
 
@@ -22,11 +23,7 @@ func childCommand(ctx context.Context, role string, o options, stdout, stderr io
 	if err != nil {
 		return nil, err
 	}
-	args := []string{role, "-dir", string(o.dir)}
-	if o.all {
-		args = append(args, "-all")
-	}
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, program, role, "-dir", string(o.dir), fmt.Sprintf("-all=%t", o.all))
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	return cmd, nil
 }
@@ -36,7 +33,6 @@ type server struct {
 	cmd    *exec.Cmd
 	stdin  io.Closer // the child ends when its standard input does, so that it cannot outlive the parent
 	events chan event
-	stop   func()
 }
 
 // startServer starts the first process and returns at once.
@@ -61,36 +57,42 @@ func startServer(ctx context.Context, o options, stdout, stderr io.Writer) (*ser
 		return nil, err
 	}
 	s := &server{cmd: cmd, stdin: stdin, events: make(chan event)}
-	var reading sync.WaitGroup
-	reading.Go(func() { readEvents(fromChild, s.events) })
-	s.stop = sync.OnceFunc(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		for range s.events { // what was still in the pipe
-		}
-		reading.Wait()
-		_ = fromChild.Close()
-	})
+	go s.readEvents(fromChild)
 	return s, nil
 }
 
-// await returns when the child sends an event of the given kind, and fails if the child ends before or reports an error.
-func (s *server) await(ctx context.Context, kind eventKind) error {
-	for {
-		select {
-		case e, open := <-s.events:
-			switch {
-			case !open:
-				return fmt.Errorf("the first process ended too early, while it was expected to say %q", kind)
-			case e.Error != "":
-				return fmt.Errorf("the first process failed: %s: %s", e.Kind, e.Error)
-			case e.Kind == kind:
-				return nil
-			}
-		case <-ctx.Done():
-			return fmt.Errorf("while the first process was expected to say %q: %w", kind, ctx.Err())
+// readEvents passes on every event until the pipe ends, and then closes the channel.
+func (s *server) readEvents(pipe io.ReadCloser) {
+	defer close(s.events)
+	defer func() { _ = pipe.Close() }()
+	for lines := bufio.NewScanner(pipe); lines.Scan(); {
+		s.events <- event(lines.Text())
+	}
+}
+
+// stop kills the process unless it has ended, and waits for its end. A second call does nothing.
+func (s *server) stop() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+	for range s.events { // what was still in the pipe
+	}
+}
+
+// await returns when the child sends the event, and fails if the child ends before or reports a failed update. The end of
+// ctx ends the child.
+func (s *server) await(ctx context.Context, expected event) error {
+	for e := range s.events {
+		switch {
+		case e == expected:
+			return nil
+		case strings.HasPrefix(string(e), string(eventUpdateFailed)):
+			return fmt.Errorf("the first process failed: %s", e)
 		}
 	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("while the first process was expected to say %q: %w", expected, ctx.Err())
+	}
+	return fmt.Errorf("the first process ended too early, while it was expected to say %q", expected)
 }
 
 // awaitUpdate returns how long the next update of the store takes, once it is over.

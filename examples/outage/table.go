@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -21,30 +23,27 @@ const (
 
 // printTable prints a line for each flag and a column for each subject: all flags, or a selection spread over all areas.
 func printTable(out io.Writer, subjects []subject, answers []answer, all bool) {
-	for _, s := range subjects {
-		printf(out, "  %-*s  %s\n", cellWidth, s.name, s.description)
-	}
-	printf(out, "\n")
 	headings := make([]string, 0, len(subjects))
 	for _, s := range subjects {
-		headings = append(headings, s.name)
+		printf(out, "  %-*s  %s\n", cellWidth, s.Name, s.Description)
+		headings = append(headings, s.Name)
 	}
+	printf(out, "\n")
 	printRow(out, "flag", headings)
 	printf(out, "  %s\n", strings.Repeat("─", flagWidth+len(subjects)*(cellWidth+2)))
 
 	rows := slices.Collect(slices.Chunk(answers, len(subjects)))
-	step := 1
-	if !all && len(rows) > rowsShown {
-		step = len(rows) / rowsShown
+	step, shown := max(1, len(rows)/rowsShown), min(len(rows), rowsShown)
+	if all {
+		step, shown = 1, len(rows)
 	}
-	shown := 0
-	for i := 0; i < len(rows) && (all || shown < rowsShown); i += step {
-		cells := make([]string, 0, len(rows[i]))
-		for _, a := range rows[i] {
+	for i := range shown {
+		row := rows[i*step]
+		cells := make([]string, 0, len(row))
+		for _, a := range row {
 			cells = append(cells, cell(a))
 		}
-		printRow(out, rows[i][0].Flag, cells)
-		shown++
+		printRow(out, row[0].Flag, cells)
 	}
 	if shown < len(rows) {
 		printf(out, "  … and %d more (all with -all)\n", len(rows)-shown)
@@ -54,11 +53,19 @@ func printTable(out io.Writer, subjects []subject, answers []answer, all bool) {
 
 func printRow(out io.Writer, flag string, cells []string) {
 	var line strings.Builder
-	line.WriteString("  " + fit(flag, flagWidth))
+	printf(&line, "  %-*s", flagWidth, cut(flag, flagWidth))
 	for _, c := range cells {
-		line.WriteString("  " + fit(c, cellWidth))
+		printf(&line, "  %-*s", cellWidth, cut(c, cellWidth))
 	}
 	printf(out, "%s\n", strings.TrimRight(line.String(), " "))
+}
+
+// cut returns as much of the text as fits into the width.
+func cut(text string, width int) string {
+	if utf8.RuneCountInString(text) <= width {
+		return text
+	}
+	return string([]rune(text)[:width-1]) + "…"
 }
 
 // cell returns the reason in one letter, and as much of the value as fits.
@@ -69,12 +76,9 @@ func cell(a answer) string {
 		ldreason.EvalReasonFallthrough:        "F",
 		ldreason.EvalReasonPrerequisiteFailed: "P",
 		ldreason.EvalReasonOff:                "O",
+		ldreason.EvalReasonError:              "E",
 	}
-	letter, found := letters[a.Reason.GetKind()]
-	if !found {
-		letter = "E"
-	}
-	return letter + " " + display(a.Value)
+	return letters[a.Reason.GetKind()] + " " + display(a.Value)
 }
 
 // display returns a string as it is, and anything else as JSON with properties in alphabetical order.
@@ -87,14 +91,6 @@ func display(value ldvalue.Value) string {
 		return err.Error()
 	}
 	return string(sorted)
-}
-
-// fit cuts or pads text to exactly the width.
-func fit(text string, width int) string {
-	if n := utf8.RuneCountInString(text); n <= width {
-		return text + strings.Repeat(" ", width-n)
-	}
-	return string([]rune(text)[:width-1]) + "…"
 }
 
 // printCounts prints how many answers there are, and for what reasons.
@@ -114,15 +110,8 @@ func printCounts(out io.Writer, questions []question, subjects []subject, answer
 
 // byCount returns names with their counts, the greatest first.
 func byCount(counts map[string]int) string {
-	names := make([]string, 0, len(counts))
-	for name := range counts {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, func(a, b string) int {
-		if counts[a] != counts[b] {
-			return counts[b] - counts[a]
-		}
-		return strings.Compare(a, b)
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
 	})
 	for i, name := range names {
 		names[i] = fmt.Sprintf("%s %d", name, counts[name])

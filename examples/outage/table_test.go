@@ -19,7 +19,7 @@ func tableAnswers(t *testing.T) []answer {
 	for _, q := range file.questions() {
 		for _, s := range subjects() {
 			answers = append(answers, answer{
-				Flag: q.Key, Subject: s.name, Version: 1, Reason: ldreason.NewEvalReasonFallthrough(),
+				Flag: q.Key, Subject: s.Name, Version: 1, Reason: ldreason.NewEvalReasonFallthrough(),
 				Value: ldvalue.String("a value that is too long to be shown — ünïcödé"),
 			})
 		}

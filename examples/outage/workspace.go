@@ -10,27 +10,23 @@ import (
 // workspace is the directory in which the parent and its children keep their files.
 type workspace string
 
-func (w workspace) path(elements ...string) string {
-	return filepath.Join(append([]string{string(w)}, elements...)...)
+func (w workspace) path(name string) string { return filepath.Join(string(w), name) }
+
+// store is the SQLite file, all that the second process has. SQLite may keep the other storeFiles beside it.
+func (w workspace) store() string { return w.path("store.db") }
+func (w workspace) storeFiles() []string {
+	return []string{w.store(), w.store() + "-wal", w.store() + "-shm"}
 }
 
-// store is the SQLite file, all that the second process has.
-func (w workspace) store() string { return w.path("store.db") }
+// source is the directory of the flag files, which is gone when the second process starts: flagFile, which the first
+// process watches, and changedFile with the flags as they are after the update.
+func (w workspace) source() string      { return w.path("source") }
+func (w workspace) flagFile() string    { return w.path("source/flags.json") }
+func (w workspace) changedFile() string { return w.path("source/changed.json") }
 
-// source is the directory of the flag files, which is gone when the second process starts.
-func (w workspace) source() string { return w.path("source") }
-
-// flagFile is the file that the first process watches.
-func (w workspace) flagFile() string { return w.path("source", "flags.json") }
-
-// changedFile holds the flags as they are after the update.
-func (w workspace) changedFile() string { return w.path("source", "changed.json") }
-
-// questions lists keys and types of the flags, which an application has in its code.
+// questions lists keys and types of the flags, which an application has in its code. The other files have the answers of
+// the first process to them before the update, what they would be after it, and the answers of the second process.
 func (w workspace) questions() string { return w.path("questions.json") }
-
-// Answers of the first process to the questions before the update, what they would be after it, and answers of the
-// second process.
 func (w workspace) before() string    { return w.path("answers-before.json") }
 func (w workspace) after() string     { return w.path("answers-after.json") }
 func (w workspace) restarted() string { return w.path("answers-restarted.json") }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -8,7 +9,6 @@ import (
 
 	"github.com/cleatdev/cleat"
 	"github.com/cleatdev/cleat/caching"
-	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/datasource/filedata"
 	"github.com/cleatdev/cleat/sqlitestore"
 )
@@ -27,29 +27,25 @@ func serve(ctx context.Context, o options, out io.Writer) (err error) {
 	if err := readJSON(o.dir.questions(), &questions); err != nil {
 		return err
 	}
-	const pipe = 3 // the first of the files that the parent passes on
-	events := &eventWriter{out: os.NewFile(pipe, "events")}
+	pipe := os.NewFile(3, "pipe") // the first of the files that the parent passes on
 	store, err := sqlitestore.New(ctx, o.dir.store(), nil)
 	if err != nil {
 		return err
 	}
 	client, err := cleat.New(ctx, cleat.Config{
 		DataSource: filedata.Source(filedata.Options{Paths: []string{o.dir.flagFile()}, Reload: true}),
-		Store:      &announcedStore{Store: store, events: events},
+		Store:      &announcedStore{Store: store, pipe: pipe},
 		Cache:      caching.Options{ReadTimeout: patience},
-		StartWait:  -1, // WaitFor does
+		StartWait:  patience,
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	if err := client.WaitFor(ctx, core.DataSourceValid); err != nil {
-		return err
-	}
 	if err := answerAll(ctx, client, questions, o, out); err != nil {
 		return err
 	}
-	if err := events.send(eventReady, nil); err != nil {
+	if err := send(pipe, eventReady); err != nil {
 		return err
 	}
 	<-ctx.Done()
@@ -62,9 +58,6 @@ func answerAll(ctx context.Context, client *cleat.Client, questions []question, 
 	if err != nil {
 		return err
 	}
-	if err := writeJSON(o.dir.before(), before); err != nil {
-		return err
-	}
 	printTable(out, subjects(), before, o.all)
 	printCounts(out, questions, subjects(), before)
 
@@ -73,21 +66,44 @@ func answerAll(ctx context.Context, client *cleat.Client, questions []question, 
 		return err
 	}
 	printf(out, "  the coming update changes %d of these answers\n", len(compare(before, after)))
-	return writeJSON(o.dir.after(), after)
+	return cmp.Or(writeJSON(o.dir.before(), before), writeJSON(o.dir.after(), after))
 }
 
 // evaluateFile answers the questions by a client in memory that has its flags from the given file.
 func evaluateFile(ctx context.Context, path string, questions []question) (answers []answer, err error) {
 	client, err := cleat.New(ctx, cleat.Config{
 		DataSource: filedata.Source(filedata.Options{Paths: []string{path}}),
-		StartWait:  -1,
+		StartWait:  patience,
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	if err := client.WaitFor(ctx, core.DataSourceValid); err != nil {
-		return nil, err
-	}
 	return evaluate(ctx, client, questions, subjects())
+}
+
+// restart is the second process: a client without a data source on the store that the first one left. It knows keys
+// and types of the flags, as any application does, and nothing else.
+func restart(ctx context.Context, o options, out io.Writer) (err error) {
+	var questions []question
+	if err := readJSON(o.dir.questions(), &questions); err != nil {
+		return err
+	}
+	store, err := sqlitestore.New(ctx, o.dir.store(), nil)
+	if err != nil {
+		return err
+	}
+	client, err := cleat.New(ctx, cleat.Config{Daemon: true, Store: store, Cache: caching.Options{ReadTimeout: patience}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, client.Close()) }()
+	answers, err := evaluate(ctx, client, questions, subjects())
+	if err != nil {
+		return err
+	}
+	printCounts(out, questions, subjects(), answers)
+	status := client.DataStoreStatus().Status()
+	printf(out, "  data source none; store available: %t, stale: %t\n", status.Available, status.Stale)
+	return writeJSON(o.dir.restarted(), answers)
 }
