@@ -47,7 +47,8 @@ func milliseconds(d time.Duration) string {
 //
 // Whether the kill hits is not left to luck: at a random moment the process is frozen, and only killed if a look at the
 // store shows that the transaction is open and the process has not said that the update ended. Otherwise it is thawed,
-// and the next attempt puts the other version of the file in place. The duration is about how long an update takes.
+// and the next attempt puts the other version of the file in place. The duration says how long the last update took, as
+// seen from here: a wait that was too long for an update makes the next one shorter.
 func (s *server) killInUpdate(
 	ctx context.Context, dir workspace, versions [2][]byte, duration time.Duration,
 ) (strike, error) {
@@ -71,6 +72,7 @@ func (s *server) killInUpdate(
 		if err := s.await(ctx, eventUpdateEnded); err != nil {
 			return strike{}, err
 		}
+		duration = time.Since(begun)
 	}
 	return strike{}, fmt.Errorf("%d updates were all over before the process could be killed", maxAttempts)
 }

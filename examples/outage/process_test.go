@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -43,6 +44,16 @@ func TestServer_KillIfWriting_SparesAnIdleProcess(t *testing.T) {
 	require.NoError(t, replaceFile(o.dir.flagFile(), versions[1]))
 	_, err = s.awaitUpdate(t.Context())
 	require.NoError(t, err)
+}
+
+// The first update may have been slow on a busy machine, so that most random moments would come too late: the kill takes
+// each update's duration as the measure of the next, and hits long before it runs out of attempts.
+func TestServer_KillInUpdate_FirstUpdateSlow(t *testing.T) {
+	s, o, versions := startedServer(t)
+	const slow = 2 * time.Second
+	caught, err := s.killInUpdate(t.Context(), o.dir, versions, slow)
+	require.NoError(t, err)
+	require.Less(t, caught.attempt, maxAttempts/2)
 }
 
 // A process that ends for any other reason than the kill was not killed in an update.
