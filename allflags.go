@@ -53,7 +53,8 @@ func (c *Client) AllFlagsState(
 	if problem, _ := c.problemBefore(ctx, ctx, &evalContext); problem != "" {
 		return FlagsState{}
 	}
-	items, err := c.allFlags(ctx)
+	store := c.evaluators.view()
+	items, err := c.allFlags(ctx, store)
 	if err != nil {
 		c.logger.WarnContext(ctx, "cleat: all flags cannot be evaluated, because the store cannot be read", "error", err)
 		return FlagsState{}
@@ -61,7 +62,7 @@ func (c *Client) AllFlagsState(
 	now := ldtime.UnixMillisFromTime(time.Now())
 	state := newFlagsState(len(items))
 	recorder := newDirectPrerequisites()
-	engine := c.evaluators.borrow(ctx, ctx)
+	engine := c.evaluators.borrow(ctx, ctx, store)
 	defer c.evaluators.giveBack(engine)
 	var result evaluation.Result
 	for key, item := range items {
@@ -98,8 +99,8 @@ func newDirectPrerequisites() *directPrerequisites {
 }
 
 // allFlags returns the flags that can be decoded.
-func (c *Client) allFlags(ctx context.Context) (items map[string]*core.Item, err error) {
-	items, err = c.store.All(ctx, core.Flags)
+func (c *Client) allFlags(ctx context.Context, store core.ReadOnlyStore) (items map[string]*core.Item, err error) {
+	items, err = store.All(ctx, core.Flags)
 	if err != nil && items != nil && errors.Is(err, core.ErrCorrupt) {
 		logItem(ctx, c.logger, core.Flags, "", err)
 		return items, nil

@@ -118,7 +118,8 @@ func (c *Client) evaluateReading(
 		result.fail(problem)
 		return true
 	}
-	flag, problem, err := c.flag(ctx, reading, key)
+	store := c.evaluators.view()
+	flag, problem, err := c.flag(ctx, reading, store, key)
 	if isUnread(reading, err) {
 		return false
 	}
@@ -135,7 +136,7 @@ func (c *Client) evaluateReading(
 		result.prerequisites = &prerequisites{}
 		recorder = result.prerequisites.record
 	}
-	e := c.evaluators.borrow(ctx, reading) // an engine that panics is not used again
+	e := c.evaluators.borrow(ctx, reading, store) // an engine that panics is not used again
 	err = e.evaluate(flag, evalContext, recorder, &result.Result)
 	c.evaluators.giveBack(e)
 	if isUnread(reading, err) {
@@ -176,12 +177,12 @@ func (c *Client) problemBefore(
 
 // flag returns the flag with the key, or why it cannot be evaluated. The error is one of reading the store.
 func (c *Client) flag(
-	ctx, reading context.Context, key string,
+	ctx, reading context.Context, store core.ReadOnlyStore, key string,
 ) (flag *ldmodel.FeatureFlag, problem ldreason.EvalErrorKind, err error) {
 	if key == "" {
 		return nil, ldreason.EvalErrorFlagNotFound, nil
 	}
-	item, found, err := c.store.Get(reading, core.Flags, key)
+	item, found, err := store.Get(reading, core.Flags, key)
 	switch {
 	case isUnread(reading, err):
 		return nil, "", err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,4 +159,40 @@ func TestClient_Variation_FlagIsMissingOrOfAnotherType_IsLoggedAtDebug(t *testin
 	require.True(t, client.BoolVariation(t.Context(), "text", user, true))
 	require.Contains(t, log.String(), `flag=text reason=WRONG_TYPE`)
 	require.Equal(t, 2, strings.Count(log.String(), "level=DEBUG"))
+}
+
+// An evaluation, and one of all flags, sees the data of one moment: a flag and its prerequisite that only fit each other within one
+// delivery always fit.
+func TestClient_Evaluation_SeesOneDelivery(t *testing.T) {
+	delivery := func(n int) []core.Collection {
+		base := fmt.Sprintf(`{"key":"base","version":%d,"on":true,"variations":[0,1],"fallthrough":{"variation":%d}}`, n, n%2)
+		top := fmt.Sprintf(`{"key":"top","version":%d,"on":true,"variations":["mixed","whole"],"offVariation":0,"fallthrough":{"variation":1},`+
+			`"prerequisites":[{"key":"base","variation":%d}]}`, n, n%2)
+		return flagtest.Items(t, "base", base, "top", top)
+	}
+	client, source := newTestClient(t, delivery(0))
+	done := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				value := client.StringVariation(context.Background(), "top", user, "none")
+				all := client.AllFlagsState(context.Background(), user).Value("top").StringValue()
+				if value != "whole" || all != "whole" {
+					t.Errorf("top is %q, and %q among all flags", value, all)
+					return
+				}
+			}
+		})
+	}
+	for n := 1; n < 2000; n++ {
+		require.NoError(t, source.sink.Init(context.Background(), delivery(n)))
+	}
+	close(done)
+	readers.Wait()
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/cleatdev/cleat/bigsegments"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/datasystem"
 )
 
 // method is a method of [Client] that evaluates a flag.
@@ -83,31 +84,32 @@ func failed(kind ldreason.EvalErrorKind) ldreason.EvaluationDetail {
 // for errors; so each evaluation borrows an engine with a reader of its own, which holds both. Lending them from a pool
 // costs neither an allocation nor a lock.
 type evaluators struct {
+	store    core.ReadOnlyStore
 	pool     sync.Pool
 	patience time.Duration // for what one evaluation reads, big segments aside
 }
 
 // engine is an evaluation engine and what it reads through.
 type engine struct {
-	store       core.ReadOnlyStore
 	bigSegments *bigsegments.Lookups // nil if there are none
 	logger      *slog.Logger
 	evaluator   evaluation.Evaluator
 
-	ctx      context.Context //nolint:containedctx // of the caller who has borrowed the engine
-	reading  context.Context //nolint:containedctx // for reading flags and segments
-	patience time.Duration   // for what one evaluation reads, big segments aside
-	err      error           // the first error in this evaluation, because of which its result cannot be relied on
-	reads    int             // in this evaluation
-	began    time.Time       // when it was first looked how long they take
+	store    core.ReadOnlyStore // of the caller who has borrowed the engine, as what follows
+	ctx      context.Context    //nolint:containedctx // see above
+	reading  context.Context    //nolint:containedctx // for reading flags and segments
+	patience time.Duration      // for what one evaluation reads, big segments aside
+	err      error              // the first error in this evaluation, because of which its result cannot be relied on
+	reads    int                // in this evaluation
+	began    time.Time          // when it was first looked how long they take
 }
 
 // newEvaluators makes evaluators that give up an evaluation soon after patience, if it has to wait for the store that long.
 func newEvaluators(
 	store core.ReadOnlyStore, bigSegments *bigsegments.Manager, patience time.Duration, logger *slog.Logger,
 ) *evaluators {
-	return &evaluators{patience: patience, pool: sync.Pool{New: func() any {
-		e := &engine{store: store, patience: patience, logger: logger}
+	return &evaluators{store: store, patience: patience, pool: sync.Pool{New: func() any {
+		e := &engine{patience: patience, logger: logger}
 		if bigSegments != nil {
 			e.bigSegments = bigSegments.Lookups()
 		}
@@ -116,16 +118,19 @@ func newEvaluators(
 	}}}
 }
 
-// borrow returns an engine that works for the caller with the context, and reads flags and segments with the other one. What it
-// had to wait for of big segments, it remembers until it is given back.
-func (p *evaluators) borrow(ctx, reading context.Context) *engine {
+// view returns what one evaluation reads, or one of all flags: the data of one moment, if the store has it so.
+func (p *evaluators) view() core.ReadOnlyStore { return datasystem.View(p.store) }
+
+// borrow returns an engine that works for the caller with the context, and reads flags and segments from the store with the other
+// one. What it had to wait for of big segments, it remembers until it is given back.
+func (p *evaluators) borrow(ctx, reading context.Context, store core.ReadOnlyStore) *engine {
 	e := p.pool.Get().(*engine)
-	e.ctx, e.reading = ctx, reading
+	e.ctx, e.reading, e.store = ctx, reading, store
 	return e
 }
 
 func (p *evaluators) giveBack(e *engine) {
-	e.ctx, e.reading = nil, nil
+	e.ctx, e.reading, e.store = nil, nil, nil
 	if e.bigSegments != nil {
 		e.bigSegments.Forget()
 	}

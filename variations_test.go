@@ -199,7 +199,7 @@ func (s brokenForKey) Get(ctx context.Context, kind core.DataKind, key string) (
 
 func TestClient_Variations_PanicIsAnException(t *testing.T) {
 	client, _ := newTestClient(t, flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true")))
-	client.store = panickingStore{client.store}
+	client.evaluators = newEvaluators(panickingStore{client.store}, nil, time.Minute, client.logger)
 	_, detail := client.BoolVariationDetail(t.Context(), "a", user, true)
 	require.Equal(t, ldreason.EvaluationDetail{
 		Value: ldvalue.Bool(true), Reason: ldreason.NewEvalReasonError(ldreason.EvalErrorException),

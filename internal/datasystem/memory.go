@@ -3,36 +3,33 @@ package datasystem
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
-
-	"github.com/puzpuzpuz/xsync/v4"
 
 	"github.com/cleatdev/cleat/core"
 )
 
-// MemoryStore is the [core.FeatureStore] of a client without a database. Get takes no lock and makes no allocation; an Init is
-// seen at once and as a whole.
+// MemoryStore is the [core.FeatureStore] of a client without a database. Its data is a succession of generations, each of which
+// is seen as a whole. Get takes no lock and makes no allocation.
 type MemoryStore struct {
-	data    atomic.Pointer[memoryData]
+	current atomic.Pointer[generation]
 	closed  atomic.Bool
-	writing sync.Mutex
+	writing sync.Mutex // held from looking at the current generation until its successor takes its place
 }
-
-// memoryData is everything that one Init brought, and the upserts since then. The map of kinds is immutable.
-type memoryData struct {
-	kinds       map[core.DataKind]*memoryItems
-	initialized bool
-}
-
-type memoryItems = xsync.Map[string, *core.Item]
 
 var _ core.FeatureStore = (*MemoryStore)(nil)
+
+// generation is all data at one moment, and immutable.
+type generation struct {
+	kinds       map[core.DataKind]*items
+	initialized bool
+}
 
 // NewMemoryStore makes a store that is empty and has not been initialized.
 func NewMemoryStore() *MemoryStore {
 	s := &MemoryStore{}
-	s.data.Store(&memoryData{})
+	s.current.Store(&generation{})
 	return s
 }
 
@@ -46,20 +43,20 @@ func (s *MemoryStore) check(ctx context.Context) error {
 	return nil
 }
 
+// View returns the data as it is now, which does not change. Of a store that is closed it is the store.
+func (s *MemoryStore) View() core.ReadOnlyStore {
+	if s.closed.Load() {
+		return s
+	}
+	return s.current.Load()
+}
+
 // Get implements [core.FeatureStore].
 func (s *MemoryStore) Get(ctx context.Context, kind core.DataKind, key string) (*core.Item, bool, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, false, err
 	}
-	items := s.data.Load().kinds[kind]
-	if items == nil {
-		return nil, false, nil
-	}
-	item, found := items.Load(key)
-	if !found || item.Deleted() {
-		return nil, false, nil
-	}
-	return item, true, nil
+	return s.current.Load().Get(ctx, kind, key)
 }
 
 // All implements [core.FeatureStore].
@@ -67,15 +64,7 @@ func (s *MemoryStore) All(ctx context.Context, kind core.DataKind) (map[string]*
 	if err := s.check(ctx); err != nil {
 		return nil, err
 	}
-	live := map[string]*core.Item{}
-	if items := s.data.Load().kinds[kind]; items != nil {
-		for key, item := range items.All() {
-			if !item.Deleted() {
-				live[key] = item
-			}
-		}
-	}
-	return live, nil
+	return s.current.Load().All(ctx, kind)
 }
 
 // Initialized implements [core.FeatureStore].
@@ -83,7 +72,7 @@ func (s *MemoryStore) Initialized(ctx context.Context) (bool, error) {
 	if err := s.check(ctx); err != nil {
 		return false, err
 	}
-	return s.data.Load().initialized, nil
+	return s.current.Load().initialized, nil
 }
 
 // Init implements [core.FeatureStore].
@@ -91,23 +80,23 @@ func (s *MemoryStore) Init(ctx context.Context, data []core.Collection) error {
 	if err := s.check(ctx); err != nil {
 		return err
 	}
-	fresh := &memoryData{kinds: map[core.DataKind]*memoryItems{}, initialized: true}
+	next := &generation{kinds: map[core.DataKind]*items{}, initialized: true}
 	for _, collection := range data {
-		items := fresh.kinds[collection.Kind]
-		if items == nil {
-			items = xsync.NewMap[string, *core.Item](xsync.WithPresize(len(collection.Items)))
-			fresh.kinds[collection.Kind] = items
+		all := next.kinds[collection.Kind]
+		if all == nil {
+			all = &items{base: make(map[string]*core.Item, len(collection.Items))}
+			next.kinds[collection.Kind] = all
 		}
 		for _, item := range collection.Items {
 			if err := validateItem(collection.Kind, item.Key, item.Item); err != nil {
 				return err
 			}
-			items.Store(item.Key, item.Item)
+			all.base[item.Key] = item.Item
 		}
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	s.data.Store(fresh)
+	s.current.Store(next)
 	return nil
 }
 
@@ -121,35 +110,100 @@ func (s *MemoryStore) Upsert(ctx context.Context, kind core.DataKind, key string
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	items := s.itemsForWriting(kind)
-	if old, found := items.Load(key); found && old.Version() >= item.Version() {
+	current := s.current.Load()
+	old := current.kinds[kind].lookup(key)
+	if old != nil && old.Version() >= item.Version() {
 		return false, nil
 	}
-	items.Store(key, item)
+	next := &generation{kinds: maps.Clone(current.kinds), initialized: current.initialized}
+	if next.kinds == nil {
+		next.kinds = map[core.DataKind]*items{}
+	}
+	next.kinds[kind] = current.kinds[kind].with(key, item)
+	s.current.Store(next)
 	return true, nil
-}
-
-// itemsForWriting is called with the lock held.
-func (s *MemoryStore) itemsForWriting(kind core.DataKind) *memoryItems {
-	data := s.data.Load()
-	if items := data.kinds[kind]; items != nil {
-		return items
-	}
-	grown := &memoryData{kinds: map[core.DataKind]*memoryItems{}, initialized: data.initialized}
-	for known, items := range data.kinds {
-		grown.kinds[known] = items
-	}
-	items := xsync.NewMap[string, *core.Item]()
-	grown.kinds[kind] = items
-	s.data.Store(grown)
-	return items
 }
 
 // Close implements [core.FeatureStore].
 func (s *MemoryStore) Close() error {
 	s.closed.Store(true)
-	s.data.Store(&memoryData{})
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.current.Store(&generation{})
 	return nil
+}
+
+// Get implements [core.ReadOnlyStore].
+func (g *generation) Get(_ context.Context, kind core.DataKind, key string) (*core.Item, bool, error) {
+	item := g.kinds[kind].lookup(key)
+	if item == nil || item.Deleted() {
+		return nil, false, nil
+	}
+	return item, true, nil
+}
+
+// All implements [core.ReadOnlyStore].
+func (g *generation) All(_ context.Context, kind core.DataKind) (map[string]*core.Item, error) {
+	return g.kinds[kind].live(), nil
+}
+
+// Initialized implements [core.ReadOnlyStore].
+func (g *generation) Initialized(context.Context) (bool, error) { return g.initialized, nil }
+
+// items are the items of one kind: those of base but for those in changed. They are immutable; nil has none.
+type items struct {
+	base, changed map[string]*core.Item
+	alive         atomic.Pointer[map[string]*core.Item] // what live has returned
+}
+
+// mostChanged is how many items changed has at most. Each update copies it, and each mostChanged-th one copies base.
+const mostChanged = 100
+
+// lookup returns an item, also a deleted one; nil if there is none.
+func (i *items) lookup(key string) *core.Item {
+	if i == nil {
+		return nil
+	}
+	if len(i.changed) > 0 {
+		if item := i.changed[key]; item != nil {
+			return item
+		}
+	}
+	return i.base[key]
+}
+
+// with returns the items with another one.
+func (i *items) with(key string, item *core.Item) *items {
+	switch {
+	case i == nil:
+		return &items{base: map[string]*core.Item{key: item}}
+	case len(i.changed) < mostChanged:
+		changed := make(map[string]*core.Item, len(i.changed)+1)
+		maps.Copy(changed, i.changed)
+		changed[key] = item
+		return &items{base: i.base, changed: changed}
+	default:
+		base := maps.Clone(i.base)
+		maps.Copy(base, i.changed)
+		base[key] = item
+		return &items{base: base}
+	}
+}
+
+// live returns the items that are not deleted.
+func (i *items) live() map[string]*core.Item {
+	if i == nil {
+		return map[string]*core.Item{}
+	}
+	if alive := i.alive.Load(); alive != nil {
+		return *alive
+	}
+	alive := make(map[string]*core.Item, len(i.base)+len(i.changed))
+	maps.Copy(alive, i.base)
+	maps.Copy(alive, i.changed)
+	maps.DeleteFunc(alive, func(_ string, item *core.Item) bool { return item.Deleted() })
+	i.alive.Store(&alive)
+	return alive
 }
 
 func validateItem(kind core.DataKind, key string, item *core.Item) error {

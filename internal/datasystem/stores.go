@@ -16,6 +16,14 @@ func StoreStatus(store core.FeatureStore) core.DataStoreStatusProvider {
 	return alwaysAvailable{}
 }
 
+// View returns what one evaluation reads: the data of one moment, if the store has it so, or else the store.
+func View(store core.ReadOnlyStore) core.ReadOnlyStore {
+	if viewed, ok := store.(interface{ View() core.ReadOnlyStore }); ok {
+		return viewed.View()
+	}
+	return store
+}
+
 // alwaysAvailable is the status of a store in memory.
 type alwaysAvailable struct{}
 
@@ -56,11 +64,13 @@ func NewStartupStore(persistent core.FeatureStore) core.FeatureStore {
 }
 
 func (s *startupStore) current() core.ReadOnlyStore {
-	if s.memory.data.Load().initialized {
+	if s.memory.current.Load().initialized {
 		return s.memory
 	}
 	return s.persistent
 }
+
+func (s *startupStore) View() core.ReadOnlyStore { return View(s.current()) }
 
 func (s *startupStore) Get(ctx context.Context, kind core.DataKind, key string) (*core.Item, bool, error) {
 	return s.current().Get(ctx, kind, key)
