@@ -76,7 +76,7 @@ func TestNew_Data_WarnsOfNothing(t *testing.T) {
 	for _, config := range []Config{
 		{DataSource: (&manualSource{first: flagtest.Items(t)}).factory},
 		{DataSource: (&manualSource{}).factory, StartWait: -1}, // who does not wait knows that there may be no data
-		{Daemon: true, Store: memorystore.New(nil, nil)},
+		{Daemon: true, Store: filledStore(t, flagtest.Items(t))},
 		{Offline: true},
 	} {
 		var log bytes.Buffer
