@@ -1,10 +1,11 @@
 package caching_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -49,12 +50,6 @@ func newWatchingRig(t *testing.T, mode caching.Mode) (*rig, *announced) {
 	r.wrapper.AddChangeListener(told.add)
 	synctest.Wait() // until the watch has begun
 	return r, told
-}
-
-// otherInit is an Init by another process.
-func (r *rig) otherInit(version int, keys ...string) {
-	r.t.Helper()
-	require.NoError(r.t, r.other.Init(r.t.Context(), serialized(version, keys...)))
 }
 
 // Promise 9, in a process that has no data source of its own.
@@ -174,26 +169,47 @@ func TestPromise9_ChangesMadeElsewhereArrive_AfterAnOutage(t *testing.T) {
 	})
 }
 
-func TestPromise9_ChangesMadeElsewhereArrive_ManyAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r, told := newWatchingRig(t, caching.TTL(time.Hour))
-		require.Empty(t, r.all())
-		const many = 3000
-		for i := range many {
-			r.write(strconv.Itoa(i), 1)
+// slowWatch is a store whose watch begins when the test says so, as that of a server far away does after some round trips.
+type slowWatch struct {
+	*troubled
+	begin chan struct{}
+}
+
+func (s slowWatch) Watch(ctx context.Context, changed func(core.Change)) error {
+	select {
+	case <-s.begin:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return s.Store.Watch(ctx, changed)
+}
+
+// What changes between the first read and the beginning of the watch is announced in every mode, and a watch that begins
+// before anything was read announces nothing.
+func TestPromise9_ChangesMadeElsewhereArrive_BeforeTheWatchBegins(t *testing.T) {
+	for _, mode := range []caching.Mode{caching.Off(), caching.TTL(time.Hour), caching.Forever()} {
+		for _, reads := range []bool{true, false} {
+			t.Run(fmt.Sprint(mode, " ", reads), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					db := &memorystore.Database{}
+					store := slowWatch{&troubled{Store: memorystore.New(db, nil)}, make(chan struct{})}
+					w, err := caching.NewCachingStoreWrapper(store, &caching.Options{Mode: mode, Logger: quiet})
+					require.NoError(t, err)
+					defer func() { require.NoError(t, w.Close()) }()
+					told := &announced{}
+					w.AddChangeListener(told.add)
+					if reads {
+						_, err := w.All(t.Context(), core.Flags)
+						require.NoError(t, err)
+					}
+					_, err = store.Store.Upsert(t.Context(), core.Flags, "a", flag("a", 1).Serialized(core.Flags, "a"))
+					require.NoError(t, err)
+					close(store.begin)
+					require.Equal(t, reads, len(told.take()) > 0)
+				})
+			})
 		}
-		time.Sleep(2 * caching.DefaultTTL) // what is read because of reports is bounded
-		flagsAnnounced := map[core.Change]int{}
-		for _, change := range told.take() {
-			flagsAnnounced[change]++
-		}
-		delete(flagsAnnounced, core.Change{Kind: core.Segments}) // of which nothing is known
-		require.Len(t, flagsAnnounced, many)
-		for change, times := range flagsAnnounced {
-			require.Equal(t, 1, times, change.Key)
-		}
-		require.Len(t, r.all(), many)
-	})
+	}
 }
 
 func TestPromise9_ChangesMadeElsewhereArrive_Off(t *testing.T) {
@@ -259,19 +275,31 @@ func TestCachingStoreWrapper_DisableWatch(t *testing.T) {
 	})
 }
 
-// What is read again unchanged stays the item that may have been decoded.
-func TestCachingStoreWrapper_RefreshKeepsTheDecodedItem(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{Mode: caching.TTL(time.Second)})
-		r.write("a", 1)
-		first, _, err := r.wrapper.Get(t.Context(), core.Flags, "a")
-		require.NoError(t, err)
-		time.Sleep(2 * time.Second)
-		second, _, err := r.wrapper.Get(t.Context(), core.Flags, "a")
-		require.NoError(t, err)
-		require.EqualValues(t, 2, r.store.gets.Load())
-		require.Same(t, first, second)
-	})
+// A cache that reads nothing again and is not told of changes warns of it.
+func TestCachingStoreWrapper_ForeverWithoutWatch_Warns(t *testing.T) {
+	for name, test := range map[string]struct {
+		options caching.Options
+		warns   bool
+	}{
+		"forever, not watched": {caching.Options{Mode: caching.Forever(), DisableWatch: true}, true},
+		"forever, watched":     {caching.Options{Mode: caching.Forever()}, false},
+		"TTL, not watched":     {caching.Options{DisableWatch: true}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log bytes.Buffer
+				test.options.Logger = slog.New(slog.NewTextHandler(&log, nil))
+				newRigWatching(t, test.options, !test.options.DisableWatch)
+				time.Sleep(time.Second)
+				synctest.Wait()
+				if test.warns {
+					require.Contains(t, log.String(), "nothing that is cached is read again")
+				} else {
+					require.Empty(t, log.String())
+				}
+			})
+		})
+	}
 }
 
 func TestPromise9_ChangesMadeElsewhereArrive_SameContentInAnotherOrderIsNone(t *testing.T) {
@@ -299,22 +327,6 @@ func TestPromise9_ChangesMadeElsewhereArrive_SameContentInAnotherOrderIsNone(t *
 			require.Equal(t, []core.Change{flagChange("a")}, told.take())
 		})
 	}
-}
-
-// Changes that are reported by name arrive at once, also when there are many of them for a while.
-func TestPromise9_ChangesByName_ArriveAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRigWatching(t, caching.Options{}, true)
-		keys := r.filledByAnother(100)
-		for i := range 250 {
-			key, version := keys[i%len(keys)], 2+i
-			r.write(key, version)
-			time.Sleep(16 * time.Millisecond)
-			require.Equal(t, version, r.version(key))
-		}
-		require.LessOrEqual(t, r.store.gets.Load(), int64(2*len(keys)+250), "each costs one item, and the beginning of the watch all")
-		require.Zero(t, r.store.getAlls.Load())
-	})
 }
 
 // A read that was under way when a change was reported does not stand in for the one that the report calls for.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/memorystore"
 )
 
 var errReplica = fmt.Errorf("replica: %w", core.ErrReadOnly)
@@ -83,6 +85,48 @@ func TestCachingStoreWrapper_ReadOnlyAgain_IsSoonOver(t *testing.T) {
 	})
 }
 
+// A primary that becomes a replica for a moment is written again within seconds.
+func TestCachingStoreWrapper_ReadOnlyForAMoment_IsSoonOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, caching.Options{})
+		r.init(1, "a")
+		r.store.failWrites(errReplica)
+		defer r.resendWhenStale(flags(2, "a"))()
+		_, err := r.wrapper.Upsert(t.Context(), core.Flags, "a", flag("a", 2))
+		require.ErrorIs(t, err, core.ErrReadOnly)
+		time.Sleep(5 * time.Second)
+		r.store.fail(nil)
+		time.Sleep(10 * time.Second)
+		r.requireStatus(true, false)
+	})
+}
+
+// The long pauses are for writing. A failure of reads is looked after as soon as ever.
+func TestCachingStoreWrapper_ReadOnlyForGood_OutageOfReadsIsSoonOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, caching.Options{Mode: caching.Forever()})
+		r.init(1, "a")
+		r.store.failWrites(errReplica)
+		_, err := r.wrapper.Upsert(t.Context(), core.Flags, "a", flag("a", 2))
+		require.ErrorIs(t, err, core.ErrReadOnly)
+		time.Sleep(30 * time.Minute)
+		var checks atomic.Int64
+		r.store.set(func(_ context.Context, operation string) error {
+			if operation == "CheckAvailability" {
+				checks.Add(1)
+			}
+			return errors.New("cable cut")
+		})
+		_, _, err = r.wrapper.Get(t.Context(), core.DataKind("other"), "never read")
+		require.ErrorContains(t, err, "cable cut")
+		time.Sleep(time.Minute)
+		before := checks.Load()
+		require.Greater(t, before, int64(8), "often at first")
+		time.Sleep(time.Minute)
+		require.Greater(t, checks.Load(), before+2, "every 15 s")
+	})
+}
+
 // A database in which other writers come first is not read-only.
 func TestCachingStoreWrapper_Conflicts_AreSoonOver(t *testing.T) {
 	inTTLAndForever(t, func(t *testing.T, mode caching.Mode) {
@@ -117,57 +161,65 @@ func (r *rig) requireRestored(key string, version int, within time.Duration) {
 	}
 }
 
-// A primary that becomes a replica for a moment is written again within seconds.
-func TestCachingStoreWrapper_ReadOnlyForAMoment_IsSoonOver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{})
-		r.init(1, "a")
-		r.store.failWrites(errReplica)
-		defer r.resendWhenStale(flags(2, "a"))()
-		_, err := r.wrapper.Upsert(t.Context(), core.Flags, "a", flag("a", 2))
-		require.ErrorIs(t, err, core.ErrReadOnly)
-		time.Sleep(5 * time.Second)
-		r.store.fail(nil)
-		time.Sleep(10 * time.Second)
-		r.requireStatus(true, false)
-	})
-}
-
-// resendWhenStale does what a data source does: it sends everything again when the store says that it lacks something.
-func (r *rig) resendWhenStale(data []core.Collection) (stop func()) {
-	var sending atomic.Bool
-	return r.wrapper.AddListener(func(status core.DataStoreStatus) {
-		if status.Available && status.Stale && sending.CompareAndSwap(false, true) {
-			go func() {
-				defer sending.Store(false)
-				_ = r.wrapper.Init(r.t.Context(), data)
-			}()
+// An item that cannot be written keeps nothing else from the database.
+func TestCachingStoreWrapper_BadAdapter_CannotWriteOneItem(t *testing.T) {
+	for name, bug := range map[string]func(context.Context) error{
+		"panics": func(context.Context) error { panic("a bug of the adapter") },
+		"hangs":  func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+	} {
+		for _, mode := range []caching.Mode{caching.TTL(time.Second), caching.Forever()} {
+			t.Run(name+" "+mode.String(), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var mended atomic.Bool
+					r := newBadRig(t, mode, &badAdapter{bug: func(ctx context.Context) error {
+						if mended.Load() {
+							return nil
+						}
+						return bug(ctx)
+					}})
+					_, _ = r.wrapper.Upsert(t.Context(), core.Flags, "bad", flag("bad", 1)) // an error only if it has failed by then
+					for version := 2; version < 20; version++ {
+						_, _ = r.wrapper.Upsert(t.Context(), core.Flags, "good", flag("good", version)) // may say that it is not tried yet
+						require.Equal(t, version, r.version("good"))
+						time.Sleep(time.Minute + caching.DefaultWriteTimeout)
+						require.Equal(t, version, r.inDatabase("good"))
+					}
+					require.Equal(t, 1, r.version("bad"))
+					mended.Store(true)
+					time.Sleep(2 * time.Minute)
+					require.Equal(t, 1, r.inDatabase("bad"))
+					r.requireStatus(true, false)
+				})
+			})
 		}
-	})
+	}
 }
 
-// The long pauses are for writing. A failure of reads is looked after as soon as ever.
-func TestCachingStoreWrapper_ReadOnlyForGood_OutageOfReadsIsSoonOver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, caching.Options{Mode: caching.Forever()})
-		r.init(1, "a")
-		r.store.failWrites(errReplica)
-		_, err := r.wrapper.Upsert(t.Context(), core.Flags, "a", flag("a", 2))
-		require.ErrorIs(t, err, core.ErrReadOnly)
-		time.Sleep(30 * time.Minute)
-		var checks atomic.Int64
-		r.store.set(func(_ context.Context, operation string) error {
-			if operation == "CheckAvailability" {
-				checks.Add(1)
+// mixedUp is a memorystore that answers each Upsert with the item of another key, which it claims is newer.
+type mixedUp struct{ *memorystore.Store }
+
+func (m mixedUp) Upsert(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
+	_, err := m.Store.Upsert(ctx, kind, key, item)
+	return core.UpsertResult{Item: flag("another", 99).Serialized(kind, "another")}, err
+}
+
+func TestCachingStoreWrapper_BadAdapter_AnswersAnUpsertWithAnothersItem(t *testing.T) {
+	inEachMode(t, func(t *testing.T, mode caching.Mode) {
+		log := &countingHandler{}
+		w, err := caching.NewCachingStoreWrapper(mixedUp{memorystore.New(nil, nil)}, &caching.Options{Mode: mode, Logger: slog.New(log)})
+		require.NoError(t, err)
+		defer func() { require.NoError(t, w.Close()) }()
+		for version := 1; version < 600; version++ {
+			for _, key := range []string{"a", "b"} {
+				_, err := w.Upsert(t.Context(), core.Flags, key, flag(key, version))
+				require.NoError(t, err)
+				item, found, err := w.Get(t.Context(), core.Flags, key)
+				require.NoError(t, err)
+				require.True(t, found)
+				require.Equal(t, version, item.Version())
 			}
-			return errors.New("cable cut")
-		})
-		_, _, err = r.wrapper.Get(t.Context(), core.DataKind("other"), "never read")
-		require.ErrorContains(t, err, "cable cut")
-		time.Sleep(time.Minute)
-		before := checks.Load()
-		require.Greater(t, before, int64(8), "often at first")
-		time.Sleep(time.Minute)
-		require.Greater(t, checks.Load(), before+2, "every 15 s")
+			time.Sleep(100 * time.Millisecond)
+		}
+		require.Zero(t, log.lines.Load())
 	})
 }

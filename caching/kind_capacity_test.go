@@ -1,8 +1,9 @@
 package caching_test
 
 import (
-	"context"
-	"strings"
+	"errors"
+	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,30 @@ import (
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
 )
+
+func TestCachingStoreWrapper_Capacity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, caching.Options{Mode: caching.TTL(time.Minute), Capacity: 10})
+		for i := range 100 {
+			r.write(strconv.Itoa(i), 1)
+			require.Equal(t, 1, r.version(strconv.Itoa(i)))
+		}
+		for i := range 10 {
+			require.Equal(t, 1, r.version(strconv.Itoa(i)))
+		}
+		require.EqualValues(t, 100, r.store.gets.Load(), "the first ten were kept")
+		require.Equal(t, 1, r.version("50"))
+		require.EqualValues(t, 101, r.store.gets.Load(), "the others were not")
+		r.upsert("50", 2)
+		require.Equal(t, 2, r.version("50"), "what was written and not kept is read again")
+
+		time.Sleep(10 * time.Second) // what is not in use makes room
+		require.Equal(t, 1, r.version("70"))
+		asked := r.store.gets.Load()
+		require.Equal(t, 1, r.version("70"))
+		require.Equal(t, asked, r.store.gets.Load())
+	})
+}
 
 // What an Init brought is kept whole, so that the rewrite after an outage takes nothing away.
 func TestCachingStoreWrapper_Capacity_RewriteKeepsEveryFlag(t *testing.T) {
@@ -111,38 +136,58 @@ func (r *rig) beginSlowGetAll(lasts time.Duration) (end func()) {
 	return reader.Wait
 }
 
-// A read of what memory has no room for takes no longer because all data is replaced meanwhile, again and again.
-func TestCachingStoreWrapper_Read_DataReplacedAgainAndAgain_EndsInTime(t *testing.T) {
-	const readTime, initEvery = 1500 * time.Millisecond, time.Second
-	for name, opts := range map[string]caching.Options{
-		"off": {Mode: caching.Off()}, "no room": {Mode: caching.TTL(time.Hour), Capacity: 1},
-	} {
-		for operation, read := range map[string]func(*rig) int{
-			"Get": func(r *rig) int { return r.version("b") },
-			"All": func(r *rig) int { return r.all()["b"] },
-		} {
-			t.Run(name+" "+operation, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					r := newRig(t, opts)
-					r.init(1, "a", "b")
-					r.store.set(func(_ context.Context, operation string) error {
-						if strings.HasPrefix(operation, "Get") {
-							time.Sleep(readTime)
-						}
-						return nil
-					})
-					var inits sync.WaitGroup
-					defer inits.Wait()
-					inits.Go(func() {
-						for version := 2; version < 20; version++ {
-							time.Sleep(initEvery)
-							r.init(version, "a", "b")
-						}
-					})
-					time.Sleep(initEvery / 2)
-					require.Less(t, elapsed(func() { require.NotZero(t, read(r)) }), 2*readTime+initEvery)
-				})
+func TestCachingStoreWrapper_UnknownKeysAreLimited(t *testing.T) {
+	for _, mode := range []caching.Mode{caching.TTL(time.Hour), caching.Forever()} {
+		t.Run(mode.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, caching.Options{Mode: mode})
+				r.write("known", 1)
+				for i := range 10_100 {
+					require.Equal(t, -1, r.version(fmt.Sprint("made up ", i)))
+				}
+				asked := r.store.gets.Load()
+				require.Equal(t, -1, r.version("made up 1"))
+				require.Equal(t, asked, r.store.gets.Load(), "remembered")
+				require.Equal(t, -1, r.version("made up 10050"))
+				require.Equal(t, asked+1, r.store.gets.Load(), "not remembered")
+				require.Equal(t, 1, r.version("known"))
+				time.Sleep(time.Minute)
+				require.Equal(t, -1, r.version("made up 10050"))
+				asked = r.store.gets.Load()
+				require.Equal(t, -1, r.version("made up 10050"))
+				require.Equal(t, asked, r.store.gets.Load(), "room was made")
 			})
-		}
+		})
 	}
+}
+
+func TestCachingStoreWrapper_UnknownKeysThatBecomeKnownDontCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, caching.Options{Mode: caching.TTL(time.Hour)})
+		for i := range 10_000 {
+			key := strconv.Itoa(i)
+			require.Equal(t, -1, r.version(key))
+			r.upsert(key, 1)
+		}
+		require.Equal(t, -1, r.version("unknown"))
+		asked := r.store.gets.Load()
+		require.Equal(t, -1, r.version("unknown"))
+		require.Equal(t, asked, r.store.gets.Load())
+	})
+}
+
+// An update that is not in the database yet is kept, whatever else has to go.
+func TestCachingStoreWrapper_UnwrittenUpdateOutlivesEveryLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, caching.Options{Mode: caching.TTL(time.Second), MaxStale: time.Second, Capacity: 1})
+		r.init(1, "a")
+		r.store.fail(errors.New("cable cut"))
+		_, err := r.wrapper.Upsert(t.Context(), core.Flags, "a", flag("a", 2))
+		require.Error(t, err)
+		time.Sleep(time.Minute)
+		require.Equal(t, 2, r.version("a"), "during the outage")
+		r.store.fail(nil)
+		time.Sleep(time.Minute)
+		require.Equal(t, 2, r.version("a"), "after it")
+	})
 }

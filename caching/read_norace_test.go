@@ -3,7 +3,7 @@
 package caching_test
 
 // The runtime of the race detector of Go 1.26 now and then crashes in this test (in its depot of stacks, while a timer of the
-// bubble starts a goroutine), which without it has never failed. What goes on here at once is raced over in hang_test.go.
+// bubble starts a goroutine), which without it has never failed. What goes on here at once is raced over in read_outage_test.go.
 
 import (
 	"sync"

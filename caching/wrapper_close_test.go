@@ -140,3 +140,33 @@ func TestCachingStoreWrapper_Close_StorePanics(t *testing.T) {
 	require.ErrorIs(t, err, core.ErrUnavailable)
 	require.ErrorContains(t, err, "a bug of the adapter")
 }
+
+// What ends once the wrapper is closed has no effect: nothing is announced, logged or kept, and nothing goes on running.
+func TestCachingStoreWrapper_BadAdapter_ReturnsAfterClose(t *testing.T) {
+	inEachMode(t, func(t *testing.T, mode caching.Mode) {
+		release := make(chan struct{})
+		adapter := &badAdapter{
+			bug: func(context.Context) error { <-release; return nil },
+			watch: func(_ context.Context, changed func(core.Change)) error {
+				<-release
+				for range 1000 {
+					changed(core.Change{})
+					changed(flagChange("good"))
+				}
+				return nil
+			},
+		}
+		r := newBadRig(t, mode, adapter)
+		var told announced
+		r.wrapper.AddChangeListener(told.add)
+		r.callBad(t.Context())
+		synctest.Wait()
+		require.Equal(t, closeLimit, elapsed(func() { require.NoError(t, r.wrapper.Close()) }))
+		require.EqualValues(t, 1, r.log.lines.Load(), "what is left behind is logged")
+		close(release)
+		require.Empty(t, told.take())
+		_, _, err := r.wrapper.Get(t.Context(), "other", "bad")
+		require.ErrorIs(t, err, core.ErrClosed)
+		require.EqualValues(t, 1, r.log.lines.Load())
+	})
+}
