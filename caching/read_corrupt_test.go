@@ -119,6 +119,7 @@ func TestCachingStoreWrapper_BadAdapter_AnswersWithAnothersItem(t *testing.T) {
 	inEachMode(t, func(t *testing.T, mode caching.Mode) {
 		log := &countingHandler{}
 		r := newRig(t, caching.Options{Mode: mode, Logger: slog.New(log)})
+		before := log.lines.Load() // the warning that a cache that reads nothing again is not watched
 		r.otherInit(1, "b", "good")
 		for _, kind := range core.BuiltInKinds() {
 			r.db.WriteRaw("", kind, "a", []byte(`{"key":"b","version":9,"on":true}`))
@@ -139,7 +140,7 @@ func TestCachingStoreWrapper_BadAdapter_AnswersWithAnothersItem(t *testing.T) {
 			require.Equal(t, version, r.inDatabase("good"))
 			time.Sleep(100 * time.Millisecond)
 		}
-		require.EqualValues(t, 2, log.lines.Load(), "one for each")
+		require.EqualValues(t, 2, log.lines.Load()-before, "one for each")
 		r.requireStatus(true, false)
 		r.upsert("a", 10)
 		require.Equal(t, 10, r.version("a"))
