@@ -120,12 +120,26 @@ type fault struct {
 	name string
 	// inject makes the fault; it is called for every store of one run with that run's state.
 	inject func(f *faulty, state *faultState)
+	// injectBig makes a fault of a big segment store.
+	injectBig func(t testing.TB, f *faultyBig)
 	// wrap, if set, takes the place of the store.
 	wrap func(s core.FeatureStoreCore) core.FeatureStoreCore
 	// declare, if set, changes what the harness declares.
 	declare func(c *Capabilities)
-	// must are the subtests that have to fail; may are those that can also notice. A trailing * stands for a whole group.
+	// must are the subtests that have to fail; may are those that can also notice.
 	must, may []string
+	// wide says that most subtests rely on what is broken, so that only those in must run.
+	wide bool
+}
+
+// requireFound runs the suite with the fault.
+func (ft fault) requireFound(t *testing.T, suite func(t tester)) {
+	t.Helper()
+	var only []string
+	if ft.wide {
+		only = ft.must
+	}
+	testrun.Record(t, only, suite).RequireFailures(t, ft.must, ft.may)
 }
 
 // faultState is what the stores of one run share.
@@ -227,7 +241,7 @@ func runFaults(t *testing.T, faults []fault) {
 	for _, ft := range faults {
 		t.Run(ft.name, func(t *testing.T) {
 			h := ft.harness(t, new(memorystore.Database))
-			testrun.Record(t, nil, func(t tester) { runFeatureStore(t, h, tinySizes()) }).RequireFailures(t, ft.must, ft.may)
+			ft.requireFound(t, func(t tester) { runFeatureStore(t, h, tinySizes()) })
 		})
 	}
 }

@@ -24,12 +24,9 @@ type recorder struct {
 	cleanups []func()
 }
 
-// Record runs those subtests of a suite that only names, by complete names; all if it is nil. It returns how they ended.
-// They are cleaned up after, have ended when it returns, and do not make t fail.
-func Record(t testing.TB, only func(name string) bool, run func(t T)) *Outcomes {
-	if only == nil {
-		only = func(string) bool { return true }
-	}
+// Record runs those subtests of a suite that only names, by complete names of subtests or groups; all if it is nil. It
+// returns how they ended. They are cleaned up after, have ended when it returns, and do not make t fail.
+func Record(t testing.TB, only []string, run func(t T)) *Outcomes {
 	o := &Outcomes{only: only, Failed: make(map[string]string)}
 	newRecorder(t, "", o).runHere(run)
 	return o
@@ -67,7 +64,7 @@ func (r *recorder) cleanUp() {
 
 func (r *recorder) Run(name string, f func(t T)) bool {
 	sub := newRecorder(r.TB, strings.TrimPrefix(r.name+"/"+name, "/"), r.root)
-	if !r.root.only(sub.name) {
+	if !r.root.runs(sub.name) {
 		return true
 	}
 	r.root.started(sub.name)
