@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/consul/api"
 	"github.com/stretchr/testify/require"
@@ -13,28 +12,6 @@ import (
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/storetest"
 )
-
-const (
-	// soon is what a call may take to notice that it is not wanted any more, on a busy machine.
-	soon         = 2 * time.Second
-	pollInterval = 10 * time.Millisecond
-)
-
-// Close leaves a client of the caller's usable.
-func TestStore_Close_LeavesTheCallersClientOpen(t *testing.T) {
-	b := newBare(t, containers.Consul(t))
-	store, err := New(t.Context(), b.Client, nil)
-	require.NoError(t, err)
-	segments, err := NewBigSegments(t.Context(), b.Client, nil)
-	require.NoError(t, err)
-	require.NoError(t, store.CheckAvailability(t.Context()))
-	require.NoError(t, store.Close())
-	require.NoError(t, segments.Close())
-	_, _, err = b.KV().Get("k", nil)
-	require.NoError(t, err)
-	_, err = segments.Metadata(t.Context())
-	require.ErrorIs(t, err, core.ErrClosed)
-}
 
 // A server that is not one of Consul, and an address where nothing listens, are outages.
 func TestStore_NoConsulThere_IsUnavailable(t *testing.T) {

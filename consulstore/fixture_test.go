@@ -16,6 +16,12 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
+const (
+	// soon is what a call may take to notice that it is not wanted any more, on a busy machine.
+	soon         = 2 * time.Second
+	pollInterval = 10 * time.Millisecond
+)
+
 // bare is the driver alone. It uses transactions, which know no forbidden keys.
 type bare struct {
 	*api.Client
