@@ -20,10 +20,10 @@ func abilityTests(c Capabilities) group[*fixture] {
 		},
 	}}
 	if c.AvailabilityChecker {
-		g.tests = append(g.tests, subtest[*fixture]{"CheckAvailabilitySucceeds", testAvailability})
+		g.Tests = append(g.Tests, subtest[*fixture]{"CheckAvailabilitySucceeds", testAvailability})
 	}
 	if c.DiagnosticDescription {
-		g.tests = append(g.tests, subtest[*fixture]{"DescriptionNamesTheTypeAndNoSecrets", testDescription})
+		g.Tests = append(g.Tests, subtest[*fixture]{"DescriptionNamesTheTypeAndNoSecrets", testDescription})
 	}
 	return g
 }
@@ -48,7 +48,7 @@ func testAvailability(f *fixture) {
 		f.Fatalf("the store is no core.AvailabilityChecker")
 	}
 	check := func(when string) {
-		if err := s.do("CheckAvailability", func() error { return checker.CheckAvailability(f.Context()) }); err != nil {
+		if err := s.Do("CheckAvailability", func() error { return checker.CheckAvailability(f.Context()) }); err != nil {
 			f.Fatalf("CheckAvailability %s: %v", when, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cleatdev/cleat/conformance/internal/bigsegmentsuite"
 	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 )
@@ -26,36 +27,5 @@ type BigSegmentsHarness struct {
 // describes, as subtests of t, one after the other.
 func RunBigSegments(t *testing.T, h BigSegmentsHarness) {
 	t.Helper()
-	runBigSegments(testrun.Of(t), h, defaultSizes())
-}
-
-func runBigSegments(t tester, h BigSegmentsHarness, s sizes) {
-	runGroups(t, bigSegmentsTests(h.Writer), func(t tester) *bigFixture {
-		return &bigFixture{tester: t, sizes: s, guard: newGuard(t, h.Timeout), h: h, prefix: randomPrefix()}
-	})
-}
-
-// bigFixture is what one subtest about a big segment store is given.
-type bigFixture struct {
-	tester
-	sizes
-	guard
-	h      BigSegmentsHarness
-	prefix string
-}
-
-func (f *bigFixture) open() *bigSegmentStore { return f.openAt(f.prefix) }
-
-func (f *bigFixture) openAt(prefix string) *bigSegmentStore {
-	f.Helper()
-	return openBigSegments(f.tester, f.guard, f.h.Open, prefix)
-}
-
-// bigSegmentsTests returns what there is to test about a store that can, or cannot, be written.
-func bigSegmentsTests(writer bool) []group[*bigFixture] {
-	groups := []group[*bigFixture]{bigReadTests()}
-	if writer {
-		groups = append(groups, bigWriteTests(), bigCursorTests(), bigSharingTests())
-	}
-	return append(groups, bigLifecycleTests())
+	bigsegmentsuite.Run(testrun.Of(t), bigsegmentsuite.Harness(h), bigsegmentsuite.DefaultSizes())
 }

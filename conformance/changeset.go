@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -17,7 +18,7 @@ func changeSetTests(c Capabilities) group[*fixture] {
 		{"ReadersSeeAllOrNothing", testChangeSetAtomic},
 	}}
 	if c.MaxItemSize > 0 {
-		g.tests = append(g.tests, subtest[*fixture]{"TooLargeItemUndoesAll", testChangeSetTooLarge})
+		g.Tests = append(g.Tests, subtest[*fixture]{"TooLargeItemUndoesAll", testChangeSetTooLarge})
 	}
 	return g
 }
@@ -34,7 +35,7 @@ func (s *store) applyChangeSet(ctx context.Context, changes ...core.KindAndKeyed
 	if !ok {
 		return nil, errNoApplier
 	}
-	return guarded(s.guard, "ApplyChangeSet", func() ([]core.UpsertResult, error) {
+	return suite.Guarded(s.guard, "ApplyChangeSet", func() ([]core.UpsertResult, error) {
 		return applier.ApplyChangeSet(ctx, changes)
 	})
 }
@@ -101,7 +102,7 @@ func testChangeSetHeals(f *fixture) {
 
 func testChangeSetTooLarge(f *fixture) {
 	s := f.open()
-	s.guard = s.patient()
+	s.guard = s.Patient()
 	big := sized("big", 1, 2*f.largest())
 	_, err := s.applyChangeSet(f.Context(), change(core.Flags, live("a", 1)), change(core.Flags, big))
 	f.wantTooLarge("ApplyChangeSet", err, big)

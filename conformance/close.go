@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -42,7 +43,7 @@ func testCloseTwice(f *fixture) {
 func testCloseConcurrently(f *fixture) {
 	s := f.openUnmanaged(f.prefix)
 	f.init(s)
-	concurrently(f, f.workers, func(int) error { return s.Close() })
+	suite.Concurrently(f, f.workers, func(int) error { return s.Close() })
 }
 
 func testCloseThenCall(f *fixture) {
@@ -73,11 +74,11 @@ func testCloseOthers(f *fixture) {
 // testCloseWhileInUse closes a store under workers that read and write.
 func testCloseWhileInUse(f *fixture) {
 	for round := range f.rounds / 5 {
-		prefix := randomPrefix()
+		prefix := suite.RandomPrefix()
 		s := f.openBounded(prefix)
 		var written atomic.Int64 // the greatest version known to be written
-		u := newUsage(f.workers, s.Close, func(ctx context.Context, n int) error { return s.use(ctx, n, &written) })
-		u.run(f, round%3)
+		u := suite.NewUsage(f.workers, s.Close, func(ctx context.Context, n int) error { return s.use(ctx, n, &written) })
+		u.Run(f, round%3)
 		lowest := int(written.Load())
 		f.wantVersionBetween(f.openAt(prefix), "a", lowest, lowest+1)
 	}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -23,7 +24,7 @@ func testConcurrentOneKey(f *fixture) {
 	stores := f.openSeveral(f.workers)
 	total := f.rounds * f.workers
 	var written atomic.Int64
-	concurrently(f, f.workers, func(worker int) error {
+	suite.Concurrently(f, f.workers, func(worker int) error {
 		random := rand.New(rand.NewPCG(5, uint64(worker)))
 		for _, n := range random.Perm(f.rounds) {
 			version := 1 + n*f.workers + worker
@@ -56,7 +57,7 @@ func testConcurrentOneVersion(f *fixture) {
 	stores := f.openSeveral(f.workers)
 	for version := 1; version <= f.rounds; version++ {
 		results := make([]core.UpsertResult, f.workers)
-		concurrently(f, f.workers, func(worker int) (err error) {
+		suite.Concurrently(f, f.workers, func(worker int) (err error) {
 			item := tagged("a", version, fmt.Sprint("worker ", worker))
 			results[worker], err = stores[worker].Upsert(f.Context(), core.Flags, item.Key, item.Item)
 			return err
@@ -84,7 +85,7 @@ func testConcurrentDifferentKeys(f *fixture) {
 	for worker := range stores {
 		want = append(want, numbered(fmt.Sprint("worker-", worker), f.rounds, 1)...)
 	}
-	concurrently(f, f.workers, func(worker int) error {
+	suite.Concurrently(f, f.workers, func(worker int) error {
 		for _, item := range want[worker*f.rounds : (worker+1)*f.rounds] {
 			result, err := stores[worker].Upsert(f.Context(), core.Flags, item.Key, item.Item)
 			if err != nil {
@@ -104,7 +105,7 @@ func testConcurrentMonotone(f *fixture) {
 	stores, reader := f.openSeveral(f.workers), f.open()
 	var last int
 	f.whileWriting(func() error {
-		return inParallel(f.workers, func(worker int) error {
+		return suite.InParallel(f.workers, func(worker int) error {
 			random := rand.New(rand.NewPCG(6, uint64(worker)))
 			for range f.rounds {
 				item := live("a", 1+random.IntN(f.rounds))
@@ -132,7 +133,7 @@ func testConcurrentInitAndUpsert(f *fixture) {
 	old := numbered("flag", size, 1)
 	for round := 1; round <= f.rounds; round++ {
 		upserted := append(numbered("flag", size, 2*round), live("new", 2*round))
-		concurrently(f, 2, func(worker int) error {
+		suite.Concurrently(f, 2, func(worker int) error {
 			if worker == 0 {
 				return initialiser.Init(f.Context(), []core.SerializedCollection{collection(core.Flags, old...)})
 			}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -19,7 +20,7 @@ func contextTests(c Capabilities) group[*fixture] {
 		{"EndedDuringInitLeavesTheMark", testContextDuringInit},
 	}}
 	if c.AtomicInit {
-		g.tests = append(g.tests, subtest[*fixture]{"EndedDuringAtomicInitChangesAllOrNothing", testContextDuringAtomicInit})
+		g.Tests = append(g.Tests, subtest[*fixture]{"EndedDuringAtomicInitChangesAllOrNothing", testContextDuringAtomicInit})
 	}
 	return g
 }
@@ -54,7 +55,7 @@ func (f *fixture) wantContextError(ctx context.Context) {
 	s := f.open()
 	f.upsert(s, core.Flags, live("a", 1))
 	for _, m := range f.methods(s) {
-		if err := m.call(ctx); !contextEnded(ctx, err) {
+		if err := m.call(ctx); !suite.ContextEnded(ctx, err) {
 			f.Errorf("%s with a context that has ended: the error is %v, want %v as it is", m.name, err, ctx.Err())
 		}
 	}
@@ -74,16 +75,6 @@ func endingSoon(parent context.Context, random *rand.Rand) (context.Context, con
 	return ctx, func() { timer.Stop(); cancel() }
 }
 
-// contextEnded reports whether err is the error of ctx as it is. A driver may notice that a deadline has passed a moment
-// before the context does.
-func contextEnded(ctx context.Context, err error) bool {
-	if err == ctx.Err() { //nolint:errorlint // context errors must come unwrapped
-		return true
-	}
-	deadline, found := ctx.Deadline()
-	return found && !time.Now().Before(deadline) && err == context.DeadlineExceeded //nolint:errorlint // as above
-}
-
 func testContextDuringReads(f *fixture) {
 	s := f.openBounded(f.prefix)
 	items := numbered("flag", f.manyItems/20, 1)
@@ -97,11 +88,11 @@ func testContextDuringReads(f *fixture) {
 				if d := differsInAll(got, items); d != "" {
 					f.Fatalf("GetAll with a context that ended: no error, but %s", d)
 				}
-			} else if !contextEnded(ctx, err) {
+			} else if !suite.ContextEnded(ctx, err) {
 				f.Fatalf("GetAll with a context that ended: the error is %v, want %v as it is", err, ctx.Err())
 			}
 			item, found, err := s.Get(ctx, core.Flags, items[0].Key)
-			if err == nil && (!found || differs(item, items[0].Item) != "") || err != nil && !contextEnded(ctx, err) {
+			if err == nil && (!found || differs(item, items[0].Item) != "") || err != nil && !suite.ContextEnded(ctx, err) {
 				f.Fatalf("Get with a context that ended: found %t, error %v", found, err)
 			}
 		}
@@ -125,7 +116,7 @@ func testContextDuringUpsert(f *fixture) {
 				if d := differsInResult(result, item.Item, true); d != "" {
 					f.Fatalf("Upsert with a context that ended: no error, but %s", d)
 				}
-			} else if !contextEnded(ctx, err) {
+			} else if !suite.ContextEnded(ctx, err) {
 				f.Fatalf("Upsert with a context that ended: the error is %v, want %v as it is", err, ctx.Err())
 			}
 		}
@@ -167,10 +158,10 @@ func (f *fixture) interruptedInit(prefix string, random *rand.Rand, flags []core
 		return true
 	}
 	partial, ok := errors.AsType[*core.PartialInitError](err)
-	if ok && !f.h.Capabilities.AtomicInit && contextEnded(ctx, partial.Err) {
+	if ok && !f.h.Capabilities.AtomicInit && suite.ContextEnded(ctx, partial.Err) {
 		return false
 	}
-	if !contextEnded(ctx, err) {
+	if !suite.ContextEnded(ctx, err) {
 		f.Fatalf("Init with a context that ended: the error is %v, want %v as it is", err, ctx.Err())
 	}
 	return false
@@ -182,7 +173,7 @@ func testContextDuringInit(f *fixture) {
 	random := rand.New(rand.NewPCG(3, 3))
 	flags := numbered("flag", f.manyItems/20, 1)
 	for range f.rounds {
-		prefix := randomPrefix()
+		prefix := suite.RandomPrefix()
 		done := f.interruptedInit(prefix, random, flags)
 		s := f.openAt(prefix)
 		initialized, err := s.Initialized(f.Context())

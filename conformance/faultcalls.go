@@ -17,7 +17,7 @@ func (f *faultFixture) calls(address string) []storetest.Call {
 		return calls
 	}
 	segments := f.openBigAt(f.tester, address, f.prefix)
-	f.Cleanup(func() { _ = f.do("Close", segments.Close) })
+	f.Cleanup(func() { _ = f.Do("Close", segments.Close) })
 	return append(calls, storetest.BigSegmentCalls(segments)...)
 }
 
@@ -33,7 +33,7 @@ func (f *faultFixture) wantAll(
 			ctx, cancel := context.WithTimeout(f.Context(), patience)
 			defer cancel()
 			begun := time.Now()
-			err := f.do(c.Name, func() error { return c.Run(ctx) })
+			err := f.Do(c.Name, func() error { return c.Run(ctx) })
 			if took := time.Since(begun); !is(ctx, err) || took >= limit {
 				f.Errorf("%s ended after %v with the error %v; it must end within %v %s", c.Name, took.Round(time.Millisecond), err, limit, meant)
 			}
@@ -52,7 +52,7 @@ func (f *faultFixture) awaitHealthy(calls []storetest.Call) {
 		testrun.Eventually(f, f.wait, c.Name+" of a server that answers", func() string {
 			ctx, cancel := context.WithTimeout(f.Context(), soon)
 			defer cancel()
-			if err := f.do(c.Name, func() error { return c.Run(ctx) }); err != nil {
+			if err := f.Do(c.Name, func() error { return c.Run(ctx) }); err != nil {
 				return "fails: " + err.Error()
 			}
 			return ""

@@ -16,11 +16,11 @@ import (
 // recoveryTests hold the store, behind a wrapper that is told to update it, to what LaunchDarkly's contract tests call
 // persistent-data-store-recovery: after an outage of a second the database has exactly what memory has.
 func recoveryTests() group[*faultFixture] {
-	g := group[*faultFixture]{name: "Recovery"}
+	g := group[*faultFixture]{Name: "Recovery"}
 	for _, mode := range cacheModes() {
-		g.tests = append(g.tests, subtest[*faultFixture]{"WritesBack" + mode.name, func(f *faultFixture) { f.testWriteBack(mode.mode) }})
+		g.Tests = append(g.Tests, subtest[*faultFixture]{"WritesBack" + mode.name, func(f *faultFixture) { f.testWriteBack(mode.mode) }})
 	}
-	g.tests = append(g.tests,
+	g.Tests = append(g.Tests,
 		subtest[*faultFixture]{"WritesBackAfterAnotherFailure", testWriteBackCut},
 		subtest[*faultFixture]{"WritesBackTwice", testWriteBackTwice},
 	)
@@ -54,7 +54,7 @@ func (f *faultFixture) newRecovery(mode caching.Mode) *recovery {
 	if err != nil {
 		f.Fatalf("wrapping the store: %v", err)
 	}
-	f.Cleanup(func() { _ = f.do("Close", r.wrapper.Close) })
+	f.Cleanup(func() { _ = f.Do("Close", r.wrapper.Close) })
 	f.Cleanup(r.wrapper.AddListener(func(status core.DataStoreStatus) {
 		if status.Available && status.Stale {
 			r.send(nil)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/storetest"
@@ -49,10 +50,10 @@ func RunFaults(t *testing.T, h FaultsHarness) {
 func runFaultTests(t tester, h FaultsHarness, s sizes) {
 	for _, client := range slices.Sorted(maps.Keys(h.Open)) {
 		t.Run(client, func(t tester) {
-			runGroups(t, []group[*faultFixture]{networkTests(), serverTests(), recoveryTests()}, func(t tester) *faultFixture {
+			suite.Run(t, []group[*faultFixture]{networkTests(), serverTests(), recoveryTests()}, func(t tester) *faultFixture {
 				return &faultFixture{
-					tester: t, sizes: s, guard: newGuard(t, h.Timeout), server: h.Server, openAt: h.Open[client], openBigAt: h.OpenBigSegments,
-					prefix: randomPrefix(),
+					tester: t, sizes: s, guard: suite.NewGuard(t, h.Timeout), server: h.Server, openAt: h.Open[client], openBigAt: h.OpenBigSegments,
+					prefix: suite.RandomPrefix(),
 				}
 			})
 		})
@@ -83,7 +84,7 @@ const (
 func (f *faultFixture) open(address string) core.FeatureStoreCore {
 	f.Helper()
 	store := f.openUnmanaged(address)
-	f.Cleanup(func() { _ = f.do("Close", store.Close) })
+	f.Cleanup(func() { _ = f.Do("Close", store.Close) })
 	return store
 }
 
@@ -97,7 +98,7 @@ func (f *faultFixture) openUnmanaged(address string) core.FeatureStoreCore {
 }
 
 func networkTests() group[*faultFixture] {
-	g := group[*faultFixture]{name: "Network"}
+	g := group[*faultFixture]{Name: "Network"}
 	for _, fault := range []struct{ name, toxic string }{
 		{"AnswersNeverArrive", storetest.Hang},
 		{"RequestsNeverArrive", storetest.HangUpstream},
@@ -106,9 +107,9 @@ func networkTests() group[*faultFixture] {
 		{"RequestsAreCut", storetest.CutUpstream},
 		{"AnswersAreLate", storetest.Latency},
 	} {
-		g.tests = append(g.tests, subtest[*faultFixture]{fault.name, func(f *faultFixture) { f.testFault(fault.toxic) }})
+		g.Tests = append(g.Tests, subtest[*faultFixture]{fault.name, func(f *faultFixture) { f.testFault(fault.toxic) }})
 	}
-	g.tests = append(g.tests,
+	g.Tests = append(g.Tests,
 		subtest[*faultFixture]{"SlowLineIsWaitedFor", testSlowLine},
 		subtest[*faultFixture]{"PartOfAKindIsAnError", testPartOfKind},
 	)
@@ -123,7 +124,7 @@ func (f *faultFixture) testFault(toxic string) {
 	f.awaitHealthy(calls)
 	proxy.Infect(toxic)
 	f.wantAll(calls, faultyCall, soon, "in time with ErrUnavailable or its context's error", func(ctx context.Context, err error) bool {
-		return errors.Is(err, core.ErrUnavailable) || contextEnded(ctx, err)
+		return errors.Is(err, core.ErrUnavailable) || suite.ContextEnded(ctx, err)
 	})
 	proxy.Heal()
 	f.awaitHealthy(calls)
@@ -134,10 +135,10 @@ func testSlowLine(f *faultFixture) {
 	proxy := storetest.StartProxy(f.tester, f.server)
 	proxy.Infect(storetest.SlowUpstream)
 	store, flags := f.open(proxy.Address()), storetest.Flags(f.manyItems/20, 1, size)
-	if err := f.do("Init", func() error { return store.Init(f.Context(), []core.SerializedCollection{flags}) }); err != nil {
+	if err := f.Do("Init", func() error { return store.Init(f.Context(), []core.SerializedCollection{flags}) }); err != nil {
 		f.Fatalf("Init over a slow line: %v", err)
 	}
-	got, err := guarded(f.guard, "GetAll", func() ([]core.KeyedSerializedItem, error) { return store.GetAll(f.Context(), core.Flags) })
+	got, err := suite.Guarded(f.guard, "GetAll", func() ([]core.KeyedSerializedItem, error) { return store.GetAll(f.Context(), core.Flags) })
 	if err != nil {
 		f.Fatalf("GetAll: %v", err)
 	}
@@ -150,17 +151,17 @@ func testPartOfKind(f *faultFixture) {
 	const n, size = 100, 4000
 	proxy := storetest.StartProxy(f.tester, f.server)
 	store, flags := f.open(proxy.Address()), storetest.Flags(n, 1, size)
-	if err := f.do("Init", func() error { return store.Init(f.Context(), []core.SerializedCollection{flags}) }); err != nil {
+	if err := f.Do("Init", func() error { return store.Init(f.Context(), []core.SerializedCollection{flags}) }); err != nil {
 		f.Fatalf("Init: %v", err)
 	}
 	proxy.Infect(storetest.CutLater)
 	ctx, cancel := context.WithTimeout(f.Context(), soon)
 	defer cancel()
-	got, err := guarded(f.guard, "GetAll", func() ([]core.KeyedSerializedItem, error) { return store.GetAll(ctx, core.Flags) })
+	got, err := suite.Guarded(f.guard, "GetAll", func() ([]core.KeyedSerializedItem, error) { return store.GetAll(ctx, core.Flags) })
 	if err == nil {
 		f.Fatalf("GetAll of %d flags whose answer is cut: %d flags and no error", n, len(got))
 	}
-	if !errors.Is(err, core.ErrUnavailable) && !contextEnded(ctx, err) {
+	if !errors.Is(err, core.ErrUnavailable) && !suite.ContextEnded(ctx, err) {
 		f.Fatalf("GetAll whose answer is cut: the error is %v, which does not wrap ErrUnavailable", err)
 	}
 }
@@ -175,7 +176,7 @@ func serverTests() group[*faultFixture] {
 }
 
 func testMuteServer(f *faultFixture) {
-	f.wantAll(f.calls(storetest.Mute(f.tester)), faultyCall, soon, "in time with its context's error", contextEnded)
+	f.wantAll(f.calls(storetest.Mute(f.tester)), faultyCall, soon, "in time with its context's error", suite.ContextEnded)
 }
 
 func testNoServer(f *faultFixture) {
@@ -195,7 +196,7 @@ func testServerGoesAway(f *faultFixture) {
 
 func (f *faultFixture) wantUnavailableAtOnce(calls []storetest.Call) {
 	f.Helper()
-	f.wantAll(calls, f.timeout, atOnce, "at once with ErrUnavailable", func(_ context.Context, err error) bool {
+	f.wantAll(calls, f.Timeout(), atOnce, "at once with ErrUnavailable", func(_ context.Context, err error) bool {
 		return errors.Is(err, core.ErrUnavailable)
 	})
 }
@@ -211,8 +212,8 @@ func testCloseWhileServerHangs(f *faultFixture) {
 		inFlight.Go(func() {
 			ctx, cancel := context.WithTimeout(f.Context(), patience)
 			defer cancel()
-			err := f.do(c.Name, func() error { return c.Run(ctx) })
-			if !errors.Is(err, core.ErrClosed) && !errors.Is(err, core.ErrUnavailable) && !contextEnded(ctx, err) {
+			err := f.Do(c.Name, func() error { return c.Run(ctx) })
+			if !errors.Is(err, core.ErrClosed) && !errors.Is(err, core.ErrUnavailable) && !suite.ContextEnded(ctx, err) {
 				f.Errorf("%s, in flight when the store was closed: %v", c.Name, err)
 			}
 		})
@@ -224,7 +225,7 @@ func testCloseWhileServerHangs(f *faultFixture) {
 	}
 	begun := time.Now()
 	for range 2 {
-		if err := f.do("Close", store.Close); err != nil {
+		if err := f.Do("Close", store.Close); err != nil {
 			f.Errorf("Close: %v", err)
 		}
 	}

@@ -3,6 +3,7 @@ package conformance
 import (
 	"testing"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/conformance/internal/testrun"
 )
 
@@ -16,7 +17,7 @@ func RunFeatureStore(t *testing.T, h Harness) {
 func runFeatureStore(t tester, h Harness, s sizes) {
 	newFixture := func(t tester) *fixture { return newFixture(t, h, s) }
 	if harnessIsSound(t, newFixture) {
-		runGroups(t, featureStoreTests(h), newFixture)
+		suite.Run(t, featureStoreTests(h), newFixture)
 	}
 }
 

@@ -1,10 +1,7 @@
 package conformance
 
 import (
-	"fmt"
-	"math/rand/v2"
-	"sync"
-
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -19,12 +16,9 @@ type fixture struct {
 }
 
 func newFixture(t tester, h Harness, s sizes) *fixture {
-	g := newGuard(t, h.Timeout)
-	return &fixture{tester: t, sizes: s, guard: g, h: h.bounded(g.timeout), prefix: randomPrefix()}
+	g := suite.NewGuard(t, h.Timeout)
+	return &fixture{tester: t, sizes: s, guard: g, h: h.bounded(g.Timeout()), prefix: suite.RandomPrefix()}
 }
-
-// randomPrefix returns a prefix that no other test uses, also in another process on the same database.
-func randomPrefix() string { return fmt.Sprintf("conformance-%016x", rand.Uint64()) }
 
 // open returns a new store under the subtest's prefix.
 func (f *fixture) open() *store { return f.openAt(f.prefix) }
@@ -133,28 +127,4 @@ func (f *fixture) wantInitialized(s *store, want bool) {
 	if got != want {
 		f.Fatalf("Initialized is %t, want %t", got, want)
 	}
-}
-
-// concurrently calls work n times at once, waits for all, and fails the subtest with the first error.
-func concurrently(t tester, n int, work func(i int) error) {
-	t.Helper()
-	if err := inParallel(n, work); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// inParallel calls work n times at once, waits for all, and returns the first error.
-func inParallel(n int, work func(i int) error) error {
-	var workers sync.WaitGroup
-	errs := make([]error, n)
-	for i := range n {
-		workers.Go(func() { errs[i] = work(i) })
-	}
-	workers.Wait()
-	for i, err := range errs {
-		if err != nil {
-			return fmt.Errorf("worker %d: %w", i, err)
-		}
-	}
-	return nil
 }

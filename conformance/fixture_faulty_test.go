@@ -120,8 +120,6 @@ type fault struct {
 	name string
 	// inject makes the fault; it is called for every store of one run with that run's state.
 	inject func(f *faulty, state *faultState)
-	// injectBig makes a fault of a big segment store.
-	injectBig func(t testing.TB, f *faultyBig)
 	// wrap, if set, takes the place of the store.
 	wrap func(s core.FeatureStoreCore) core.FeatureStoreCore
 	// declare, if set, changes what the harness declares.
@@ -203,7 +201,7 @@ func (s *faultState) get(name string) bool {
 // tinySizes is enough to find every fault.
 func tinySizes() sizes {
 	s := shortSizes()
-	s.manyItems, s.bigItem, s.manyContexts = 200, 64<<10, 40
+	s.manyItems, s.bigItem = 200, 64<<10
 	s.rounds, s.modelChecks = 12, 6
 	return s
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -22,7 +23,7 @@ func (s *store) getItems(ctx context.Context, kind core.DataKind, keys []string)
 	if !able {
 		return nil, fmt.Errorf("%w: the store is no core.ItemsGetter", core.ErrInvalid)
 	}
-	err = s.do("GetItems", func() error {
+	err = s.Do("GetItems", func() error {
 		items, err = getter.GetItems(ctx, kind, keys)
 		return err
 	})
@@ -74,7 +75,7 @@ func testGetItemsMany(f *fixture) {
 
 func testGetItemsAnyCharacter(f *fixture) {
 	s := f.open()
-	keys := awkwardKeys()
+	keys := suite.AwkwardKeys()
 	items := itemsOf(keys, 1)
 	f.init(s, collection(core.Flags, items...))
 	f.wantItems(s, core.Flags, keys, items...)

@@ -51,16 +51,8 @@ func limitedHarness(db *memorystore.Database, maxItemSize int) Harness {
 	}
 }
 
-func bigSegmentsHarness(db *memorystore.Database) BigSegmentsHarness {
-	return BigSegmentsHarness{Writer: true, Open: memoryHarness(db).OpenBigSegments}
-}
-
 func TestRunFeatureStore_MemoryStore_Passes(t *testing.T) {
 	RunFeatureStore(t, memoryHarness(new(memorystore.Database)))
-}
-
-func TestRunBigSegments_MemoryStore_Passes(t *testing.T) {
-	RunBigSegments(t, bigSegmentsHarness(new(memorystore.Database)))
 }
 
 func TestRunWrapped_MemoryStore_Passes(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -24,7 +25,7 @@ func harnessIsSound(t tester, newFixture func(t tester) *fixture) bool {
 	sound := true
 	t.Run("Harness", func(t tester) {
 		for _, test := range harnessTests() {
-			sound = t.Run(test.name, func(t tester) { test.run(newFixture(t)) }) && sound
+			sound = t.Run(test.Name, func(t tester) { test.Run(newFixture(t)) }) && sound
 		}
 		if !sound {
 			t.Errorf("the harness does not do what conformance.Harness says; the adapter was not tested")
@@ -53,7 +54,7 @@ func testRawWrites(f *fixture) {
 
 func testRawPrefixes(f *fixture) {
 	f.h.WriteRaw(f.tester, f.prefix, core.Flags, "a", live("a", 1).Item.Data)
-	f.wantRawMissing(randomPrefix(), "a", "that was written under another prefix")
+	f.wantRawMissing(suite.RandomPrefix(), "a", "that was written under another prefix")
 }
 
 func testRawWipe(f *fixture) {
@@ -92,7 +93,7 @@ func (h Harness) bounded(timeout time.Duration) Harness {
 // within returns what a function of the harness returns, and ends the subtest if the function does, panics or takes too long.
 func within[R any](t testing.TB, timeout time.Duration, name string, f func() R) R {
 	t.Helper()
-	result, err := guarded(guard{t, timeout}, "Harness."+name, func() (R, error) { return f(), nil })
+	result, err := suite.Guarded(suite.NewGuard(t, timeout), "Harness."+name, func() (R, error) { return f(), nil })
 	if err != nil { // which the guard, or the function itself, has reported
 		t.FailNow()
 	}

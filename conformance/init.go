@@ -3,6 +3,7 @@ package conformance
 import (
 	"errors"
 
+	"github.com/cleatdev/cleat/conformance/internal/bigsegmentsuite"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -22,7 +23,7 @@ func initTests(h Harness) group[*fixture] {
 		{"RefusedDataChangesNothing", testInitRefused},
 	}}
 	if h.OpenBigSegments != nil {
-		g.tests = append(g.tests, subtest[*fixture]{"KeepsBigSegments", testInitKeepsBigSegments})
+		g.Tests = append(g.Tests, subtest[*fixture]{"KeepsBigSegments", testInitKeepsBigSegments})
 	}
 	return g
 }
@@ -167,16 +168,9 @@ func testInitRefused(f *fixture) {
 }
 
 func testInitKeepsBigSegments(f *fixture) {
-	segments := openBigSegments(f.tester, f.guard, f.h.OpenBigSegments, f.prefix)
-	hash := core.BigSegmentContextHash("user")
-	segments.apply(core.BigSegmentPatch{
-		SegmentRef: "s.g1", Version: "1", Included: core.BigSegmentChanges{Add: []string{hash}},
+	bigsegmentsuite.RequireUntouched(f.tester, bigsegmentsuite.Harness{Open: f.h.OpenBigSegments, Timeout: f.h.Timeout}, f.prefix, func() {
+		s := f.open()
+		f.init(s, collection(core.Flags, live("a", 1)))
+		f.init(s)
 	})
-	segments.setLastUpToDate(1234)
-	s := f.open()
-	f.init(s, collection(core.Flags, live("a", 1)))
-	f.init(s)
-	segments.wantMembership(hash, []string{"s.g1"}, nil)
-	segments.wantLastUpToDate(1234)
-	segments.wantCursor("1")
 }

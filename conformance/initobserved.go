@@ -15,7 +15,7 @@ func initObservedTests(c Capabilities) group[*fixture] {
 		{"InitializedNeverTurnsFalse", testInitObservedMark},
 	}}
 	if c.AtomicInit {
-		g.tests = append(g.tests, subtest[*fixture]{"AtomicInitShowsOneSetOnly", testInitObservedAtomic})
+		g.Tests = append(g.Tests, subtest[*fixture]{"AtomicInitShowsOneSetOnly", testInitObservedAtomic})
 	}
 	return g
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -17,22 +18,11 @@ func keyTests(c Capabilities) group[*fixture] {
 		{"EmptyKeyIsRefused", testKeysEmpty},
 	}}
 	if c.MaxKeySize > 0 {
-		g.tests = append(g.tests,
+		g.Tests = append(g.Tests,
 			subtest[*fixture]{"TooLongKeyIsRefusedByUpsert", testKeysTooLongUpsert},
 			subtest[*fixture]{"TooLongKeyStopsNothingElseInInit", testKeysTooLongInit})
 	}
 	return g
-}
-
-// awkwardKeys are keys that mean something to one database or another, or to a shell, a pattern or a URL.
-func awkwardKeys() []string {
-	return []string{
-		"plain", "with:colon", ":", "a:b:c", "with/slash", "/", "a//b", "/leading", "trailing/", "../up", ".", "..",
-		"*", "star*star", "?", "quest?ion", "[", "[a-z]", "]", "{tag}", "{", "}", "(", ")", "%", "100%", "%2F", "_", "a_b",
-		" ", " leading", "trailing ", "two  spaces", "tab\there", "new\nline", "carriage\rreturn", "\r\n",
-		`"`, `"quoted"`, `it's`, "`", `\`, `back\slash`, `\\`, `\n`, "$inited", "$", "#", "&", "+", "=", ";", ",", "|", "<>", "~", "^",
-		"é", "日本語", "мир", "עברית", "🏴‍☠️", "👩‍👩‍👧", "a\u200bb", "\u2028", "\u0001", "\u007f", "0", "-1", "1e3", "null", "true",
-	}
 }
 
 func itemsOf(keys []string, version int) []core.KeyedSerializedItem {
@@ -45,7 +35,7 @@ func itemsOf(keys []string, version int) []core.KeyedSerializedItem {
 
 func testKeysAnyCharacter(f *fixture) {
 	s := f.open()
-	items := itemsOf(awkwardKeys(), 1)
+	items := itemsOf(suite.AwkwardKeys(), 1)
 	for _, item := range items {
 		f.wantMissing(s, core.Flags, item.Key)
 		f.upsert(s, core.Flags, item)
@@ -59,7 +49,7 @@ func testKeysAnyCharacter(f *fixture) {
 		}
 	}
 
-	items = itemsOf(awkwardKeys(), -1)
+	items = itemsOf(suite.AwkwardKeys(), -1)
 	f.init(s, collection(core.Segments, items...), collection(core.Flags, items[:1]...), collection(otherKind, items...))
 	f.wantAll(s, core.Segments, items...)
 	f.wantAll(s, core.Flags, items[:1]...)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -47,7 +48,7 @@ func testLinearizable(f *fixture, initPercent int) {
 // recordHistory runs the clients, each on its own sequence of calls that the seed determines.
 func (f *fixture) recordHistory(seed uint64, initPercent int) []porcupine.Operation {
 	f.Helper()
-	prefix := randomPrefix()
+	prefix := suite.RandomPrefix()
 	stores := make([]*store, historyStores)
 	for i := range stores {
 		stores[i] = f.openUnmanaged(prefix)
@@ -60,7 +61,7 @@ func (f *fixture) recordHistory(seed uint64, initPercent int) []porcupine.Operat
 			overtakes: !f.h.Capabilities.AtomicInit,
 		}
 	}
-	concurrently(f, historyClients, func(i int) error { return clients[i].run(f.Context(), initPercent) })
+	suite.Concurrently(f, historyClients, func(i int) error { return clients[i].run(f.Context(), initPercent) })
 	var history []porcupine.Operation
 	for _, client := range clients {
 		history = append(history, client.history...)

@@ -27,7 +27,7 @@ func (f *fixture) methods(s *store) []method {
 	}
 	if checker, ok := s.core.(core.AvailabilityChecker); ok && f.h.Capabilities.AvailabilityChecker {
 		methods = append(methods, method{"CheckAvailability", func(ctx context.Context) error {
-			return s.do("CheckAvailability", func() error { return checker.CheckAvailability(ctx) })
+			return s.Do("CheckAvailability", func() error { return checker.CheckAvailability(ctx) })
 		}})
 	}
 	if f.h.Capabilities.ChangeSetApplier {
@@ -44,7 +44,7 @@ func (f *fixture) methods(s *store) []method {
 	}
 	if watcher, ok := s.core.(core.Watcher); ok && f.h.Capabilities.Watcher {
 		methods = append(methods, method{"Watch", func(ctx context.Context) error {
-			return s.do("Watch", func() error { return watcher.Watch(ctx, func(core.Change) {}) })
+			return s.Do("Watch", func() error { return watcher.Watch(ctx, func(core.Change) {}) })
 		}})
 	}
 	return methods

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -52,7 +53,7 @@ type model struct {
 const corruptVersion = -maxVersion - 1
 
 func newModel(f *fixture, t *rapid.T) *model {
-	m := &model{f: f, prefix: randomPrefix(), items: make(map[core.DataKind]map[string]core.SerializedItem)}
+	m := &model{f: f, prefix: suite.RandomPrefix(), items: make(map[core.DataKind]map[string]core.SerializedItem)}
 	for range rapid.IntRange(1, 2).Draw(t, "stores") {
 		m.stores = append(m.stores, f.openUnmanaged(m.prefix))
 	}

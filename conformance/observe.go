@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -42,7 +43,7 @@ func (s *store) version(ctx context.Context, kind core.DataKind, key string) (ve
 func (f *fixture) whileWriting(write, read func() error) {
 	f.Helper()
 	done := make(chan struct{})
-	concurrently(f, 2, func(i int) error {
+	suite.Concurrently(f, 2, func(i int) error {
 		if i == 0 {
 			defer close(done)
 			return write()

@@ -12,7 +12,7 @@ func sizeTests(c Capabilities) group[*fixture] {
 		{"LargestItem", testSizeLargest},
 	}}
 	if c.MaxItemSize > 0 {
-		g.tests = append(g.tests,
+		g.Tests = append(g.Tests,
 			subtest[*fixture]{"TooLargeItemIsRefusedByUpsert", testSizeTooLargeUpsert},
 			subtest[*fixture]{"TooLargeItemStopsNothingElseInInit", testSizeTooLargeInit})
 	}
@@ -29,7 +29,7 @@ func (f *fixture) largest() int {
 
 func testSizeManyItems(f *fixture) {
 	s := f.open()
-	s.guard = s.patient()
+	s.guard = s.Patient()
 	segments, flags := numbered("segment", f.manyItems/20, 1), numbered("flag", f.manyItems, 1)
 	f.init(s, collection(core.Segments, segments...), collection(core.Flags, flags...))
 	f.wantAll(s, core.Segments, segments...)
@@ -44,7 +44,7 @@ func testSizeManyItems(f *fixture) {
 
 func testSizeLargest(f *fixture) {
 	s := f.open()
-	s.guard = s.patient()
+	s.guard = s.Patient()
 	big := sized("big", 1, f.largest())
 	f.upsert(s, core.Flags, big)
 	f.wantItem(s, core.Flags, big)
@@ -58,7 +58,7 @@ func testSizeLargest(f *fixture) {
 
 func testSizeTooLargeUpsert(f *fixture) {
 	s := f.open()
-	s.guard = s.patient()
+	s.guard = s.Patient()
 	f.upsert(s, core.Flags, live("a", 1))
 	f.wantTooLargeUpsert(s, sized("a", 2, 2*f.largest()))
 	f.wantTooLargeUpsert(s, sized("new", 2, 2*f.largest()))
@@ -68,7 +68,7 @@ func testSizeTooLargeUpsert(f *fixture) {
 
 func testSizeTooLargeInit(f *fixture) {
 	s := f.open()
-	s.guard = s.patient()
+	s.guard = s.Patient()
 	f.upsert(s, core.Flags, live("big", 1))
 	f.upsert(s, core.Flags, live("leftover", 1))
 	f.wantTooLargeInit(s, sized("big", 2, 2*f.largest()), live("a", 2), live("b", 2))

@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -15,7 +16,7 @@ type store struct {
 var _ core.FeatureStoreCore = (*store)(nil)
 
 func (s *store) Init(ctx context.Context, data []core.SerializedCollection) error {
-	return s.do("Init", func() error { return s.core.Init(ctx, data) })
+	return s.Do("Init", func() error { return s.core.Init(ctx, data) })
 }
 
 func (s *store) Get(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
@@ -23,7 +24,7 @@ func (s *store) Get(ctx context.Context, kind core.DataKind, key string) (core.S
 		item  core.SerializedItem
 		found bool
 	}
-	a, err := guarded(s.guard, "Get", func() (a answer, err error) {
+	a, err := suite.Guarded(s.guard, "Get", func() (a answer, err error) {
 		a.item, a.found, err = s.core.Get(ctx, kind, key)
 		return a, err
 	})
@@ -31,19 +32,19 @@ func (s *store) Get(ctx context.Context, kind core.DataKind, key string) (core.S
 }
 
 func (s *store) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
-	return guarded(s.guard, "GetAll", func() ([]core.KeyedSerializedItem, error) { return s.core.GetAll(ctx, kind) })
+	return suite.Guarded(s.guard, "GetAll", func() ([]core.KeyedSerializedItem, error) { return s.core.GetAll(ctx, kind) })
 }
 
 func (s *store) Upsert(
 	ctx context.Context, kind core.DataKind, key string, item core.SerializedItem,
 ) (core.UpsertResult, error) {
-	return guarded(s.guard, "Upsert", func() (core.UpsertResult, error) { return s.core.Upsert(ctx, kind, key, item) })
+	return suite.Guarded(s.guard, "Upsert", func() (core.UpsertResult, error) { return s.core.Upsert(ctx, kind, key, item) })
 }
 
 func (s *store) Initialized(ctx context.Context) (bool, error) {
-	return guarded(s.guard, "Initialized", func() (bool, error) { return s.core.Initialized(ctx) })
+	return suite.Guarded(s.guard, "Initialized", func() (bool, error) { return s.core.Initialized(ctx) })
 }
 
 func (s *store) Close() error {
-	return s.do("Close", s.core.Close)
+	return s.Do("Close", s.core.Close)
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -100,7 +101,7 @@ func (f *fixture) ended(w *watch) error {
 		return err
 	case <-time.After(f.wait):
 		f.Errorf("Watch did not end within %v", f.wait)
-		return errHung
+		return suite.ErrHung
 	}
 }
 
@@ -152,7 +153,7 @@ func testWatchCalls(f *fixture) {
 	watched, stores := f.open(), f.openSeveral(f.workers)
 	w := f.watch(watched)
 	f.wantChange(w, core.Flags, "a", func(n int) { f.upsert(stores[0], core.Flags, live("a", n)) })
-	concurrently(f, f.workers, func(worker int) error {
+	suite.Concurrently(f, f.workers, func(worker int) error {
 		for i, item := range numbered(fmt.Sprint("worker-", worker), f.rounds, 1) {
 			if i == f.rounds/2 {
 				w.cancel()
@@ -183,7 +184,7 @@ func testWatchContext(f *fixture) {
 	s, other := f.open(), f.open()
 	w := f.watch(s)
 	f.wantChange(w, core.Flags, "a", func(n int) { f.upsert(other, core.Flags, live("a", n)) })
-	if err := f.waitForEnd(w); !contextEnded(w.ctx, err) {
+	if err := f.waitForEnd(w); !suite.ContextEnded(w.ctx, err) {
 		f.Fatalf("Watch with a context that ended: the error is %v, want %v as it is", err, w.ctx.Err())
 	}
 	f.upsert(s, core.Flags, live("b", 1))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 )
@@ -62,7 +63,7 @@ func cacheModes() []cacheMode {
 func runWrapped(t tester, h Harness, s sizes, wrap wrapper) {
 	for _, mode := range cacheModes() {
 		tests := append(wrappedTests(), mode.specific...)
-		runGroups(t, []group[*wrappedFixture]{{mode.name, tests}}, func(t tester) *wrappedFixture {
+		suite.Run(t, []group[*wrappedFixture]{{mode.name, tests}}, func(t tester) *wrappedFixture {
 			return &wrappedFixture{fixture: newFixture(t, h, s), mode: mode.mode, wrap: wrap}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 )
@@ -51,7 +52,7 @@ func (w *wrapped) Get(ctx context.Context, kind core.DataKind, key string) (*cor
 		item  *core.Item
 		found bool
 	}
-	a, err := guarded(w.guard, "Get", func() (a answer, err error) {
+	a, err := suite.Guarded(w.guard, "Get", func() (a answer, err error) {
 		a.item, a.found, err = w.store.Get(ctx, kind, key)
 		return a, err
 	})
@@ -59,22 +60,22 @@ func (w *wrapped) Get(ctx context.Context, kind core.DataKind, key string) (*cor
 }
 
 func (w *wrapped) All(ctx context.Context, kind core.DataKind) (map[string]*core.Item, error) {
-	return guarded(w.guard, "All", func() (map[string]*core.Item, error) { return w.store.All(ctx, kind) })
+	return suite.Guarded(w.guard, "All", func() (map[string]*core.Item, error) { return w.store.All(ctx, kind) })
 }
 
 func (w *wrapped) Initialized(ctx context.Context) (bool, error) {
-	return guarded(w.guard, "Initialized", func() (bool, error) { return w.store.Initialized(ctx) })
+	return suite.Guarded(w.guard, "Initialized", func() (bool, error) { return w.store.Initialized(ctx) })
 }
 
 func (w *wrapped) Init(ctx context.Context, data []core.Collection) error {
-	return w.do("Init", func() error { return w.store.Init(ctx, data) })
+	return w.Do("Init", func() error { return w.store.Init(ctx, data) })
 }
 
 func (w *wrapped) Upsert(ctx context.Context, kind core.DataKind, key string, item *core.Item) (bool, error) {
-	return guarded(w.guard, "Upsert", func() (bool, error) { return w.store.Upsert(ctx, kind, key, item) })
+	return suite.Guarded(w.guard, "Upsert", func() (bool, error) { return w.store.Upsert(ctx, kind, key, item) })
 }
 
-func (w *wrapped) Close() error { return w.do("Close", w.store.Close) }
+func (w *wrapped) Close() error { return w.Do("Close", w.store.Close) }
 
 // parsed makes a core.Item of one of the suite's own items.
 func (f *wrappedFixture) parsed(kind core.DataKind, item core.KeyedSerializedItem) *core.Item {

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
@@ -55,7 +56,7 @@ func testWrappedContext(f *wrappedFixture) {
 	ctx, cancel := context.WithCancel(f.Context())
 	cancel()
 	for _, m := range f.wrappedMethods(w) {
-		if err := m.call(ctx); !contextEnded(ctx, err) {
+		if err := m.call(ctx); !suite.ContextEnded(ctx, err) {
 			f.Errorf("%s with a context that has ended: the error is %v, want %v as it is", m.name, err, ctx.Err())
 		}
 	}
@@ -84,7 +85,7 @@ func testWrappedStatus(f *wrappedFixture) {
 func testWrappedConcurrently(f *wrappedFixture) {
 	a, b := f.openWrapped(), f.openWrapped()
 	total := f.rounds * f.workers
-	concurrently(f, f.workers, func(worker int) error {
+	suite.Concurrently(f, f.workers, func(worker int) error {
 		w := []*wrapped{a, b}[worker%2]
 		random := rand.New(rand.NewPCG(7, uint64(worker)))
 		for _, n := range random.Perm(f.rounds) {

@@ -5,47 +5,15 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/memorystore"
 )
-
-func TestGuard_CallThatHangs_FailsTheSubtestOnly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		end := make(chan struct{})
-		o := testrun.Record(t, nil, func(t tester) {
-			t.Run("hangs", func(t tester) {
-				err := newGuard(t, time.Minute).do("Get", func() error { <-end; return nil })
-				require.ErrorIs(t, err, errHung)
-			})
-			t.Run("works", func(t tester) {
-				require.NoError(t, newGuard(t, time.Minute).do("Get", func() error { return nil }))
-			})
-		})
-		close(end)
-		require.Contains(t, o.Failed["hangs"], "Get did not return within 1m0s")
-		require.NotContains(t, o.Failed, "works")
-	})
-}
-
-func TestGuard_CallThatPanics_FailsTheSubtestOnly(t *testing.T) {
-	o := testrun.Record(t, nil, func(t tester) {
-		t.Run("panics", func(t tester) {
-			err := newGuard(t, 0).do("Get", func() error { panic("for a test") })
-			require.ErrorIs(t, err, errPanicked)
-		})
-	})
-	require.Contains(t, o.Failed["panics"], "Get panicked: for a test")
-}
-
-func TestGuard_Patient_WaitsLonger(t *testing.T) {
-	require.Equal(t, 4*defaultTimeout, newGuard(t, 0).patient().timeout)
-}
 
 func TestSuite_StoreThatHangs_EndsAndFails(t *testing.T) {
 	h := memoryHarness(new(memorystore.Database))
@@ -56,7 +24,7 @@ func TestSuite_StoreThatHangs_EndsAndFails(t *testing.T) {
 		return hanging{memorystore.New(nil, &memorystore.Options{Prefix: prefix}), end}
 	}
 	o := testrun.Record(t, nil, func(t tester) {
-		runGroups(t, []group[*fixture]{getTests(), linearizabilityTests()}, func(t tester) *fixture {
+		suite.Run(t, []group[*fixture]{getTests(), linearizabilityTests()}, func(t tester) *fixture {
 			return newFixture(t, h, tinySizes())
 		})
 	})
@@ -94,11 +62,7 @@ func (s hanging) GetAll(context.Context, core.DataKind) ([]core.KeyedSerializedI
 func TestSuite_HarnessWithoutStores_FailsEverywhere(t *testing.T) {
 	h := memoryHarness(new(memorystore.Database))
 	h.Open = func(testing.TB, string) core.FeatureStoreCore { return nil }
-	big := BigSegmentsHarness{Open: func(testing.TB, string) core.BigSegmentStore { return nil }}
-	o := testrun.Record(t, nil, func(t tester) {
-		runFeatureStore(t, h, tinySizes())
-		runBigSegments(t, big, tinySizes())
-	})
-	require.Subset(t, o.Ran, []string{"Get/MissingKeyIsNoError", "Read/NeverUpdatedHasZeroMetadata"})
+	o := testrun.Record(t, nil, func(t tester) { runFeatureStore(t, h, tinySizes()) })
+	require.Contains(t, o.Ran, "Get/MissingKeyIsNoError")
 	requireAllFail(t, o)
 }

@@ -1,12 +1,14 @@
-package conformance
+package bigsegmentsuite
 
 import (
 	"fmt"
 	"sync/atomic"
+
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 )
 
-func bigCursorTests() group[*bigFixture] {
-	return group[*bigFixture]{"Cursor", []subtest[*bigFixture]{
+func cursorTests() suite.Group[*fixture] {
+	return suite.Group[*fixture]{"Cursor", []suite.Subtest[*fixture]{
 		{"EmptyAtFirst", testCursorEmpty},
 		{"MovesWithEachPatch", testCursorMoves},
 		{"PatchAtAnotherCursorChangesNothing", testCursorMismatch},
@@ -20,14 +22,14 @@ func bigCursorTests() group[*bigFixture] {
 	}}
 }
 
-func testCursorEmpty(f *bigFixture) {
+func testCursorEmpty(f *fixture) {
 	s := f.open()
 	s.wantCursor("")
 	s.setLastUpToDate(1)
 	s.wantCursor("")
 }
 
-func testCursorMoves(f *bigFixture) {
+func testCursorMoves(f *fixture) {
 	s := f.open()
 	s.apply(patch("a.g1", "", "1", adds(hashOne), unchanged()))
 	s.wantCursor("1")
@@ -36,7 +38,7 @@ func testCursorMoves(f *bigFixture) {
 	f.open().wantCursor("2")
 }
 
-func testCursorMismatch(f *bigFixture) {
+func testCursorMismatch(f *fixture) {
 	s := f.open()
 	s.wantApplied(patch("a.g1", "7", "8", adds(hashOne), unchanged()), false)
 	s.wantCursor("")
@@ -51,7 +53,7 @@ func testCursorMismatch(f *bigFixture) {
 	s.apply(patch("a.g1", "1", "9", removes(hashOne), unchanged()))
 }
 
-func testCursorSameVersion(f *bigFixture) {
+func testCursorSameVersion(f *fixture) {
 	s := f.open()
 	s.apply(patch("a.g1", "", "1", adds(hashOne), unchanged()))
 	s.apply(patch("b.g1", "1", "1", adds(hashOne), unchanged()))
@@ -63,7 +65,7 @@ func testCursorSameVersion(f *bigFixture) {
 }
 
 // testCursorAgain applies a patch again whose previous version is its own, as after an interruption, and one whose is not.
-func testCursorAgain(f *bigFixture) {
+func testCursorAgain(f *fixture) {
 	s := f.open()
 	first := patch("a.g1", "", "1", adds(hashOne), adds(hashTwo))
 	s.apply(first)
@@ -77,7 +79,7 @@ func testCursorAgain(f *bigFixture) {
 	}
 }
 
-func testCursorText(f *bigFixture) {
+func testCursorText(f *fixture) {
 	s := f.open()
 	versions := []string{"", "9", "10", "09", "1e1", "äöü: / * 'x' \"y\"", "01J9Z3-abc", "0"}
 	for i := 1; i < len(versions); i++ {
@@ -87,16 +89,16 @@ func testCursorText(f *bigFixture) {
 }
 
 // testCursorTwoWriters has several writers move the cursor from the same version at once.
-func testCursorTwoWriters(f *bigFixture) {
-	stores := make([]*bigSegmentStore, f.workers)
+func testCursorTwoWriters(f *fixture) {
+	stores := make([]*store, f.Workers)
 	for i := range stores {
 		stores[i] = f.open()
 	}
 	version := ""
-	for round := range f.rounds {
+	for round := range f.Rounds {
 		var applied atomic.Int64
-		winner := make([]string, f.workers)
-		concurrently(f, f.workers, func(worker int) error {
+		winner := make([]string, f.Workers)
+		suite.Concurrently(f, f.Workers, func(worker int) error {
 			next := fmt.Sprintf("%d-%d", round, worker)
 			ok, err := stores[worker].applyPatch(patch("a.g1", version, next, adds(hashOne), unchanged()))
 			if ok {

@@ -1,4 +1,4 @@
-package conformance
+package bigsegmentsuite
 
 import (
 	"context"
@@ -8,30 +8,37 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
-func bigLifecycleTests() group[*bigFixture] {
-	return group[*bigFixture]{"Lifecycle", []subtest[*bigFixture]{
-		{"NilContextIsRefused", testBigNilContext},
-		{"EndedContextIsReported", testBigEndedContext},
-		{"CloseIsIdempotent", testBigCloseTwice},
-		{"EveryMethodReturnsErrClosedAfterwards", testBigClosed},
-		{"CloseLeavesOtherStoresAlone", testBigCloseOthers},
-		{"CloseWhileInUse", testBigCloseWhileInUse},
-		{"CloseLeavesNoGoroutine", testBigLeak},
+func lifecycleTests() suite.Group[*fixture] {
+	return suite.Group[*fixture]{"Lifecycle", []suite.Subtest[*fixture]{
+		{"NilContextIsRefused", testNilContext},
+		{"EndedContextIsReported", testEndedContext},
+		{"CloseIsIdempotent", testCloseTwice},
+		{"EveryMethodReturnsErrClosedAfterwards", testClosed},
+		{"CloseLeavesOtherStoresAlone", testCloseOthers},
+		{"CloseWhileInUse", testCloseWhileInUse},
+		{"CloseLeavesNoGoroutine", testLeak},
 	}}
+}
+
+// method is a method of a store that takes a context.
+type method struct {
+	name string
+	call func(ctx context.Context) error
 }
 
 // methods returns every method of the store that takes a context. Those that write, write nothing that another subtest
 // looks at.
-func (s *bigSegmentStore) methods() []method {
+func (s *store) methods() []method {
 	methods := []method{
 		{"Metadata", func(ctx context.Context) error {
-			return s.do("Metadata", func() error { _, err := s.core.Metadata(ctx); return err })
+			return s.Do("Metadata", func() error { _, err := s.core.Metadata(ctx); return err })
 		}},
 		{"Membership", func(ctx context.Context) error {
-			return s.do("Membership", func() error { _, err := s.core.Membership(ctx, hashOne); return err })
+			return s.Do("Membership", func() error { _, err := s.core.Membership(ctx, hashOne); return err })
 		}},
 	}
 	if s.writer == nil {
@@ -39,19 +46,19 @@ func (s *bigSegmentStore) methods() []method {
 	}
 	return slices.Concat(methods, []method{
 		{"Cursor", func(ctx context.Context) error {
-			return s.do("Cursor", func() error { _, err := s.writer.Cursor(ctx); return err })
+			return s.Do("Cursor", func() error { _, err := s.writer.Cursor(ctx); return err })
 		}},
 		{"ApplyPatch", func(ctx context.Context) error {
 			p := patch("a.g1", "", "written", adds(hashOne), unchanged())
-			return s.do("ApplyPatch", func() error { _, err := s.writer.ApplyPatch(ctx, p); return err })
+			return s.Do("ApplyPatch", func() error { _, err := s.writer.ApplyPatch(ctx, p); return err })
 		}},
 		{"SetLastUpToDate", func(ctx context.Context) error {
-			return s.do("SetLastUpToDate", func() error { return s.writer.SetLastUpToDate(ctx, 9) })
+			return s.Do("SetLastUpToDate", func() error { return s.writer.SetLastUpToDate(ctx, 9) })
 		}},
 	})
 }
 
-func testBigNilContext(f *bigFixture) {
+func testNilContext(f *fixture) {
 	s := f.open()
 	for _, m := range s.methods() {
 		if err := m.call(nil); !errors.Is(err, core.ErrInvalid) {
@@ -61,7 +68,7 @@ func testBigNilContext(f *bigFixture) {
 	f.wantUntouched(s)
 }
 
-func testBigEndedContext(f *bigFixture) {
+func testEndedContext(f *fixture) {
 	cancelled, cancel := context.WithCancelCause(f.Context())
 	cancel(errors.New("a cause that is not the context's error"))
 	expired, cancelExpired := context.WithDeadline(f.Context(), time.Unix(0, 0))
@@ -69,7 +76,7 @@ func testBigEndedContext(f *bigFixture) {
 	s := f.open()
 	for _, ctx := range []context.Context{cancelled, expired} {
 		for _, m := range s.methods() {
-			if err := m.call(ctx); !contextEnded(ctx, err) {
+			if err := m.call(ctx); !suite.ContextEnded(ctx, err) {
 				f.Errorf("%s with a context that has ended: the error is %v, want %v as it is", m.name, err, ctx.Err())
 			}
 		}
@@ -77,7 +84,7 @@ func testBigEndedContext(f *bigFixture) {
 	f.wantUntouched(s)
 }
 
-func (f *bigFixture) wantUntouched(s *bigSegmentStore) {
+func (f *fixture) wantUntouched(s *store) {
 	f.Helper()
 	s.wantLastUpToDate(0)
 	s.wantMembership(hashOne, nil, nil)
@@ -86,12 +93,7 @@ func (f *bigFixture) wantUntouched(s *bigSegmentStore) {
 	}
 }
 
-func (f *bigFixture) openUnmanaged() *bigSegmentStore {
-	f.Helper()
-	return openBigSegmentsUnmanaged(f.tester, f.guard, f.h.Open, f.prefix)
-}
-
-func testBigCloseTwice(f *bigFixture) {
+func testCloseTwice(f *fixture) {
 	s := f.openUnmanaged()
 	for i := range 3 {
 		if err := s.close(); err != nil {
@@ -99,12 +101,12 @@ func testBigCloseTwice(f *bigFixture) {
 		}
 	}
 	again := f.openUnmanaged()
-	concurrently(f, f.workers, func(int) error { return again.close() })
+	suite.Concurrently(f, f.Workers, func(int) error { return again.close() })
 }
 
-func testBigClosed(f *bigFixture) {
+func testClosed(f *fixture) {
 	s := f.openUnmanaged()
-	f.closeBig(s)
+	f.close(s)
 	for _, m := range s.methods() {
 		if err := m.call(f.Context()); !errors.Is(err, core.ErrClosed) {
 			f.Errorf("%s after Close: the error is %v, want ErrClosed", m.name, err)
@@ -113,17 +115,17 @@ func testBigClosed(f *bigFixture) {
 	f.wantUntouched(f.open())
 }
 
-func (f *bigFixture) closeBig(s *bigSegmentStore) {
+func (f *fixture) close(s *store) {
 	f.Helper()
 	if err := s.close(); err != nil {
 		f.Fatalf("Close: %v", err)
 	}
 }
 
-func testBigCloseOthers(f *bigFixture) {
+func testCloseOthers(f *fixture) {
 	s, other := f.openUnmanaged(), f.open()
 	other.wantLastUpToDate(0)
-	f.closeBig(s)
+	f.close(s)
 	for _, m := range other.methods() {
 		if err := m.call(f.Context()); err != nil {
 			f.Errorf("%s of another store: %v", m.name, err)
@@ -131,19 +133,19 @@ func testBigCloseOthers(f *bigFixture) {
 	}
 }
 
-// testBigCloseWhileInUse closes a store under workers that stop at the first error, which has to be ErrClosed.
-func testBigCloseWhileInUse(f *bigFixture) {
-	for round := range f.rounds / 5 {
+// testCloseWhileInUse closes a store under workers that stop at the first error, which has to be ErrClosed.
+func testCloseWhileInUse(f *fixture) {
+	for round := range f.Rounds / 5 {
 		s := f.openUnmanaged().bounded()
 		methods := s.methods()
-		u := newUsage(f.workers, s.close, func(ctx context.Context, n int) error {
+		u := suite.NewUsage(f.Workers, s.close, func(ctx context.Context, n int) error {
 			return methods[n%len(methods)].call(ctx)
 		})
-		u.run(f, round%3)
+		u.Run(f, round%3)
 	}
 }
 
-func testBigLeak(f *bigFixture) {
+func testLeak(f *fixture) {
 	use := func() {
 		s := f.openUnmanaged()
 		for _, m := range s.methods() {
@@ -151,7 +153,7 @@ func testBigLeak(f *bigFixture) {
 				f.Fatalf("%s: %v", m.name, err)
 			}
 		}
-		f.closeBig(s)
+		f.close(s)
 	}
 	use()
 	baseline := goleak.IgnoreCurrent()

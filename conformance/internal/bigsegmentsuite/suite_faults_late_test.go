@@ -1,4 +1,4 @@
-package conformance
+package bigsegmentsuite
 
 import (
 	"context"
@@ -6,9 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
-	"github.com/cleatdev/cleat/memorystore"
 )
 
 // awaited is for how long a late writer waits for others, which have nothing else to wait for.
@@ -16,7 +14,7 @@ const awaited = 10 * time.Second
 
 // late applies a patch that leaves the cursor where it is, in two steps, the second of which comes when the cursor is at
 // another version, and does not look at it. It is late once.
-func (f *faultyBig) late(
+func (f *faulty) late(
 	ctx context.Context, patch core.BigSegmentPatch, arrived func(cursor string) bool, used *atomic.Bool,
 ) (bool, error) {
 	half := len(patch.Included.Add) / 2
@@ -39,7 +37,7 @@ func (f *faultyBig) late(
 	return f.BigSegments.ApplyPatch(ctx, second)
 }
 
-func TestSuite_BigSegmentStepsWithoutCondition_FailWhereMeant(t *testing.T) {
+func TestSuite_StepsWithoutCondition_FailWhereMeant(t *testing.T) {
 	for name, test := range map[string]struct {
 		isLate  func(patch core.BigSegmentPatch) bool
 		arrived func(cursor string) bool
@@ -59,36 +57,30 @@ func TestSuite_BigSegmentStepsWithoutCondition_FailWhereMeant(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			db := new(memorystore.Database)
 			var used atomic.Bool
-			h := BigSegmentsHarness{Writer: true, Open: func(_ testing.TB, prefix string) core.BigSegmentStore {
-				f := &faultyBig{BigSegments: memorystore.NewBigSegments(db, &memorystore.Options{Prefix: prefix})}
+			h := harness(func(f *faulty) {
 				f.onApplyPatch = func(ctx context.Context, patch core.BigSegmentPatch) (bool, error) {
 					if patch.Version == patch.PreviousVersion && len(patch.Included.Add) > 1 && test.isLate(patch) {
 						return f.late(ctx, patch, test.arrived, &used)
 					}
 					return f.BigSegments.ApplyPatch(ctx, patch)
 				}
-				return f
-			}}
-			testrun.Record(t, nil, func(t tester) { runBigSegments(t, h, tinySizes()) }).RequireFailures(t, []string{test.must}, nil)
+			})
+			record(t, h).RequireFailures(t, []string{test.must}, nil)
 		})
 	}
 }
 
-func TestSuite_BigSegmentEmptyPatchIgnored_FailsWhereMeant(t *testing.T) {
-	db := new(memorystore.Database)
-	h := BigSegmentsHarness{Writer: true, Open: func(_ testing.TB, prefix string) core.BigSegmentStore {
-		f := &faultyBig{BigSegments: memorystore.NewBigSegments(db, &memorystore.Options{Prefix: prefix})}
+func TestSuite_EmptyPatchIgnored_FailsWhereMeant(t *testing.T) {
+	h := harness(func(f *faulty) {
 		f.onApplyPatch = func(ctx context.Context, patch core.BigSegmentPatch) (bool, error) {
 			if patch.Changes() == 0 {
 				patch.Version = patch.PreviousVersion
 			}
 			return f.BigSegments.ApplyPatch(ctx, patch)
 		}
-		return f
-	}}
-	testrun.Record(t, nil, func(t tester) { runBigSegments(t, h, tinySizes()) }).RequireFailures(t,
+	})
+	record(t, h).RequireFailures(t,
 		[]string{"Cursor/PatchWithoutChangesMovesTheCursor", "Cursor/MovesWithEachPatch"},
 		[]string{"Cursor/IsTextNotANumber", "Cursor/LatePatchWritesNothingMore", "Cursor/WritersAtOneCursorAgree"})
 }

@@ -1,14 +1,16 @@
-package conformance
+package bigsegmentsuite
 
-func bigSharingTests() group[*bigFixture] {
-	return group[*bigFixture]{"Sharing", []subtest[*bigFixture]{
-		{"WritesAreSeenByOthersAtOnce", testBigSharing},
-		{"PrefixesAreSeparate", testBigPrefixes},
-		{"DataOutlivesTheStore", testBigReopen},
+import "github.com/cleatdev/cleat/conformance/internal/suite"
+
+func sharingTests() suite.Group[*fixture] {
+	return suite.Group[*fixture]{"Sharing", []suite.Subtest[*fixture]{
+		{"WritesAreSeenByOthersAtOnce", testSharing},
+		{"PrefixesAreSeparate", testPrefixes},
+		{"DataOutlivesTheStore", testReopen},
 	}}
 }
 
-func testBigSharing(f *bigFixture) {
+func testSharing(f *fixture) {
 	a, b := f.open(), f.open()
 	b.wantMembership(hashOne, nil, nil)
 	b.wantLastUpToDate(0)
@@ -23,7 +25,7 @@ func testBigSharing(f *bigFixture) {
 	a.wantCursor("2")
 }
 
-func testBigPrefixes(f *bigFixture) {
+func testPrefixes(f *fixture) {
 	a := f.open()
 	a.apply(patch("a.g1", "", "1", adds(hashOne), unchanged()))
 	a.setLastUpToDate(1234)
@@ -41,8 +43,8 @@ func testBigPrefixes(f *bigFixture) {
 	}
 }
 
-func testBigReopen(f *bigFixture) {
-	s := openBigSegmentsUnmanaged(f.tester, f.guard, f.h.Open, f.prefix)
+func testReopen(f *fixture) {
+	s := f.openUnmanaged()
 	s.apply(patch("a.g1", "", "1", adds(hashOne), adds(hashTwo)))
 	s.setLastUpToDate(1234)
 	if err := s.close(); err != nil {

@@ -1,4 +1,4 @@
-package conformance
+package bigsegmentsuite
 
 import (
 	"fmt"
@@ -6,21 +6,22 @@ import (
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldtime"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
-func bigWriteTests() group[*bigFixture] {
-	return group[*bigFixture]{"Write", []subtest[*bigFixture]{
-		{"LastUpToDateRoundTrip", testBigLastUpToDate},
-		{"MembershipRoundTrip", testBigMembership},
-		{"IncludeBeatsExclude", testBigIncludeBeatsExclude},
-		{"AddAndRemove", testBigAddAndRemove},
-		{"SegmentsAreSeparate", testBigSegmentsSeparate},
-		{"ContextsAreSeparate", testBigContextsSeparate},
-		{"MembershipIsImmutable", testBigImmutable},
-		{"MetadataAndPatchesAreIndependent", testBigIndependent},
-		{"AwkwardSegmentReferences", testBigAwkwardReferences},
-		{"LargePatch", testBigLargePatch},
+func writeTests() suite.Group[*fixture] {
+	return suite.Group[*fixture]{"Write", []suite.Subtest[*fixture]{
+		{"LastUpToDateRoundTrip", testLastUpToDate},
+		{"MembershipRoundTrip", testMembership},
+		{"IncludeBeatsExclude", testIncludeBeatsExclude},
+		{"AddAndRemove", testAddAndRemove},
+		{"SegmentsAreSeparate", testSegmentsSeparate},
+		{"ContextsAreSeparate", testContextsSeparate},
+		{"MembershipIsImmutable", testImmutable},
+		{"MetadataAndPatchesAreIndependent", testIndependent},
+		{"AwkwardSegmentReferences", testAwkwardReferences},
+		{"LargePatch", testLargePatch},
 	}}
 }
 
@@ -41,7 +42,7 @@ func adds(hashes ...string) core.BigSegmentChanges    { return core.BigSegmentCh
 func unchanged() core.BigSegmentChanges               { return core.BigSegmentChanges{} }
 func removes(hashes ...string) core.BigSegmentChanges { return core.BigSegmentChanges{Remove: hashes} }
 
-func testBigLastUpToDate(f *bigFixture) {
+func testLastUpToDate(f *fixture) {
 	s := f.open()
 	for _, at := range []ldtime.UnixMillisecondTime{1_700_000_000_123, 1, 4_102_444_800_000, 1_600_000_000_000} {
 		s.setLastUpToDate(at)
@@ -50,17 +51,17 @@ func testBigLastUpToDate(f *bigFixture) {
 	}
 }
 
-func testBigMembership(f *bigFixture) {
+func testMembership(f *fixture) {
 	s := f.open()
 	s.apply(patch("a.g1", "", "1", adds(hashOne), unchanged()))
 	s.apply(patch("b.g1", "1", "2", unchanged(), adds(hashOne)))
-	for _, reader := range []*bigSegmentStore{s, f.open()} {
+	for _, reader := range []*store{s, f.open()} {
 		reader.wantMembership(hashOne, []string{"a.g1"}, []string{"b.g1"})
 		reader.wantMembership(hashTwo, nil, nil)
 	}
 }
 
-func testBigIncludeBeatsExclude(f *bigFixture) {
+func testIncludeBeatsExclude(f *fixture) {
 	s := f.open()
 	s.apply(patch("a.g1", "", "1", adds(hashOne), adds(hashOne)))
 	s.wantMembership(hashOne, []string{"a.g1"}, nil)
@@ -71,7 +72,7 @@ func testBigIncludeBeatsExclude(f *bigFixture) {
 	s.wantMembership(hashOne, []string{"b.g1"}, []string{"a.g1"})
 }
 
-func testBigAddAndRemove(f *bigFixture) {
+func testAddAndRemove(f *fixture) {
 	s := f.open()
 	s.apply(patch("a.g1", "", "1", adds(hashOne, hashTwo), unchanged()))
 	s.apply(patch("a.g1", "1", "2", removes(hashOne), adds(hashOne)))
@@ -87,7 +88,7 @@ func testBigAddAndRemove(f *bigFixture) {
 	s.wantMembership(hashTwo, []string{"a.g1"}, nil)
 }
 
-func testBigSegmentsSeparate(f *bigFixture) {
+func testSegmentsSeparate(f *fixture) {
 	s := f.open()
 	s.apply(patch("a.g1", "", "1", adds(hashOne), unchanged()))
 	s.apply(patch("a.g2", "1", "2", unchanged(), adds(hashOne)))
@@ -96,7 +97,7 @@ func testBigSegmentsSeparate(f *bigFixture) {
 	s.wantMembership(hashOne, []string{"a"}, []string{"a.g2"})
 }
 
-func testBigContextsSeparate(f *bigFixture) {
+func testContextsSeparate(f *fixture) {
 	s := f.open()
 	similar := []string{"Zm9v", "zm9v", "ZM9V", "Zm9v=", "Zm9", "Zm+v", "Zm/v", "Zm-v", "Zm_v"}
 	version := ""
@@ -110,7 +111,7 @@ func testBigContextsSeparate(f *bigFixture) {
 	}
 }
 
-func testBigImmutable(f *bigFixture) {
+func testImmutable(f *fixture) {
 	s := f.open()
 	s.apply(patch("a.g1", "", "1", adds(hashOne), unchanged()))
 	before, err := s.membership(hashOne)
@@ -125,7 +126,7 @@ func testBigImmutable(f *bigFixture) {
 	s.wantMembership(hashOne, []string{"b.g1"}, nil)
 }
 
-func testBigIndependent(f *bigFixture) {
+func testIndependent(f *fixture) {
 	s := f.open()
 	s.apply(patch("a.g1", "", "1", adds(hashOne), unchanged()))
 	s.wantLastUpToDate(0)
@@ -137,25 +138,25 @@ func testBigIndependent(f *bigFixture) {
 	s.wantCursor("2")
 }
 
-func testBigAwkwardReferences(f *bigFixture) {
+func testAwkwardReferences(f *fixture) {
 	s := f.open()
 	version := ""
-	for i, key := range awkwardKeys() {
+	for i, key := range suite.AwkwardKeys() {
 		next := strconv.Itoa(i + 1)
 		s.apply(patch(key+".g1", version, next, adds(hashOne), adds(hashTwo)))
 		version = next
 	}
-	refs := make([]string, 0, len(awkwardKeys()))
-	for _, key := range awkwardKeys() {
+	refs := make([]string, 0, len(suite.AwkwardKeys()))
+	for _, key := range suite.AwkwardKeys() {
 		refs = append(refs, key+".g1")
 	}
 	s.wantMembership(hashOne, refs, nil)
 	s.wantMembership(hashTwo, nil, refs)
 }
 
-func testBigLargePatch(f *bigFixture) {
+func testLargePatch(f *fixture) {
 	s := f.open()
-	s.guard = s.patient()
+	s.Guard = s.Patient()
 	hashes := f.contexts()
 	half := len(hashes) / 2
 	s.apply(patch("big.g1", "", "1", adds(hashes[:half]...), adds(hashes[half:]...)))

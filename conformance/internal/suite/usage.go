@@ -1,4 +1,4 @@
-package conformance
+package suite
 
 import (
 	"context"
@@ -7,12 +7,13 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 )
 
-// usage is a store in use by several workers while it is closed. Each worker stops at its first error, which has to be
+// Usage is a store in use by several workers while it is closed. Each worker stops at its first error, which has to be
 // ErrClosed.
-type usage struct {
+type Usage struct {
 	workers int
 	close   func() error
 	call    func(ctx context.Context, n int) error
@@ -20,14 +21,15 @@ type usage struct {
 	closed  atomic.Bool   // close has returned
 }
 
-func newUsage(workers int, closeStore func() error, call func(ctx context.Context, n int) error) *usage {
-	return &usage{workers: workers, close: closeStore, call: call, begun: make(chan struct{}, workers)}
+// NewUsage describes the use of a store by its close and by a call, which one depending on n.
+func NewUsage(workers int, closeStore func() error, call func(ctx context.Context, n int) error) *Usage {
+	return &Usage{workers: workers, close: closeStore, call: call, begun: make(chan struct{}, workers)}
 }
 
-// run closes the store when every worker has made so many calls.
-func (u *usage) run(t tester, head int) {
+// Run closes the store when every worker has made so many calls.
+func (u *Usage) Run(t testrun.T, head int) {
 	t.Helper()
-	concurrently(t, u.workers+1, func(i int) error {
+	Concurrently(t, u.workers+1, func(i int) error {
 		if i < u.workers {
 			return u.untilClosed(t.Context(), i, head)
 		}
@@ -40,7 +42,7 @@ func (u *usage) run(t tester, head int) {
 }
 
 // untilClosed makes calls until one fails.
-func (u *usage) untilClosed(ctx context.Context, worker, head int) error {
+func (u *Usage) untilClosed(ctx context.Context, worker, head int) error {
 	begin := sync.OnceFunc(func() { u.begun <- struct{}{} })
 	defer begin()
 	for n := 0; ; n++ {

@@ -1,4 +1,4 @@
-package conformance
+package bigsegmentsuite
 
 import (
 	"context"
@@ -8,18 +8,26 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/launchdarkly/go-sdk-common/v3/ldtime"
 
-	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/memorystore"
 )
 
-func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
-	for _, ft := range []fault{
+func TestSuite_Faults_FailWhereMeant(t *testing.T) {
+	for _, ft := range []struct {
+		name   string
+		inject func(t testing.TB, f *faulty)
+		// must are the subtests that have to fail; may are those that can also notice.
+		must, may []string
+		// wide says that most subtests rely on what is broken, so that only those in must run.
+		wide bool
+	}{
 		{
 			name: "exclude beats include",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.changing(func(p *core.BigSegmentPatch) {
 					if len(p.Excluded.Add) > 0 {
 						p.Included.Remove = append(p.Included.Remove, p.Excluded.Add...)
@@ -29,9 +37,9 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 			must: []string{"Write/IncludeBeatsExclude"},
 		},
 		{
-			name:      "ignores the cursor",
-			injectBig: func(_ testing.TB, f *faultyBig) { f.onApplyPatch = f.atCursor },
-			must:      []string{"Cursor/PatchAtAnotherCursorChangesNothing", "Cursor/SamePatchAgainChangesNothing"},
+			name:   "ignores the cursor",
+			inject: func(_ testing.TB, f *faulty) { f.onApplyPatch = f.atCursor },
+			must:   []string{"Cursor/PatchAtAnotherCursorChangesNothing", "Cursor/SamePatchAgainChangesNothing"},
 			may: []string{
 				"Cursor/TwoWritersOneWins", "Cursor/PatchWithoutChangesMovesTheCursor", "Cursor/LatePatchWritesNothingMore",
 				"Cursor/WritersAtOneCursorAgree",
@@ -39,7 +47,7 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "moves the cursor although the patch does not fit",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.onApplyPatch = func(ctx context.Context, p core.BigSegmentPatch) (bool, error) {
 					applied, err := f.BigSegments.ApplyPatch(ctx, p)
 					if err == nil && !applied {
@@ -56,7 +64,7 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "applies a patch that does not fit without moving the cursor",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.onApplyPatch = func(ctx context.Context, p core.BigSegmentPatch) (bool, error) {
 					applied, err := f.BigSegments.ApplyPatch(ctx, p)
 					if err == nil && !applied {
@@ -72,7 +80,7 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "says applied of every patch",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.onApplyPatch = func(ctx context.Context, p core.BigSegmentPatch) (bool, error) {
 					_, err := f.BigSegments.ApplyPatch(ctx, p)
 					return err == nil, err
@@ -86,13 +94,13 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "compares cursors and then writes",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.onApplyPatch = func(ctx context.Context, p core.BigSegmentPatch) (bool, error) {
 					cursor, err := f.BigSegments.Cursor(ctx)
 					if err != nil || cursor != p.PreviousVersion {
 						return false, err
 					}
-					f.state.awaitAnother()
+					f.awaitAnother()
 					return f.atCursor(ctx, p)
 				}
 			},
@@ -100,7 +108,7 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "takes cursors for numbers",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.onCursor = func(ctx context.Context) (string, error) {
 					cursor, err := f.BigSegments.Cursor(ctx)
 					if cursor == "1e1" {
@@ -113,7 +121,7 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "wants a segment of a patch that only moves the cursor",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.onApplyPatch = func(ctx context.Context, p core.BigSegmentPatch) (bool, error) {
 					if p.SegmentRef == "" {
 						return false, core.ErrInvalid
@@ -125,7 +133,7 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "refuses a second patch of one version",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.onApplyPatch = func(ctx context.Context, p core.BigSegmentPatch) (bool, error) {
 					if p.PreviousVersion == p.Version {
 						return false, nil
@@ -141,28 +149,28 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "does not remove",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.changing(func(p *core.BigSegmentPatch) { p.Included.Remove, p.Excluded.Remove = nil, nil })
 			},
 			wide: true,
 			must: []string{"Write/AddAndRemove"},
 		},
 		{
-			name:      "forgets exclusions",
-			injectBig: func(_ testing.TB, f *faultyBig) { f.changing(func(p *core.BigSegmentPatch) { p.Excluded.Add = nil }) },
-			wide:      true,
-			must:      []string{"Write/MembershipRoundTrip"},
+			name:   "forgets exclusions",
+			inject: func(_ testing.TB, f *faulty) { f.changing(func(p *core.BigSegmentPatch) { p.Excluded.Add = nil }) },
+			wide:   true,
+			must:   []string{"Write/MembershipRoundTrip"},
 		},
 		{
 			name: "forgets generations",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.changing(func(p *core.BigSegmentPatch) { p.SegmentRef = strings.Replace(p.SegmentRef, ".g2", ".g1", 1) })
 			},
 			must: []string{"Write/SegmentsAreSeparate"},
 		},
 		{
 			name: "takes hashes in any case",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.changing(func(p *core.BigSegmentPatch) {
 					var lower []string
 					for _, hash := range p.Included.Add {
@@ -176,14 +184,14 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "takes keys in references for patterns",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.changing(func(p *core.BigSegmentPatch) { p.SegmentRef = strings.TrimSpace(p.SegmentRef) })
 			},
 			must: []string{"Write/AwkwardSegmentReferences"},
 		},
 		{
 			name: "cuts large patches",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.changing(func(p *core.BigSegmentPatch) {
 					const limit = 15
 					p.Included.Add = p.Included.Add[:min(len(p.Included.Add), limit)]
@@ -194,7 +202,7 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "an unknown context is an error",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.onMembership = func(ctx context.Context, hash string) (core.BigSegmentMembership, error) {
 					membership, err := f.BigSegments.Membership(ctx, hash)
 					if err == nil && membership.Len() == 0 {
@@ -208,7 +216,7 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "never updated is an error",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.onMetadata = func(ctx context.Context) (core.BigSegmentMetadata, error) {
 					metadata, err := f.BigSegments.Metadata(ctx)
 					if err == nil && metadata.LastUpToDate == 0 {
@@ -222,7 +230,7 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "patches count as being up to date",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.onApplyPatch = func(ctx context.Context, p core.BigSegmentPatch) (bool, error) {
 					applied, err := f.BigSegments.ApplyPatch(ctx, p)
 					if applied {
@@ -235,7 +243,7 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "rounds to seconds",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.onMetadata = func(ctx context.Context) (core.BigSegmentMetadata, error) {
 					metadata, err := f.BigSegments.Metadata(ctx)
 					if metadata.LastUpToDate > 1_000_000 {
@@ -248,7 +256,7 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "caches memberships",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				cache := make(map[string]core.BigSegmentMembership)
 				var mu sync.Mutex
 				f.onMembership = func(ctx context.Context, hash string) (core.BigSegmentMembership, error) {
@@ -269,7 +277,7 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "knows no prefixes",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				const prefix = "the same for all"
 				f.BigSegments = memorystore.NewBigSegments(f.db, &memorystore.Options{Prefix: prefix})
 			},
@@ -277,13 +285,13 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 			must: []string{"Sharing/PrefixesAreSeparate"},
 		},
 		{
-			name:      "works after Close",
-			injectBig: func(_ testing.TB, f *faultyBig) { f.onClose = func() error { return nil } },
-			must:      []string{"Lifecycle/EveryMethodReturnsErrClosedAfterwards"},
+			name:   "works after Close",
+			inject: func(_ testing.TB, f *faulty) { f.onClose = func() error { return nil } },
+			must:   []string{"Lifecycle/EveryMethodReturnsErrClosedAfterwards"},
 		},
 		{
 			name: "fails when closed twice",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.onClose = func() error {
 					if _, err := f.BigSegments.Cursor(context.Background()); err != nil {
 						return err
@@ -295,7 +303,7 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "leaks a goroutine",
-			injectBig: func(t testing.TB, _ *faultyBig) {
+			inject: func(t testing.TB, _ *faulty) {
 				end := make(chan struct{})
 				go func() { <-end }()
 				t.Cleanup(func() { close(end) })
@@ -304,7 +312,7 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "panics on a nil context",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.onCursor = func(ctx context.Context) (string, error) {
 					if err := ctx.Err(); err != nil {
 						return "", err
@@ -316,7 +324,7 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 		{
 			name: "wraps the context's error",
-			injectBig: func(_ testing.TB, f *faultyBig) {
+			inject: func(_ testing.TB, f *faulty) {
 				f.onMetadata = func(ctx context.Context) (core.BigSegmentMetadata, error) {
 					metadata, err := f.BigSegments.Metadata(ctx)
 					if err != nil && !errors.Is(err, core.ErrClosed) {
@@ -329,29 +337,27 @@ func TestSuite_BigSegmentFaults_FailWhereMeant(t *testing.T) {
 		},
 	} {
 		t.Run(ft.name, func(t *testing.T) {
-			db, state := new(memorystore.Database), &faultState{meet: make(chan struct{})}
-			h := BigSegmentsHarness{Writer: true, Open: func(_ testing.TB, prefix string) core.BigSegmentStore {
-				f := &faultyBig{
-					BigSegments: memorystore.NewBigSegments(db, &memorystore.Options{Prefix: prefix}), db: db, prefix: prefix,
-					state: state,
-				}
-				ft.injectBig(t, f)
-				return f
-			}}
-			ft.requireFound(t, func(t tester) { runBigSegments(t, h, tinySizes()) })
+			var only []string
+			if ft.wide {
+				only = ft.must
+			}
+			record(t, harness(func(f *faulty) { ft.inject(t, f) }), only...).RequireFailures(t, ft.must, ft.may)
 		})
 	}
 }
 
-func TestRunBigSegments_ReaderOnly_Passes(t *testing.T) {
-	db := new(memorystore.Database)
-	RunBigSegments(t, BigSegmentsHarness{Open: func(_ testing.TB, prefix string) core.BigSegmentStore {
-		return struct{ core.BigSegmentStore }{memorystore.NewBigSegments(db, &memorystore.Options{Prefix: prefix})}
-	}})
+func TestSuite_WriterNotDeclared_FailsWhereMeant(t *testing.T) {
+	h := harness(func(*faulty) {})
+	h.Writer = false
+	record(t, h).RequireFailures(t, []string{"Read/WriterIsAsDeclared"}, nil)
 }
 
-func TestSuite_WriterNotDeclared_FailsWhereMeant(t *testing.T) {
-	h := bigSegmentsHarness(new(memorystore.Database))
-	h.Writer = false
-	testrun.Record(t, nil, func(t tester) { runBigSegments(t, h, tinySizes()) }).RequireFailures(t, []string{"Read/WriterIsAsDeclared"}, nil)
+func TestSuite_HarnessWithoutStores_FailsEverywhere(t *testing.T) {
+	o := record(t, Harness{Writer: true, Open: func(testing.TB, string) core.BigSegmentStore { return nil }})
+	require.Contains(t, o.Ran, "Read/NeverUpdatedHasZeroMetadata")
+	for _, name := range o.Ran {
+		if strings.Contains(name, "/") { // others are groups
+			require.Contains(t, o.Failed, name)
+		}
+	}
 }

@@ -1,4 +1,4 @@
-package conformance
+package bigsegmentsuite
 
 import (
 	"errors"
@@ -6,10 +6,11 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cleatdev/cleat/conformance/internal/suite"
 	"github.com/cleatdev/cleat/core"
 )
 
-func testCursorEmptyPatch(f *bigFixture) {
+func testCursorEmptyPatch(f *fixture) {
 	s := f.open()
 	s.apply(patch("a.g1", "", "", adds(hashOne), unchanged()))
 	s.wantCursor("")
@@ -22,11 +23,11 @@ func testCursorEmptyPatch(f *bigFixture) {
 
 // testCursorLatePatch has another writer move the cursor while a large patch is written, and then write the opposite. If
 // the patch takes several steps, those that come too late must not write any more.
-func testCursorLatePatch(f *bigFixture) {
+func testCursorLatePatch(f *fixture) {
 	hashes := f.contexts()
 	late, other := f.open(), f.open()
-	late.guard, other.guard = late.patient(), other.patient()
-	for round := range f.lateRounds {
+	late.Guard, other.Guard = late.Patient(), other.Patient()
+	for round := range f.LateRounds {
 		from, to, after := strconv.Itoa(2*round), strconv.Itoa(2*round+1), strconv.Itoa(2*round+2)
 		if round == 0 {
 			from = ""
@@ -51,9 +52,9 @@ func testCursorLatePatch(f *bigFixture) {
 }
 
 // awaitFirst waits until one of the first contexts is written, and reports false if the whole patch was.
-func (f *bigFixture) awaitFirst(s *bigSegmentStore, finished chan error, hashes []string) (overtaken bool) {
+func (f *fixture) awaitFirst(s *store, finished chan error, hashes []string) (overtaken bool) {
 	f.Helper()
-	for begin := time.Now(); time.Since(begin) < f.wait; {
+	for begin := time.Now(); time.Since(begin) < f.Wait; {
 		select {
 		case err := <-finished:
 			if err != nil {
@@ -72,12 +73,12 @@ func (f *bigFixture) awaitFirst(s *bigSegmentStore, finished chan error, hashes 
 			}
 		}
 	}
-	f.Fatalf("a large patch has neither ended nor shown itself within %v", f.wait)
+	f.Fatalf("a large patch has neither ended nor shown itself within %v", f.Wait)
 	return false
 }
 
-func (f *bigFixture) contexts() []string {
-	hashes := make([]string, f.manyContexts)
+func (f *fixture) contexts() []string {
+	hashes := make([]string, f.Contexts)
 	for i := range hashes {
 		hashes[i] = core.BigSegmentContextHash(fmt.Sprint("user-", i))
 	}
@@ -86,14 +87,14 @@ func (f *bigFixture) contexts() []string {
 
 // testCursorManyWriters has several writers write the same sequence of versions, each in two pieces and a move, and each
 // version the opposite of the one before. However slow one of them is, none may leave traces of an older version.
-func testCursorManyWriters(f *bigFixture) {
+func testCursorManyWriters(f *fixture) {
 	const versions = 10
-	hashes := f.contexts()[:min(f.manyContexts, 100)]
-	stores := make([]*bigSegmentStore, f.workers)
+	hashes := f.contexts()[:min(f.Contexts, 100)]
+	stores := make([]*store, f.Workers)
 	for i := range stores {
 		stores[i] = f.open()
 	}
-	concurrently(f, f.workers, func(worker int) error {
+	suite.Concurrently(f, f.Workers, func(worker int) error {
 		return writeVersions(stores[worker], versions, hashes)
 	})
 	stores[0].wantCursor(strconv.Itoa(versions))
@@ -107,7 +108,7 @@ func testCursorManyWriters(f *bigFixture) {
 }
 
 // writeVersions goes on from wherever the cursor is, until the last version.
-func writeVersions(s *bigSegmentStore, versions int, hashes []string) error {
+func writeVersions(s *store, versions int, hashes []string) error {
 	for range 100 * versions {
 		cursor, err := s.cursor()
 		if err != nil {
@@ -127,7 +128,7 @@ func writeVersions(s *bigSegmentStore, versions int, hashes []string) error {
 	return errors.New("the cursor does not get to the last version")
 }
 
-func writeVersion(s *bigSegmentStore, cursor string, number int, hashes []string) error {
+func writeVersion(s *store, cursor string, number int, hashes []string) error {
 	var in, out []string
 	for i, hash := range hashes {
 		if (i+number)%2 == 0 {

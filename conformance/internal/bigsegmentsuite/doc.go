@@ -1,0 +1,3 @@
+// Package bigsegmentsuite is the suite of [core.BigSegmentStore] and [core.BigSegmentWriter] that conformance exports as
+// RunBigSegments.
+package bigsegmentsuite
