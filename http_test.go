@@ -24,10 +24,14 @@ import (
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/datasource/polling"
+	"github.com/cleatdev/cleat/datasource/streaming"
+	"github.com/cleatdev/cleat/events"
 	"github.com/cleatdev/cleat/internal/flagtest"
 	"github.com/cleatdev/cleat/internal/httptransport"
 	"github.com/cleatdev/cleat/internal/mockhttp"
 	"github.com/cleatdev/cleat/internal/mockservice"
+	"github.com/cleatdev/cleat/internal/secrettest"
+	"github.com/cleatdev/cleat/internal/tlstest"
 )
 
 // fetch gets a page and returns its body.
@@ -80,6 +84,48 @@ func TestHTTPOptions_CAFile_IsTrusted(t *testing.T) {
 	body, err = fetch(t, HTTPOptions{InsecureSkipVerify: true}, server.URL)
 	require.NoError(t, err)
 	require.Equal(t, "secure", body)
+}
+
+// What is wrong with the service's certificate, and the setting that helps, if one does, is in the status of the data source and
+// in the log: of data sources of both sorts, and of events.
+func TestNew_ServicesCertificateIsRefused_SaysWhatToDo(t *testing.T) {
+	a, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	writeAuthority := func(trusted *tlstest.Authority) {
+		block := &pem.Block{Type: "CERTIFICATE", Bytes: trusted.Certificate.Certificate[0]}
+		require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(block), 0o600))
+	}
+	valid, expired := tlstest.Listen(t, a.Issue(t, nil)), tlstest.Listen(t, a.Issue(t, tlstest.Expired))
+	for name, source := range map[string]core.UpdateProcessorFactory{
+		"streaming": streaming.Source(streaming.Options{}), "polling": polling.Source(polling.Options{}),
+	} {
+		for _, test := range []struct {
+			trusted       *tlstest.Authority
+			address, want string
+		}{
+			{other, valid, "is named by Config.HTTP.CAFile (http.ca_file in a configuration file, or CLEAT_HTTP_CA_FILE)"},
+			{a, expired, "has been invalid since "},
+		} {
+			writeAuthority(test.trusted)
+			var log secrettest.Log
+			uri := "https://" + test.address
+			client, err := New(t.Context(), Config{
+				SDKKey: "sdk-key", DataSource: source, HTTP: HTTPOptions{CAFile: file}, Logger: log.Logger(), StartWait: -1,
+				Endpoints: core.ServiceEndpoints{Streaming: uri, Polling: uri, Events: uri},
+				Events:    events.Processor(events.Options{RetryDelay: time.Millisecond, DisableDiagnostics: true}),
+			})
+			require.NoError(t, err)
+			message := func() string { return client.DataSourceStatus().Status().LastError.Message }
+			eventually(t, func() bool { return message() != "" }, "the data source fails")
+			require.Contains(t, message(), test.want, name)
+			require.Contains(t, log.Take(), test.want, "%s: of the data source", name)
+			require.NoError(t, client.Identify(t.Context(), user))
+			require.NoError(t, client.Close())
+			ofEvents := log.Take()
+			require.Contains(t, ofEvents, "events: events cannot be delivered", name)
+			require.Contains(t, ofEvents, test.want, "events, beside %s", name)
+		}
+	}
 }
 
 func TestHTTPOptions_CAFile_IsReadAgain(t *testing.T) {

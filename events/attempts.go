@@ -53,10 +53,7 @@ func (a *attempts) explain(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("the events service has not answered within %v", a.timeout)
 	}
-	if wrapper, ok := errors.AsType[*url.Error](err); ok {
-		return wrapper.Err // its own text has a URL, which might contain a password
-	}
-	return err
+	return flagservice.Explain(err)
 }
 
 // explainStatus says what an answer says and what to do; its text matters only if the answer is no success.

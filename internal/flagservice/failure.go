@@ -54,16 +54,13 @@ func Unexpected(err error) bool {
 func Describe(err error) core.DataSourceErrorInfo {
 	info := core.DataSourceErrorInfo{
 		Kind:    core.DataSourceErrorNetwork,
-		Message: WithoutURL(err).Error(),
+		Message: Explain(err).Error(),
 		Time:    time.Now(),
 	}
 	if status, ok := errors.AsType[*StatusError](err); ok {
 		info.Kind, info.HTTPStatus = core.DataSourceErrorResponse, status.Status
 	} else if errors.Is(err, ErrInvalidData) {
 		info.Kind = core.DataSourceErrorInvalidData
-	}
-	if advice := adviseCertificate(err); advice != "" {
-		info.Message += "; " + advice
 	}
 	return info
 }
