@@ -90,11 +90,6 @@ func TestHTTPOptions_CAFile_IsTrusted(t *testing.T) {
 // in the log: of data sources of both sorts, and of events.
 func TestNew_ServicesCertificateIsRefused_SaysWhatToDo(t *testing.T) {
 	a, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	writeAuthority := func(trusted *tlstest.Authority) {
-		block := &pem.Block{Type: "CERTIFICATE", Bytes: trusted.Certificate.Certificate[0]}
-		require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(block), 0o600))
-	}
 	valid, expired := tlstest.Listen(t, a.Issue(t, nil)), tlstest.Listen(t, a.Issue(t, tlstest.Expired))
 	for name, source := range map[string]core.UpdateProcessorFactory{
 		"streaming": streaming.Source(streaming.Options{}), "polling": polling.Source(polling.Options{}),
@@ -106,11 +101,10 @@ func TestNew_ServicesCertificateIsRefused_SaysWhatToDo(t *testing.T) {
 			{other, valid, "is named by Config.HTTP.CAFile (http.ca_file in a configuration file, or CLEAT_HTTP_CA_FILE)"},
 			{a, expired, "has been invalid since "},
 		} {
-			writeAuthority(test.trusted)
 			var log secrettest.Log
 			uri := "https://" + test.address
 			client, err := New(t.Context(), Config{
-				SDKKey: "sdk-key", DataSource: source, HTTP: HTTPOptions{CAFile: file}, Logger: log.Logger(), StartWait: -1,
+				SDKKey: "sdk-key", DataSource: source, HTTP: HTTPOptions{CAFile: test.trusted.File(t)}, Logger: log.Logger(), StartWait: -1,
 				Endpoints: core.ServiceEndpoints{Streaming: uri, Polling: uri, Events: uri},
 				Events:    events.Processor(events.Options{RetryDelay: time.Millisecond, DisableDiagnostics: true}),
 			})

@@ -13,13 +13,12 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/cleatdev/cleat/internal/tlsadvice"
 )
 
 // handshakePatience is how long a server may take to answer a TLS handshake before it is asked whether it speaks TLS.
 const handshakePatience = 300 * time.Millisecond
-
-const notTLSAdvice = "the server does not speak TLS at this port; use a URL that begins with redis instead of rediss, or the port " +
-	"of TLS; nothing secret was sent"
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -65,7 +64,10 @@ func dialTLS(config *tls.Config) dialer {
 		slow := time.AfterFunc(handshakePatience, func() {
 			defer asking.Done()
 			if speaksPlainly(ctx, network, address) {
-				cancel(&foreignError{text: "the server did not answer the TLS handshake", advice: notTLSAdvice, cause: errForeign})
+				cancel(&foreignError{
+					text:   "the server did not answer the TLS handshake",
+					advice: tlsadvice.For(tls.RecordHeaderError{}, tlsSettings()), cause: errForeign,
+				})
 			}
 		})
 		conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, network, address)

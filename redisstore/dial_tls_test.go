@@ -14,12 +14,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/conformance"
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/storetest"
+	"github.com/cleatdev/cleat/internal/tlstest"
+	"github.com/cleatdev/cleat/storeurl"
 )
 
 // authority is a private certificate authority.
@@ -105,10 +108,10 @@ func TestOpen_TLSAndUser_BothSidesAreVerified(t *testing.T) {
 		want    string
 	}{
 		"right":                       {with("app:hunter2"), Options{TLS: a.client(t, a)}, ""},
-		"no client certificate":       {with("app:hunter2"), Options{TLS: a.client(t, nil)}, "certificate required"},
-		"another authority's client":  {with("app:hunter2"), Options{TLS: a.client(t, other)}, "unknown certificate authority"},
-		"server of another authority": {with("app:hunter2"), Options{TLS: other.client(t, a)}, "see that Options.TLS, or ca_file, trusts"},
-		"the system's authorities":    {with("app:hunter2"), Options{}, "see that Options.TLS, or ca_file, trusts"},
+		"no client certificate":       {with("app:hunter2"), Options{TLS: a.client(t, nil)}, "see Options.TLS, or cert_file and key_file in the URL"},
+		"another authority's client":  {with("app:hunter2"), Options{TLS: a.client(t, other)}, "see Options.TLS, or cert_file and key_file in the URL"},
+		"server of another authority": {with("app:hunter2"), Options{TLS: other.client(t, a)}, "is named by Options.TLS, or ca_file in the URL"},
+		"the system's authorities":    {with("app:hunter2"), Options{}, "is named by Options.TLS, or ca_file in the URL"},
 		"wrong password":              {with("app:hunter3"), Options{TLS: a.client(t, a)}, "check the user name and the password"},
 		"unknown user":                {with("ape:hunter2"), Options{TLS: a.client(t, a)}, "check the user name and the password"},
 		"no TLS":                      {"redis://app:hunter2@" + server.Address, Options{}, "redisstore: writing app:features"},
@@ -210,4 +213,47 @@ func TestOpen_TLSCluster_CertificateOfAName_IsVerifiedByServerName(t *testing.T)
 	_, _, err = unnamed.Get(ctx, core.Flags, "a")
 	require.ErrorIs(t, err, core.ErrUnavailable)
 	require.ErrorContains(t, err, "tls_server_name")
+}
+
+// What is wrong with a server's certificate, and the parameter that helps, if one does, is said in every topology.
+func TestSchemes_ServersCertificateIsRefused_SaysWhatToDo(t *testing.T) {
+	a, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	valid, expired := tlstest.Listen(t, a.Issue(t, nil)), tlstest.Listen(t, a.Issue(t, tlstest.Expired))
+	schemes := map[string]storeurl.Scheme{}
+	for _, scheme := range Schemes() {
+		schemes[scheme.Name] = scheme
+	}
+	for name, path := range map[string]string{"rediss": "", "rediss+cluster": "", "rediss+sentinel": "/mymaster"} {
+		for _, test := range []struct {
+			trusted             *tlstest.Authority
+			address, want, lack string
+		}{
+			{other, valid, "is named by Options.TLS, or ca_file in the URL", "invalid since"},
+			{a, expired, "has been invalid since ", "ca_file"},
+		} {
+			u := urlOf(t, name+"://"+test.address+path+"?prefix={p}&ca_file="+test.trusted.File(t))
+			store, err := schemes[name].OpenStore(t.Context(), u)
+			require.NoError(t, err)
+			_, _, err = store.Get(t.Context(), core.Flags, "k")
+			require.NoError(t, store.Close())
+			require.ErrorIs(t, err, core.ErrUnavailable)
+			require.ErrorContains(t, err, test.want, name)
+			require.NotContains(t, err.Error(), test.lack, name)
+		}
+	}
+}
+
+// A client of the caller's has a configuration of its own, and no option of ours would help.
+func TestNew_ServersCertificateIsRefused_NamesTheClientsConfiguration(t *testing.T) {
+	a := tlstest.NewAuthority(t)
+	client := redis.NewClient(&redis.Options{
+		Addr: tlstest.Listen(t, a.Issue(t, nil)), TLSConfig: &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12},
+		ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1,
+	})
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	store, err := New(t.Context(), client, nil)
+	require.NoError(t, err)
+	_, _, err = store.Get(t.Context(), core.Flags, "k")
+	require.NoError(t, store.Close())
+	require.ErrorContains(t, err, "is named by the TLS configuration of the client")
 }

@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/tlsadvice"
 )
 
 // operation describes a call for its errors.
@@ -38,7 +38,7 @@ func (d *database) explain(ctx context.Context, op operation, err error) error {
 		return errClosed()
 	}
 	d.noteTopology(err)
-	return translate(op, err)
+	return d.translate(op, err)
 }
 
 // noteTopology has the driver ask a Cluster who is who when a node could not be reached, instead of at its next turn.
@@ -76,8 +76,8 @@ func (e *storeError) As(target any) bool {
 }
 
 // translate turns an error of the driver, which is not that of a context, into one of ours.
-func translate(op operation, err error) error {
-	advice, sentinel := classify(op, err)
+func (d *database) translate(op operation, err error) error {
+	advice, sentinel := d.classify(op, err)
 	text := fmt.Sprintf("redisstore: %s: %v: %s", op.what, sentinel, printable(err))
 	if advice != "" {
 		text += " (" + advice + ")"
@@ -87,14 +87,14 @@ func translate(op operation, err error) error {
 
 // classify decides by the code of a reply, which is its first word and part of the protocol. Whatever else the driver
 // reports is about connections: refused, cut, timed out, none left in the pool.
-func classify(op operation, err error) (advice string, sentinel error) {
+func (d *database) classify(op operation, err error) (advice string, sentinel error) {
 	var dialled *dialError
 	if errors.As(err, &dialled) {
 		err, op.write = dialled.cause, false // a Sentinel that refuses something says nothing of writes
 	}
 	var reply redis.Error
 	if !errors.As(err, &reply) {
-		return adviseConnection(err), core.ErrUnavailable
+		return d.adviseConnection(err), core.ErrUnavailable
 	}
 	if errors.Is(err, redis.Nil) { // Where that means anything else, it does not come here.
 		return "the Sentinels know no primary of that name", core.ErrUnavailable
@@ -126,20 +126,25 @@ func classify(op operation, err error) (advice string, sentinel error) {
 }
 
 // adviseConnection says what may be wrong with how the server is connected to.
-func adviseConnection(err error) string {
-	var notTLS tls.RecordHeaderError
-	var untrusted *tls.CertificateVerificationError
+func (d *database) adviseConnection(err error) string {
 	var foreign *foreignError
 	switch {
 	case errors.As(err, &foreign):
 		return foreign.advice
-	case errors.As(err, &notTLS):
-		return notTLSAdvice
-	case errors.As(err, &untrusted):
-		return "see that Options.TLS, or ca_file, trusts the authority of the server's certificate and that the names are the same; if " +
-			"servers announce addresses while their certificates bear a name, set it: ServerName of Options.TLS, or tls_server_name"
+	case d.owned:
+		return tlsadvice.For(err, tlsSettings())
 	}
-	return ""
+	return tlsadvice.For(err, tlsadvice.Settings{})
+}
+
+// tlsSettings are those of a client that the store has made.
+func tlsSettings() tlsadvice.Settings {
+	return tlsadvice.Settings{
+		Authorities:       "Options.TLS, or ca_file in the URL",
+		ServerName:        "ServerName of Options.TLS, or tls_server_name in the URL",
+		ClientCertificate: "Options.TLS, or cert_file and key_file in the URL",
+		Plain:             "use a URL that begins with redis instead of rediss, or the port of TLS",
+	}
 }
 
 // refused reports whether err is a server's answer, after which nothing was written.

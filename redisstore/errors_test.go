@@ -49,7 +49,7 @@ func TestTranslate_ByCode(t *testing.T) {
 		{reading, redis.ErrClosed, core.ErrUnavailable},
 		{reading, io.EOF, core.ErrUnavailable},
 	} {
-		err := translate(test.op, test.err)
+		err := new(database).translate(test.op, test.err)
 		require.ErrorIs(t, err, test.want, test.err.Error())
 		require.ErrorContains(t, err, "redisstore: "+test.op.what)
 		var cause reply

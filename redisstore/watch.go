@@ -57,7 +57,7 @@ func (s *Store) Watch(ctx context.Context, changed func(core.Change)) error {
 	case errors.Is(err, core.ErrInvalid):
 		return err
 	}
-	return translate(operation{what: "watching " + s.name("*")}, err)
+	return s.translate(operation{what: "watching " + s.name("*")}, err)
 }
 
 // watch is one call of Watch.

@@ -9,9 +9,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"io"
 	"math/big"
 	"net"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -65,6 +68,15 @@ func (a *Authority) Issue(t testing.TB, change func(*x509.Certificate)) tls.Cert
 	leaf, err := x509.ParseCertificate(der)
 	require.NoError(t, err)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+}
+
+// File writes the authority's certificate into a file, for a setting that names one.
+func (a *Authority) File(t testing.TB) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "ca.pem")
+	block := &pem.Block{Type: "CERTIFICATE", Bytes: a.Certificate.Certificate[0]}
+	require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(block), 0o600))
+	return path
 }
 
 // Expired is a change for Issue: the certificate has been invalid for half an hour.
