@@ -23,12 +23,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/consul/api"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/livefile"
 	"github.com/cleatdev/cleat/internal/storetest"
+	"github.com/cleatdev/cleat/internal/tlstest"
+	"github.com/cleatdev/cleat/storeurl"
 )
 
 // authority is a private certificate authority.
@@ -236,4 +239,46 @@ func TestOpen_SocketAndPath_Work(t *testing.T) {
 		require.True(t, found)
 		require.NoError(t, store.Close())
 	}
+}
+
+// What is wrong with a server's certificate, and the setting that helps, if one does, is said.
+func TestSchemes_ServersCertificateIsRefused_SaysWhatToDo(t *testing.T) {
+	a, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	valid, expired := tlstest.Listen(t, a.Issue(t, nil)), tlstest.Listen(t, a.Issue(t, tlstest.Expired))
+	wantsClients := tlstest.Serve(t, &tls.Config{
+		Certificates: []tls.Certificate{a.Issue(t, nil)}, MinVersion: tls.VersionTLS13, ClientAuth: tls.RequireAnyClientCert,
+	})
+	for _, test := range []struct {
+		trusted             *tlstest.Authority
+		address, want, lack string
+	}{
+		{other, valid, "is named by Options.TLS, ca_file in the URL, or CONSUL_CACERT", "invalid since"},
+		{a, expired, "has been invalid since ", "ca_file"},
+		{a, wantsClients, "see Options.TLS, cert_file and key_file in the URL, or CONSUL_CLIENT_CERT", "ca_file"},
+	} {
+		u, err := storeurl.Parse("consuls://"+test.address+"?ca_file="+test.trusted.File(t), nil)
+		require.NoError(t, err)
+		store, err := Schemes()[1].OpenStore(t.Context(), u)
+		require.NoError(t, err)
+		_, _, getErr := store.Get(t.Context(), core.Flags, "k")
+		_, upsertErr := store.Upsert(t.Context(), core.Flags, "k", storetest.Item("k", 1))
+		require.NoError(t, store.Close())
+		for _, err := range []error{getErr, upsertErr} {
+			require.ErrorIs(t, err, core.ErrUnavailable)
+			require.ErrorContains(t, err, test.want)
+			require.NotContains(t, err.Error(), test.lack)
+		}
+	}
+}
+
+// A client of the caller's has a configuration of its own, and no option of ours would help.
+func TestNew_ServersCertificateIsRefused_NamesTheClientsConfiguration(t *testing.T) {
+	a := tlstest.NewAuthority(t)
+	client, err := api.NewClient(&api.Config{Address: "https://" + tlstest.Listen(t, a.Issue(t, nil)), Transport: new(http.Transport)})
+	require.NoError(t, err)
+	store, err := New(t.Context(), client, nil)
+	require.NoError(t, err)
+	_, _, err = store.Get(t.Context(), core.Flags, "k")
+	require.NoError(t, store.Close())
+	require.ErrorContains(t, err, "is named by the TLS configuration of the client")
 }

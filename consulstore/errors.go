@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/tlsadvice"
 )
 
 // storeError is an error as a caller sees it: a text without secrets, the sentinel, and the cause, which may be nil, within reach
@@ -86,7 +87,7 @@ func (k *kv) explain(ctx context.Context, what string, err error, readable func(
 	case errors.As(err, &known):
 		return err
 	}
-	return translate(what, err, denied(err) && readable())
+	return k.translate(what, err, denied(err) && readable())
 }
 
 // denied reports whether an error means that the token is unknown or has no permission for what was asked.
@@ -110,8 +111,8 @@ func statusOf(err error) int {
 
 // translate turns an error of the driver, which is not that of a context, into one of ours. readable says that the server
 // lets us read where it has just refused to let us write.
-func translate(what string, err error, readable bool) error {
-	advice, sentinel := classify(err, readable)
+func (k *kv) translate(what string, err error, readable bool) error {
+	advice, sentinel := k.classify(err, readable)
 	text := fmt.Sprintf("consulstore: %s: %v: %s", what, sentinel, printable(err))
 	if advice != "" {
 		text += " (" + advice + ")"
@@ -120,7 +121,7 @@ func translate(what string, err error, readable bool) error {
 }
 
 // classify decides by the status of an answer. Whatever else the driver reports is about connections.
-func classify(err error, readable bool) (advice string, sentinel error) {
+func (k *kv) classify(err error, readable bool) (advice string, sentinel error) {
 	switch {
 	case denied(err) && readable:
 		return "the ACL token may only read: it needs key_prefix write for the store's prefix and a slash", core.ErrReadOnly
@@ -137,7 +138,20 @@ func classify(err error, readable bool) (advice string, sentinel error) {
 	case http.StatusTooManyRequests:
 		return "the server limits the rate of requests", core.ErrUnavailable
 	default:
-		return "", core.ErrUnavailable
+		return tlsadvice.For(err, k.tlsSettings()), core.ErrUnavailable
+	}
+}
+
+// tlsSettings are empty for a client of the caller's, which has its own.
+func (k *kv) tlsSettings() tlsadvice.Settings {
+	if k.transport == nil {
+		return tlsadvice.Settings{}
+	}
+	return tlsadvice.Settings{
+		Authorities:       "Options.TLS, ca_file in the URL, or CONSUL_CACERT",
+		ServerName:        "ServerName of Options.TLS, or CONSUL_TLS_SERVER_NAME",
+		ClientCertificate: "Options.TLS, cert_file and key_file in the URL, or CONSUL_CLIENT_CERT and CONSUL_CLIENT_KEY",
+		Plain:             "use an address or URL for plain HTTP, or the port of HTTPS",
 	}
 }
 

@@ -56,12 +56,12 @@ func TestTranslate_ByStatus(t *testing.T) {
 		http.StatusTooManyRequests: core.ErrUnavailable, http.StatusInternalServerError: core.ErrUnavailable,
 		http.StatusBadRequest: core.ErrUnavailable, http.StatusNotFound: core.ErrUnavailable,
 	} {
-		err := translate("reading x", api.StatusError{Code: status, Body: strings.Repeat("b", 1000)}, false)
+		err := new(kv).translate("reading x", api.StatusError{Code: status, Body: strings.Repeat("b", 1000)}, false)
 		require.ErrorIs(t, err, want)
 		var cause api.StatusError
 		require.ErrorAs(t, err, &cause)
 		require.Equal(t, status, cause.Code)
 		require.Less(t, len(err.Error()), 500)
 	}
-	require.ErrorIs(t, translate("", api.StatusError{Code: http.StatusForbidden}, true), core.ErrReadOnly)
+	require.ErrorIs(t, new(kv).translate("", api.StatusError{Code: http.StatusForbidden}, true), core.ErrReadOnly)
 }

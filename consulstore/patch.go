@@ -245,6 +245,6 @@ func (j *patchJob) transact(ctx context.Context, ops []txnOp, last bool) error {
 // noteFull notes a context whose value is too large for the server.
 func (j *patchJob) noteFull(op *txnOp, err error) error {
 	j.full = append(j.full, op.KV.Key)
-	j.fullErr = translate("writing "+op.KV.Key, err, false)
+	j.fullErr = j.kv.translate("writing "+op.KV.Key, err, false)
 	return nil
 }

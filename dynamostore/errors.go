@@ -10,6 +10,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/tlsadvice"
 )
 
 // Codes of errors that decide what happens next.
@@ -56,7 +57,11 @@ func writing(namespaces string) operation { return operation{"writing", namespac
 
 // translate turns an error of the driver, which is not that of a context, into one of ours.
 func (s *session) translate(op operation, err error) error {
-	advice, sentinel := classify(op, codeOf(err))
+	code := codeOf(err)
+	advice, sentinel := classify(op, code)
+	if code == "" {
+		advice = tlsadvice.For(err, s.tlsSettings())
+	}
 	what := op.verb + " table " + s.table
 	if op.namespaces != "" {
 		what = op.verb + " " + op.namespaces + " of table " + s.table
@@ -66,6 +71,18 @@ func (s *session) translate(op operation, err error) error {
 		text += " (" + advice + ")"
 	}
 	return &storeError{text: text, sentinel: sentinel, cause: err}
+}
+
+// tlsSettings are empty for a client of the caller's, which has its own.
+func (s *session) tlsSettings() tlsadvice.Settings {
+	if s.release == nil {
+		return tlsadvice.Settings{}
+	}
+	return tlsadvice.Settings{
+		Authorities:       "Options.HTTPClient, or by the file of AWS_CA_BUNDLE",
+		ClientCertificate: "Options.HTTPClient",
+		Plain:             "use an endpoint that begins with http instead of https, or the port of HTTPS",
+	}
 }
 
 // credentialsEndpointError is what the endpoint for credentials answered. Its code says nothing about the table.
