@@ -56,7 +56,7 @@ func or(setting string) string {
 }
 
 func (s Settings) unknownAuthority(certificate *x509.Certificate) string {
-	text := fmt.Sprintf("see that the authority that issued the certificate is named by %s", or(s.Authorities))
+	text := "see that the authority that issued the certificate is named by " + or(s.Authorities)
 	if certificate != nil && certificate.Issuer.String() != "" {
 		text += fmt.Sprintf("; it is %.200q", certificate.Issuer)
 	}
