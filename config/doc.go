@@ -167,5 +167,5 @@
 // The SDK key and the passwords in URLs show in no error, no log and no printed or marshalled [Settings];
 // [Secret.Reveal] and [URL.Reveal] return them, and the [cleat.Config] that [Load] returns holds them. An [*Error] quotes
 // no values of settings at all, because a key may stand in the wrong place. Errors of a store show scheme, host and path of
-// its URL, and may show a prefix, region or endpoint.
+// its URL, and may show a prefix, region or endpoint; one about http.ca_file shows that path.
 package config

@@ -20,10 +20,10 @@ import (
 )
 
 // Open checks the settings, finds the SDK key, opens the stores, and returns what [cleat.New] takes, which then owns the
-// stores. In offline mode it neither opens a store nor looks for an SDK key in a file or a variable.
+// stores. In offline mode it opens no store, and looks for neither the file of authorities nor an SDK key in a file or a variable.
 //
-// Settings that cannot be used are an error that joins an [*Error] for each; other errors come from the stores. If there
-// is an error, no store is open.
+// Settings that cannot be used are an error that joins an [*Error] for each; other errors come from the files that settings name
+// and from the stores. If there is an error, no store is open.
 func (s Settings) Open(ctx context.Context, opts *Options) (cleat.Config, error) {
 	if ctx == nil {
 		return cleat.Config{}, errNilContext()
@@ -74,7 +74,11 @@ func (s *Settings) open(ctx context.Context, opts Options, origins map[string]or
 		Logger:      opts.Logger,
 	}
 	if config.Offline {
+		config.HTTP.CAFile = "" // which no request needs, and which may be missing
 		return config, nil
+	}
+	if err := s.checkCAFile(opts.Logger, origins); err != nil {
+		return cleat.Config{}, err
 	}
 	if s.StoreMode == StoreReadOnly {
 		config.StoreMode = core.DataStoreModeReadOnly
@@ -122,6 +126,18 @@ func (s *Settings) liveKey(logger *slog.Logger, origins map[string]origin) (curr
 		return nil, fmt.Errorf("config: %sthe file cannot be read: %w", place(source, nameSDKKeyFile), err)
 	}
 	return key.Current, nil
+}
+
+// checkCAFile returns why the file of authorities cannot be used, which [cleat.New] would say of a field that is not set here.
+func (s *Settings) checkCAFile(logger *slog.Logger, origins map[string]origin) error {
+	if s.HTTP.CAFile == "" {
+		return nil
+	}
+	if _, err := livefile.Authorities(logger, nameCAFile, s.HTTP.CAFile, false); err != nil {
+		return fmt.Errorf("config: %s%w: the file %s cannot be used: %w", place(origins[nameCAFile].source, nameCAFile),
+			core.ErrInvalid, s.HTTP.CAFile, err)
+	}
+	return nil
 }
 
 // foundKey returns the key in the text that the setting leads to.

@@ -22,6 +22,7 @@ import (
 	"github.com/cleatdev/cleat/events"
 	"github.com/cleatdev/cleat/internal/mockservice"
 	"github.com/cleatdev/cleat/internal/secrettest"
+	"github.com/cleatdev/cleat/internal/tlstest"
 	"github.com/cleatdev/cleat/memorystore"
 	"github.com/cleatdev/cleat/storeurl"
 )
@@ -43,7 +44,8 @@ func load(t *testing.T, opts *config.Options) cleat.Config {
 }
 
 func TestLoad_EverySetting_ReachesTheConfig(t *testing.T) {
-	opts := options(everything, "CLEAT_STORE=memory://?cache=forever")
+	authorities := tlstest.NewAuthority(t).File(t)
+	opts := options(everything, "CLEAT_STORE=memory://?cache=forever", "CLEAT_HTTP_CA_FILE="+authorities)
 	opts.Logger = slog.New(slog.DiscardHandler)
 	cfg := load(t, opts)
 	require.Equal(t, "k", cfg.SDKKey)
@@ -60,7 +62,7 @@ func TestLoad_EverySetting_ReachesTheConfig(t *testing.T) {
 		QueryTimeout: 5 * time.Second, ServeStaleFor: 6 * time.Second,
 	}, cfg.BigSegments)
 	require.NotNil(t, cfg.Events)
-	require.Equal(t, cleat.HTTPOptions{ProxyURL: "socks5://p:1", CAFile: "/ca", ConnectTimeout: time.Second}, cfg.HTTP)
+	require.Equal(t, cleat.HTTPOptions{ProxyURL: "socks5://p:1", CAFile: authorities, ConnectTimeout: time.Second}, cfg.HTTP)
 	require.Equal(t, cleat.Application{ID: "app", Version: "1.10"}, cfg.Application)
 	require.Equal(t, 10*time.Second, cfg.StartWait)
 	require.Same(t, opts.Logger, cfg.Logger)
@@ -125,13 +127,41 @@ func TestLoad_Events_AreSwitchedOff(t *testing.T) {
 
 func TestLoad_OfflineMode_TouchesNeitherStoresNorKeys(t *testing.T) {
 	cfg := load(t, options("sdk_key_file: /no/such/file\nstore: redis://h?no_such_parameter=x\nstore_mode: read-only\n"+
-		"big_segments: {store: same}", "CLEAT_MODE=offline"))
+		"big_segments: {store: same}\nhttp: {ca_file: /no/such/file}", "CLEAT_MODE=offline"))
 	require.True(t, cfg.Offline)
 	require.Nil(t, cfg.Store)
 	require.Nil(t, cfg.BigSegmentStore)
 	client, err := cleat.New(t.Context(), cfg)
 	require.NoError(t, err)
 	require.NoError(t, client.Close())
+}
+
+// A file of authorities that cannot be used is refused by the name that it was given by, before a client that has another name for
+// it, and before a store is opened.
+func TestLoad_CAFileThatCannotBeUsed_NamesSettingAndFile(t *testing.T) {
+	directory := t.TempDir()
+	empty, missing := filepath.Join(directory, "empty.pem"), filepath.Join(directory, "missing.pem")
+	require.NoError(t, os.WriteFile(empty, []byte("no certificate"), 0o600))
+	for path, want := range map[string]string{
+		missing: "no such file", directory: "is a directory", empty: "it holds no certificate in PEM form",
+	} {
+		for place, opts := range map[string]*config.Options{
+			"config: CLEAT_HTTP_CA_FILE: http.ca_file: ": options("sdk_key: k", "CLEAT_HTTP_CA_FILE="+path),
+			"config: cleat.yaml:2: http.ca_file: ":       options("sdk_key: k\nhttp: {ca_file: " + path + "}\nstore: test://bad"),
+		} {
+			opts.Registry = newStores().Registry
+			_, err := config.Load(t.Context(), "cleat.yaml", opts)
+			require.ErrorIs(t, err, core.ErrInvalid)
+			require.ErrorContains(t, err, place)
+			require.ErrorContains(t, err, "the file "+path+" cannot be used: "+want)
+		}
+	}
+	_, err := config.Load(t.Context(), "cleat.yaml", options("sdk_key: k", "CLEAT_HTTP_CA_FILE="+missing))
+	require.ErrorIs(t, err, os.ErrNotExist)
+	_, err = config.Settings{SDKKey: config.NewSecret("k"), HTTP: config.HTTP{CAFile: missing}}.Open(t.Context(), nil)
+	require.ErrorContains(t, err, "config: http.ca_file: ")
+	file := tlstest.NewAuthority(t).File(t)
+	require.Equal(t, file, load(t, options("sdk_key: k", "CLEAT_HTTP_CA_FILE="+file)).HTTP.CAFile)
 }
 
 // stores is a registry with the scheme test, of which the host decides what opening leads to.
@@ -235,6 +265,7 @@ func TestSettings_Open_NamesTheSettingOnly(t *testing.T) {
 func TestSettings_Open_TakesChangedSettings(t *testing.T) {
 	s := read(t, everything)
 	s.Mode, s.Polling, s.PayloadFilter = config.ModeDaemon, config.Polling{}, ""
+	s.HTTP.CAFile = tlstest.NewAuthority(t).File(t)
 	s.Store = config.NewURL("sqlite://" + filepath.Join(t.TempDir(), "flags.db"))
 	cfg, err := s.Open(t.Context(), &config.Options{Registry: all.Registry()})
 	require.NoError(t, err)

@@ -52,7 +52,7 @@ func (o *Options) withDefaults() Options {
 }
 
 // Load reads the configuration as [Read] does, and opens it as [Settings.Open] does. Errors of a store that cannot be
-// opened name the line or variable that the store comes from.
+// opened, or of a file that cannot be used, name the line or variable that it comes from.
 func Load(ctx context.Context, path string, opts *Options) (cleat.Config, error) {
 	if ctx == nil {
 		return cleat.Config{}, errNilContext()
