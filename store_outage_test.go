@@ -67,7 +67,7 @@ func (s *cutStore) Initialized(ctx context.Context) (bool, error) {
 	return s.Store.Initialized(ctx)
 }
 
-func (s *cutStore) CheckAvailability(ctx context.Context) error { return s.err() }
+func (s *cutStore) CheckAvailability(context.Context) error { return s.err() }
 
 // A store that is down at the start leaves the data source valid where memory has what it delivered.
 func TestClient_StoreDownAtStart_SourceIsValid(t *testing.T) {
