@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/flagservice"
 )
 
 // The names of events that mean something. All others are ignored, whatever their data.
@@ -61,7 +62,7 @@ func decode(name string, data []byte, into any) error {
 		err = json.Unmarshal(data, into)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: event %q: %w", core.ErrCorrupt, name, err)
+		return fmt.Errorf("%w: event %q: %w", flagservice.ErrInvalidData, name, err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/dataorder"
+	"github.com/cleatdev/cleat/internal/flagservice"
 )
 
 // Reader makes change sets of the events of one connection, in their order. It is not safe for concurrent use.
@@ -39,7 +40,7 @@ type Message struct {
 	Discarded string
 }
 
-// Read takes an event. An error wraps [core.ErrCorrupt] and means that the rest of the connection is of no use.
+// Read takes an event. An error wraps [flagservice.ErrInvalidData] and means that the rest of the connection is of no use.
 func (r *Reader) Read(name string, data []byte) (Message, error) {
 	switch name {
 	case serverIntent:
@@ -74,7 +75,7 @@ func (r *Reader) intend(data []byte) (Message, error) {
 		return Message{}, err
 	}
 	if len(said.Payloads) == 0 {
-		return Message{}, fmt.Errorf("%w: event %q names no payload", core.ErrCorrupt, serverIntent)
+		return Message{}, fmt.Errorf("%w: event %q names no payload", flagservice.ErrInvalidData, serverIntent)
 	}
 	r.discard()
 	switch code := said.Payloads[0].IntentCode; code {
@@ -86,7 +87,7 @@ func (r *Reader) intend(data []byte) (Message, error) {
 		r.state = current
 		return Message{ChangeSet: &core.ChangeSet{Type: core.ChangeSetNone}}, nil
 	default:
-		return Message{}, fmt.Errorf("%w: event %q has the unknown code %.40q", core.ErrCorrupt, serverIntent, code)
+		return Message{}, fmt.Errorf("%w: event %q has the unknown code %.40q", flagservice.ErrInvalidData, serverIntent, code)
 	}
 	return Message{}, nil
 }
@@ -106,7 +107,7 @@ func (r *Reader) collect(name string, data []byte) error {
 		return err
 	}
 	if r.state == silent {
-		return fmt.Errorf("%w: event %q before any %q", core.ErrCorrupt, name, serverIntent)
+		return fmt.Errorf("%w: event %q before any %q", flagservice.ErrInvalidData, name, serverIntent)
 	}
 	r.state = sending
 	kind, known := kindOf(received.Kind)
@@ -138,7 +139,7 @@ func (r *Reader) complete(data []byte) (Message, error) {
 	}
 	switch r.state {
 	case silent:
-		return Message{}, fmt.Errorf("%w: event %q before any %q", core.ErrCorrupt, payloadTransferred, serverIntent)
+		return Message{}, fmt.Errorf("%w: event %q before any %q", flagservice.ErrInvalidData, payloadTransferred, serverIntent)
 	case current:
 		return Message{}, nil
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/fdv2"
+	"github.com/cleatdev/cleat/internal/flagservice"
 )
 
 // event is one event of a connection, written "name data".
@@ -151,7 +152,7 @@ func TestReader_Read_WhatMakesNoSense_EndsTheConnection(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			lines := told(slog.New(slog.DiscardHandler), events...)
 			require.Len(t, lines, 1)
-			require.Contains(t, lines[0], "error: "+core.ErrCorrupt.Error())
+			require.Contains(t, lines[0], "error: "+flagservice.ErrInvalidData.Error())
 		})
 	}
 }
@@ -164,33 +165,35 @@ func TestReader_Read_ObjectThatIsNoItem_IsLogged(t *testing.T) {
 	require.NotContains(t, log.String(), "s3cr3t")
 }
 
-func TestReadPoll_OnePayloadOrNothing(t *testing.T) {
-	body := func(events ...event) []byte {
-		var list []string
-		for _, e := range events {
-			name, data, _ := strings.Cut(string(e), " ")
-			list = append(list, fmt.Sprintf(`{"event":%q,"data":%s}`, name, data))
-		}
-		return []byte(`{"events":[` + strings.Join(list, ",") + `]}`)
+// pollBody is the answer to a poll with the events.
+func pollBody(events ...event) []byte {
+	var list []string
+	for _, e := range events {
+		name, data, _ := strings.Cut(string(e), " ")
+		list = append(list, fmt.Sprintf(`{"event":%q,"data":%s}`, name, data))
 	}
+	return []byte(`{"events":[` + strings.Join(list, ",") + `]}`)
+}
+
+func TestReadPoll_OnePayloadOrNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		body []byte
 		want string // a change set, or a part of the error
 	}{
-		"full":               {body(full, put("a", 1), end("s")), "full a:1 @s"},
-		"changes":            {body(partial, del("flag", "a", 2), end("s")), "partial a:2- @s"},
-		"none":               {body(none), "none"},
-		"none with an end":   {body(none, end("s")), "none"},
-		"unknown events":     {body(`later {"x":1}`, full, end("s")), "full @s"},
-		"no end":             {body(full, put("a", 1)), "no complete payload"},
+		"full":               {pollBody(full, put("a", 1), end("s")), "full a:1 @s"},
+		"changes":            {pollBody(partial, del("flag", "a", 2), end("s")), "partial a:2- @s"},
+		"none":               {pollBody(none), "none"},
+		"none with an end":   {pollBody(none, end("s")), "none"},
+		"unknown events":     {pollBody(`later {"x":1}`, full, end("s")), "full @s"},
+		"no end":             {pollBody(full, put("a", 1)), "no complete payload"},
 		"no events":          {[]byte(`{"events":[]}`), "no complete payload"},
 		"another object":     {[]byte(`{"flags":{}}`), "no complete payload"},
-		"taken back":         {body(full, put("a", 1), taken), "the service says: sorry"},
-		"two payloads":       {body(full, end("s"), full, end("t")), "more than one payload"},
-		"goodbye":            {body(full, `goodbye {"reason":"bye"}`), "goodbye: bye"},
+		"taken back":         {pollBody(full, put("a", 1), taken), "the service says: sorry"},
+		"two payloads":       {pollBody(full, end("s"), full, end("t")), "more than one payload"},
+		"goodbye":            {pollBody(full, `goodbye {"reason":"bye"}`), "goodbye: bye"},
 		"broken":             {[]byte(`{"events":[{"event":"server-`), "unexpected end"},
-		"broken in an event": {body(`server-intent {"payloads":7}`), "server-intent"},
-		"not UTF-8":          {bytes.ReplaceAll(body(full, put("a", 1), end("s")), []byte(`"on"`), []byte("\"\xff\"")), "not UTF-8"},
+		"broken in an event": {pollBody(`server-intent {"payloads":7}`), "server-intent"},
+		"not UTF-8":          {bytes.ReplaceAll(pollBody(full, put("a", 1), end("s")), []byte(`"on"`), []byte("\"\xff\"")), "not UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changes, _, err := fdv2.ReadPoll(test.body, slog.New(slog.DiscardHandler))
@@ -199,7 +202,7 @@ func TestReadPoll_OnePayloadOrNothing(t *testing.T) {
 				return
 			}
 			require.Nil(t, changes)
-			require.ErrorIs(t, err, core.ErrCorrupt)
+			require.ErrorIs(t, err, flagservice.ErrInvalidData)
 			require.ErrorContains(t, err, test.want)
 		})
 	}
@@ -229,7 +232,7 @@ func FuzzReader_Read(f *testing.F) {
 			name, data, _ := strings.Cut(line, " ")
 			message, err := reader.Read(name, []byte(data))
 			if err != nil {
-				require.ErrorIs(t, err, core.ErrCorrupt)
+				require.ErrorIs(t, err, flagservice.ErrInvalidData)
 				return
 			}
 			ended = ended || name == "payload-transferred" || name == "server-intent"

@@ -16,6 +16,8 @@ import (
 type StatusError struct {
 	// Status is the response's HTTP status code.
 	Status int
+	// Header is that of a response to [Endpoint.OpenStream]; otherwise nil.
+	Header http.Header
 }
 
 // Error implements error and says what to do.
@@ -24,14 +26,15 @@ func (e *StatusError) Error() string {
 	switch {
 	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
 		return text + "; check the SDK key"
-	case e.unexpected():
+	case e.Unexpected():
 		return text + "; check the base URI, and proxies on the way to it"
 	default:
 		return text
 	}
 }
 
-func (e *StatusError) unexpected() bool {
+// Unexpected reports whether the status says that the request itself is wrong, so that it hardly helps to repeat it.
+func (e *StatusError) Unexpected() bool {
 	switch e.Status {
 	case http.StatusBadRequest, http.StatusRequestTimeout, http.StatusTooManyRequests:
 		return false
@@ -44,7 +47,7 @@ func (e *StatusError) unexpected() bool {
 // how the client is configured: see the package's documentation.
 func Unexpected(err error) bool {
 	if status, ok := errors.AsType[*StatusError](err); ok {
-		return status.unexpected()
+		return status.Unexpected()
 	}
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	return untrusted

@@ -45,6 +45,19 @@ func NewEndpoint(settings core.ClientSettings, base, path, filter string) (*Endp
 	}, nil
 }
 
+// With returns the endpoint with another query parameter; the same one if the value is empty.
+func (e *Endpoint) With(name, value string) *Endpoint {
+	if value == "" {
+		return e
+	}
+	other, separator := *e, "?"
+	if strings.Contains(e.url, "?") {
+		separator = "&"
+	}
+	other.url += separator + url.QueryEscape(name) + "=" + url.QueryEscape(value)
+	return &other
+}
+
 // ParseBase parses a base URI. A user name and password in it are dropped: requests are authorized by the SDK key, so
 // that they would be of no use, and could only be seen by others. An error wraps [core.ErrInvalid] and shows nothing of it.
 func ParseBase(base string) (*url.URL, error) {

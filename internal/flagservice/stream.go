@@ -92,7 +92,7 @@ func checkStream(response *http.Response) (err error) {
 	mediaType, _, parseErr := mime.ParseMediaType(got)
 	switch {
 	case response.StatusCode != http.StatusOK:
-		err = &StatusError{Status: response.StatusCode}
+		err = &StatusError{Status: response.StatusCode, Header: response.Header}
 	case parseErr != nil || mediaType != want:
 		err = fmt.Errorf("%w: the response has the content type %.100q and not %s; check the base URI", ErrInvalidData, got, want)
 	default:
