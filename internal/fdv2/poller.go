@@ -31,6 +31,11 @@ type Poller struct {
 	logger   *slog.Logger
 }
 
+var (
+	_ core.Initializer  = (*Poller)(nil)
+	_ core.Synchronizer = (*Poller)(nil)
+)
+
 // NewPoller makes a poller. All options must be set. An error wraps [core.ErrInvalid].
 func NewPoller(settings core.ClientSettings, options PollerOptions) (*Poller, error) {
 	settings = settings.WithDefaults()
@@ -41,75 +46,76 @@ func NewPoller(settings core.ClientSettings, options PollerOptions) (*Poller, er
 	return &Poller{endpoint: endpoint, options: options, logger: settings.Logger}, nil
 }
 
-// Fetch asks once, for what has changed since the state that the client has. A [*Directive] may be returned together with data, which
-// is to be used first.
-func (p *Poller) Fetch(ctx context.Context, has core.Selector) (Update, error) {
+// Fetch implements [core.Initializer]: it asks once, for what has changed since the state that the client has.
+func (p *Poller) Fetch(ctx context.Context, has core.Selector) (core.Update, *core.FallbackDirective) {
+	update, err := p.fetchInTime(ctx, has)
+	if directive := given(err); directive != nil || err == nil {
+		return update, directive
+	}
+	return failed(err), nil
+}
+
+func (p *Poller) fetchInTime(ctx context.Context, has core.Selector) (core.Update, error) {
 	limited, cancel := context.WithTimeoutCause(ctx, p.options.RequestTimeout,
 		fmt.Errorf("the flag service has not answered completely within %v", p.options.RequestTimeout))
 	defer cancel()
 	update, err := p.fetch(limited, has)
-	if err != nil && ctx.Err() != nil {
-		return Update{}, ctx.Err()
+	if given(err) != nil {
+		return update, err
 	}
-	if !isFinal(err) {
-		err = flagservice.Cause(limited, err)
-	}
-	return update, err
+	return update, flagservice.Cause(limited, err)
 }
 
-func (p *Poller) fetch(ctx context.Context, has core.Selector) (Update, error) {
+func (p *Poller) fetch(ctx context.Context, has core.Selector) (core.Update, error) {
 	response, err := basis(p.endpoint, has).Get(ctx, http.Header{"Accept": {"application/json"}}) //nolint:bodyclose // Discard closes it
 	if err != nil {
-		return Update{}, err
+		return core.Update{}, err
 	}
 	defer flagservice.Discard(response.Body)
-	directive := directiveOf(response.Header)
+	asked := directiveOf(response.Header)
 	if response.StatusCode != http.StatusOK {
-		if directive != nil {
-			return Update{}, directive
+		if asked != nil {
+			return core.Update{}, asked
 		}
-		return Update{}, &flagservice.StatusError{Status: response.StatusCode}
+		return core.Update{}, &flagservice.StatusError{Status: response.StatusCode}
 	}
 	body, err := io.ReadAll(flagservice.Limit(response.Body, p.options.MaxPayloadSize, "MaxPayloadSize"))
 	if err != nil {
-		return Update{}, err
+		return core.Update{}, err
 	}
-	update := Update{EnvironmentID: flagservice.EnvironmentID(response.Header)}
+	update := core.Update{EnvironmentID: flagservice.EnvironmentID(response.Header)}
 	var bye *Goodbye
 	update.ChangeSet, bye, err = ReadPoll(body, p.logger)
 	switch {
-	case directive != nil:
-		return update, directive
+	case asked != nil:
+		return update, asked
 	case bye != nil && bye.FallbackTTL != nil:
-		return Update{}, newDirective(*bye.FallbackTTL)
+		return core.Update{}, newDirective(*bye.FallbackTTL)
 	default:
 		return update, err
 	}
 }
 
-// Run polls, and calls tell with what each poll comes to, until ctx ends, whose error it then returns, or until it is of no use to go
-// on, and returns why: a [*Directive] or a [*flagservice.StatusError].
-func (p *Poller) Run(ctx context.Context, has func() core.Selector, tell func(Update)) error {
+// Run implements [core.Synchronizer]: it polls, until the flag service says that the request is wrong.
+func (p *Poller) Run(ctx context.Context, has func() core.Selector, tell func(core.Update)) *core.FallbackDirective {
 	backoff := flagservice.Backoff{Initial: min(time.Second, p.options.Interval), Max: p.options.Interval}
 	for {
 		began := time.Now()
-		update, err := p.Fetch(ctx, has())
+		update, err := p.fetchInTime(ctx, has())
 		delay := flagservice.Spread(p.options.Interval)
+		directive := given(err)
 		switch {
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return nil
 		case update.ChangeSet != nil:
 			backoff.Reset()
 			tell(update)
-		case !isFinal(err):
+		case directive == nil:
 			delay = backoff.Short()
-			tell(Update{Err: err})
+			tell(failed(err))
 		}
-		if isFinal(err) {
-			return err
-		}
-		if err := wait(ctx, delay-time.Since(began)); err != nil {
-			return err
+		if directive != nil || isFinal(err) || !flagservice.Wait(ctx, delay-time.Since(began), nil) {
+			return directive
 		}
 	}
 }

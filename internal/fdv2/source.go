@@ -1,7 +1,6 @@
 package fdv2
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,35 +12,22 @@ import (
 	"github.com/cleatdev/cleat/internal/flagservice"
 )
 
-// Update is what a source tells of the data.
-type Update struct {
-	// ChangeSet is what has arrived; nil if nothing has.
-	ChangeSet *core.ChangeSet
-	// Err is why the source has nothing to tell at the moment, while it goes on trying; nil if all is well.
-	Err error
-	// EnvironmentID names the environment; empty if the service has not said.
-	EnvironmentID string
-}
+// directive is a [core.FallbackDirective] as the error that ends a connection or a poll.
+type directive struct{ core.FallbackDirective }
 
-// Directive is the error of a source to which the service has said that the first protocol is to be used for a while.
-type Directive struct {
-	// For is for how long, before it is spread.
-	For time.Duration
-}
-
-func (d *Directive) Error() string {
-	return fmt.Sprintf("the flag service asks for its first protocol to be used for %v", d.For)
+func (d *directive) Error() string {
+	return fmt.Sprintf("the flag service asks for its first protocol to be used for %v", d.TTL)
 }
 
 // longestFallback is for how long a directive holds at most, and if it does not say.
 const longestFallback = time.Hour
 
 // newDirective makes a directive of what the service says, which may make no sense.
-func newDirective(seconds int) *Directive {
+func newDirective(seconds int) *directive {
 	if seconds <= 0 || seconds > int(longestFallback/time.Second) {
-		return &Directive{For: longestFallback}
+		return &directive{core.FallbackDirective{TTL: longestFallback}}
 	}
-	return &Directive{For: time.Duration(seconds) * time.Second}
+	return &directive{core.FallbackDirective{TTL: time.Duration(seconds) * time.Second}}
 }
 
 // directiveOf returns the directive in the header of a response; nil if there is none.
@@ -53,22 +39,24 @@ func directiveOf(header http.Header) error {
 	return newDirective(seconds)
 }
 
-// isFinal reports whether an error ends a source for good: a directive, or a status that says that the request is wrong.
-func isFinal(err error) bool {
-	if _, directed := errors.AsType[*Directive](err); directed {
-		return true
+// given returns the directive that an error is; nil if it is none.
+func given(err error) *core.FallbackDirective {
+	if d, ok := errors.AsType[*directive](err); ok {
+		return &d.FallbackDirective
 	}
+	return nil
+}
+
+// isFinal reports whether a status says that the request is wrong.
+func isFinal(err error) bool {
 	status, ok := errors.AsType[*flagservice.StatusError](err)
 	return ok && status.Unexpected()
 }
 
+// failed is the update that tells of an error.
+func failed(err error) core.Update { return core.Update{Error: flagservice.Describe(err)} }
+
 // basis is the endpoint with the state that the client has.
 func basis(endpoint *flagservice.Endpoint, selector core.Selector) *flagservice.Endpoint {
 	return endpoint.With("basis", string(selector))
-}
-
-// wait waits before the next attempt. It returns ctx.Err() if ctx ends.
-func wait(ctx context.Context, delay time.Duration) error {
-	flagservice.Wait(ctx, delay, nil)
-	return ctx.Err()
 }

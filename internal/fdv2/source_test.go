@@ -17,7 +17,6 @@ import (
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/fdv2"
-	"github.com/cleatdev/cleat/internal/flagservice"
 	"github.com/cleatdev/cleat/internal/mockhttp"
 )
 
@@ -34,7 +33,7 @@ type rig struct {
 
 	ctx    context.Context //nolint:containedctx // of the source
 	cancel context.CancelFunc
-	ended  chan error // what Run has returned
+	ended  chan *core.FallbackDirective // what Run has returned
 
 	mu   sync.Mutex // guards what follows
 	has  core.Selector
@@ -43,7 +42,7 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{Server: mockhttp.New(t, http.NotFoundHandler()), ended: make(chan error, 1)}
+	r := &rig{Server: mockhttp.New(t, http.NotFoundHandler()), ended: make(chan *core.FallbackDirective, 1)}
 	r.ctx, r.cancel = context.WithCancel(t.Context())
 	t.Cleanup(func() { // before the server is closed
 		r.cancel()
@@ -63,11 +62,11 @@ func (r *rig) selector() core.Selector {
 	return r.has
 }
 
-func (r *rig) tell(update fdv2.Update) {
+func (r *rig) tell(update core.Update) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if update.Err != nil {
-		r.told = append(r.told, "error: "+update.Err.Error())
+	if update.ChangeSet == nil {
+		r.told = append(r.told, "error: "+update.Error.String())
 		return
 	}
 	if update.ChangeSet.Selector != "" {
@@ -178,7 +177,7 @@ func TestPoller_Run_WhatMayHeal_IsTriedAgain(t *testing.T) {
 		r := newRig(t)
 		r.Next(pollPath, status(500), answers(full, put("a", 1)), status(429), status(400), status(408), answers(full, put("a", 1), end("s")))
 		r.poll(t)
-		time.Sleep(time.Minute)
+		time.Sleep(32 * time.Second)
 		news := r.news()
 		require.Len(t, news, 6)
 		require.Contains(t, news[0], "500")
@@ -227,12 +226,12 @@ func TestSources_Run_RequestIsWrong_Ends(t *testing.T) {
 					r := newRig(t)
 					r.Next(path, status(code))
 					start(r, t)
-					err := <-r.ended
-					r.ended <- err
-					var wrong *flagservice.StatusError
-					require.ErrorAs(t, err, &wrong)
-					require.Equal(t, code, wrong.Status)
-					require.Empty(t, r.news())
+					directive := <-r.ended
+					r.ended <- directive
+					require.Nil(t, directive)
+					news := r.news()
+					require.Len(t, news, 1)
+					require.Contains(t, news[0], fmt.Sprintf("error_response(%d)", code))
 					require.Len(t, r.Requests(path), 1)
 				})
 			})
@@ -275,11 +274,10 @@ func TestSources_Run_Directive_Ends(t *testing.T) {
 				} else {
 					r.stream(t)
 				}
-				err := <-r.ended
-				r.ended <- err
-				var directive *fdv2.Directive
-				require.ErrorAs(t, err, &directive)
-				require.Equal(t, test.want, directive.For)
+				directive := <-r.ended
+				r.ended <- directive
+				require.NotNil(t, directive)
+				require.Equal(t, test.want, directive.TTL)
 				require.Equal(t, test.told, r.news())
 				require.Len(t, r.Requests(test.path), 1)
 			})

@@ -34,6 +34,8 @@ type Streamer struct {
 	logger   *slog.Logger
 }
 
+var _ core.Synchronizer = (*Streamer)(nil)
+
 // NewStreamer makes a streamer. All options must be set. An error wraps [core.ErrInvalid].
 func NewStreamer(settings core.ClientSettings, options StreamerOptions) (*Streamer, error) {
 	settings = settings.WithDefaults()
@@ -44,37 +46,36 @@ func NewStreamer(settings core.ClientSettings, options StreamerOptions) (*Stream
 	return &Streamer{endpoint: endpoint, options: options, logger: settings.Logger}, nil
 }
 
-// Run makes one connection after the other, each from the state that the client has then, and calls tell with what they bring, in the
-// way of [Poller.Run].
-func (s *Streamer) Run(ctx context.Context, has func() core.Selector, tell func(Update)) error {
+// Run implements [core.Synchronizer]: it makes one connection after the other, until the flag service says that the request is wrong.
+func (s *Streamer) Run(ctx context.Context, has func() core.Selector, tell func(core.Update)) *core.FallbackDirective {
 	backoff := flagservice.Backoff{Initial: s.options.InitialRetryDelay, Max: flagservice.MaxDelay}
 	for {
 		began := time.Now()
 		err := s.connect(ctx, has(), tell)
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil
 		}
-		if isFinal(err) {
-			return err
+		if directive := given(err); directive != nil {
+			return directive
 		}
 		if time.Since(began) >= flagservice.HealthyAfter {
 			backoff.Reset()
 		}
-		tell(Update{Err: err})
-		if err := wait(ctx, backoff.Short()); err != nil {
-			return err
+		tell(failed(err))
+		if isFinal(err) || !flagservice.Wait(ctx, backoff.Short(), nil) {
+			return nil
 		}
 	}
 }
 
 // connect makes one connection and follows it until it ends, and returns why that was.
-func (s *Streamer) connect(ctx context.Context, has core.Selector, tell func(Update)) error {
+func (s *Streamer) connect(ctx context.Context, has core.Selector, tell func(core.Update)) error {
 	stream, err := basis(s.endpoint, has).OpenStream(ctx, flagservice.StreamOptions{
 		ResponseTimeout: s.options.ResponseTimeout, ReadTimeout: s.options.ReadTimeout, MaxEventSize: s.options.MaxEventSize,
 	})
 	if status, ok := errors.AsType[*flagservice.StatusError](err); ok {
-		if directive := directiveOf(status.Header); directive != nil {
-			return directive
+		if asked := directiveOf(status.Header); asked != nil {
+			return asked
 		}
 	}
 	if err != nil {
@@ -82,7 +83,7 @@ func (s *Streamer) connect(ctx context.Context, has core.Selector, tell func(Upd
 	}
 	defer stream.Close()
 	c := &connection{
-		reader: NewReader(s.logger), directive: directiveOf(stream.Header), environment: flagservice.EnvironmentID(stream.Header),
+		reader: NewReader(s.logger), asked: directiveOf(stream.Header), environment: flagservice.EnvironmentID(stream.Header),
 		logger: s.logger, tell: tell,
 	}
 	for err == nil {
@@ -92,7 +93,7 @@ func (s *Streamer) connect(ctx context.Context, has core.Selector, tell func(Upd
 		case event := <-stream.Events():
 			err = c.take(ctx, event)
 		case err = <-stream.Ended():
-			err = errors.Join(err, c.directive) // which counts, though no payload came
+			err = errors.Join(err, c.asked) // which counts, though no payload came
 		}
 	}
 	return err
@@ -101,10 +102,10 @@ func (s *Streamer) connect(ctx context.Context, has core.Selector, tell func(Upd
 // connection is what is known of one connection.
 type connection struct {
 	reader      *Reader
-	directive   error // of the response's header, to follow once there is a payload; nil if there is none
+	asked       error // for the first protocol, by the response's header, to follow once there is a payload; nil if there is none
 	environment string
 	logger      *slog.Logger
-	tell        func(Update)
+	tell        func(core.Update)
 }
 
 // take takes an event. An error ends the connection.
@@ -114,8 +115,8 @@ func (c *connection) take(ctx context.Context, event eventsource.Event) error {
 	case err != nil:
 		return err
 	case message.ChangeSet != nil:
-		c.tell(Update{ChangeSet: message.ChangeSet, EnvironmentID: c.environment})
-		return c.directive
+		c.tell(core.Update{ChangeSet: message.ChangeSet, EnvironmentID: c.environment})
+		return c.asked
 	case message.Goodbye != nil && message.Goodbye.FallbackTTL != nil:
 		return newDirective(*message.Goodbye.FallbackTTL)
 	case message.Goodbye != nil:

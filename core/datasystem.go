@@ -1,0 +1,37 @@
+package core
+
+import (
+	"context"
+	"time"
+)
+
+// Initializer obtains data once, when a client starts, to begin with before a [Synchronizer] delivers.
+type Initializer interface {
+	// Fetch returns the data, or an update that says why there is none. A [ChangeSetNone] is no data. The directive is nil unless
+	// the flag service gives one, and is followed after the data has been used. Fetch ends when ctx does.
+	Fetch(ctx context.Context, has Selector) (Update, *FallbackDirective)
+}
+
+// Synchronizer keeps the data of a client current.
+type Synchronizer interface {
+	// Run calls tell with what it gets, one update at a time, and goes on after whatever may heal. It asks has for the state that
+	// the client has whenever it begins a request. It returns when ctx has ended, after which it may be run again; when the flag
+	// service has given a directive, which it returns; or when it is of no use to go on, of which the last update says why.
+	Run(ctx context.Context, has func() Selector, tell func(Update)) *FallbackDirective
+}
+
+// Update is what an [Initializer] or a [Synchronizer] tells: a change set or an error.
+type Update struct {
+	// ChangeSet is what has arrived; nil if nothing has.
+	ChangeSet *ChangeSet
+	// Error is why nothing has; the zero value if all is well.
+	Error DataSourceErrorInfo
+	// EnvironmentID names the environment whose data it is; empty if the service has not said.
+	EnvironmentID string
+}
+
+// FallbackDirective is the flag service's word that its first protocol is to be used for a while.
+type FallbackDirective struct {
+	// TTL is for how long.
+	TTL time.Duration
+}
