@@ -30,7 +30,8 @@ func Off() Mode { return Mode{kind: modeOff} }
 func TTL(d time.Duration) Mode { return Mode{kind: modeTTL, ttl: d} }
 
 // Forever is the mode in which what was read or written once is never read again: memory counts, the database is a
-// copy of it, and after an outage it is rewritten from memory.
+// copy of it, and after an outage it is rewritten from memory. What was read before it was known that the database is
+// initialised is read once more, after [Options].CheckInterval, because another process may have been filling it.
 func Forever() Mode { return Mode{kind: modeForever} }
 
 // String returns "off", "forever" or the time to live.

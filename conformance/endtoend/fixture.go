@@ -92,6 +92,9 @@ func (f *fixture) start(h how) *client {
 		f.Fatalf("starting a client: %v", err)
 	}
 	f.Cleanup(c.close)
+	if h.daemon {
+		c.Initialized(f.Context()) // what is read before that is known is read again, in Forever mode too
+	}
 	return c
 }
 
