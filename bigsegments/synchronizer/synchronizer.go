@@ -15,7 +15,7 @@ import (
 // Synchronizer fills a store of big segments from the flag service. Make one with [New]. Its methods are safe for
 // concurrent use.
 type Synchronizer struct {
-	operation *flagservice.Operation
+	operation *lifecycle.Operation
 	transport *http.Transport // closed at the end; nil if the caller has given an HTTP client
 
 	settings       core.ClientSettings
@@ -47,7 +47,7 @@ func New(settings core.ClientSettings, writer core.BigSegmentWriter, opts *Optio
 		return nil, fmt.Errorf("synchronizer: %w: no SDK key", core.ErrInvalid)
 	}
 	s := &Synchronizer{
-		operation: flagservice.NewOperation(), progress: newProgress(), pieceSize: firstPiece,
+		operation: lifecycle.NewOperation(), progress: newProgress(), pieceSize: firstPiece,
 		leftOut: leftOut{segments: make(map[string]map[string]struct{}), logged: make(map[string]struct{})},
 	}
 	if settings.HTTPClient == nil {

@@ -3,10 +3,10 @@ package filedata
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 // Source returns what makes a data source that reads files. Options that cannot be used are reported by the factory, in
@@ -24,18 +24,21 @@ func Source(options Options) core.UpdateProcessorFactory {
 			return nil, err
 		}
 		return &source{
+			Operation: lifecycle.NewOperation(),
+
 			options: options,
 			sink:    sink,
 			logger:  logger,
 			loader:  loader{options: options, logger: logger},
 			store:   make(chan struct{}, 1),
-			done:    make(chan struct{}),
 		}, nil
 	}
 }
 
 // source is a data source that reads files. The unprotected fields belong to the goroutine that Start starts.
 type source struct {
+	*lifecycle.Operation
+
 	options Options
 	sink    core.DataSourceUpdateSink
 	logger  *slog.Logger
@@ -48,41 +51,10 @@ type source struct {
 	lastError string            // what was reported last; empty if the files were all right
 
 	initialized atomic.Bool
-	done        chan struct{}
-
-	mu      sync.Mutex // guards what follows
-	stopped bool
-	cancel  context.CancelFunc // set by Start
 }
 
 var _ core.UpdateProcessor = (*source)(nil)
 
-func (s *source) Start(ctx context.Context) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped || s.cancel != nil {
-		return
-	}
-	ctx, s.cancel = context.WithCancel(ctx)
-	go func() {
-		defer close(s.done)
-		defer s.Stop()
-		s.run(ctx)
-	}()
-}
-
-func (s *source) Stop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.cancel != nil:
-		s.cancel()
-	case !s.stopped:
-		close(s.done)
-	}
-	s.stopped = true
-}
-
-func (s *source) Done() <-chan struct{} { return s.done }
+func (s *source) Start(ctx context.Context) { s.Run(ctx, s.run) }
 
 func (s *source) Initialized() bool { return s.initialized.Load() }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/flagservice"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 // Source returns what makes a data source that polls the flag service. Options that cannot be used are reported by the
@@ -31,7 +32,7 @@ func Source(options Options) core.UpdateProcessorFactory {
 			options.Requester = requester
 		}
 		return &source{
-			Operation:  flagservice.NewOperation(),
+			Operation:  lifecycle.NewOperation(),
 			options:    options,
 			sink:       sink,
 			logger:     settings.Logger,
@@ -45,7 +46,7 @@ func Source(options Options) core.UpdateProcessorFactory {
 
 // source is a polling data source. What is not protected belongs to the goroutine that Start starts.
 type source struct {
-	*flagservice.Operation
+	*lifecycle.Operation
 
 	options Options
 	sink    core.DataSourceUpdateSink

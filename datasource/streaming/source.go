@@ -11,6 +11,7 @@ import (
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/flagservice"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 // Source returns what makes a data source that streams from the flag service. Options that cannot be used are reported
@@ -29,7 +30,7 @@ func Source(options Options) core.UpdateProcessorFactory {
 			return nil, fmt.Errorf("streaming: %w", err)
 		}
 		return &source{
-			Operation: flagservice.NewOperation(),
+			Operation: lifecycle.NewOperation(),
 			options:   options,
 			endpoint:  endpoint,
 			sink:      sink,
@@ -45,7 +46,7 @@ func Source(options Options) core.UpdateProcessorFactory {
 
 // source is a streaming data source. What is not protected belongs to the goroutine that Start starts.
 type source struct {
-	*flagservice.Operation
+	*lifecycle.Operation
 
 	options  Options
 	endpoint *flagservice.Endpoint

@@ -6,12 +6,12 @@ import (
 	"sync/atomic"
 
 	"github.com/cleatdev/cleat/core"
-	"github.com/cleatdev/cleat/internal/flagservice"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 // client is the data source of one client.
 type client struct {
-	*flagservice.Operation
+	*lifecycle.Operation
 
 	source      *Source
 	logger      *slog.Logger

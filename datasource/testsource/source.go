@@ -8,7 +8,7 @@ import (
 	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
 
 	"github.com/cleatdev/cleat/core"
-	"github.com/cleatdev/cleat/internal/flagservice"
+	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
 // Source holds flags and segments and gives them to any number of clients. Make one with [New]. It is safe for concurrent
@@ -38,7 +38,7 @@ func (s *Source) Factory() core.UpdateProcessorFactory {
 	return func(settings core.ClientSettings, sink core.DataSourceUpdateSink) (core.UpdateProcessor, error) {
 		return &client{
 			logger:    settings.WithDefaults().Logger,
-			Operation: flagservice.NewOperation(),
+			Operation: lifecycle.NewOperation(),
 			source:    s,
 			sink:      sink,
 			store:     make(chan struct{}, 1),

@@ -1,4 +1,4 @@
-package flagservice
+package lifecycle
 
 import (
 	"context"
