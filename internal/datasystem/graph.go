@@ -86,6 +86,21 @@ func (g *graph) set(ref dataorder.Ref, item *core.Item) {
 	g.nodes[ref] = is
 }
 
+// apply sets the items and returns those that are not what they were.
+func (g *graph) apply(data []core.Collection) (changed []dataorder.Ref) {
+	for _, collection := range data {
+		for _, item := range collection.Items {
+			ref := dataorder.Ref{Kind: collection.Kind, Key: item.Key}
+			was, known := g.nodes[ref]
+			if is := g.nodeOf(ref, item.Item); known && is.differs(was) || !known && !is.deleted {
+				changed = append(changed, ref)
+			}
+			g.set(ref, item.Item)
+		}
+	}
+	return changed
+}
+
 // setAll makes the items all that there is of a kind.
 func (g *graph) setAll(kind core.DataKind, items map[string]*core.Item) {
 	for ref := range g.nodes {

@@ -115,13 +115,33 @@ func (s *MemoryStore) Upsert(ctx context.Context, kind core.DataKind, key string
 	if old != nil && old.Version() >= item.Version() {
 		return false, nil
 	}
-	next := &generation{kinds: maps.Clone(current.kinds), initialized: current.initialized}
-	if next.kinds == nil {
-		next.kinds = map[core.DataKind]*items{}
-	}
-	next.kinds[kind] = current.kinds[kind].with(key, item)
+	next := current.successor()
+	next.kinds[kind] = current.kinds[kind].with([]core.KeyedItem{{Key: key, Item: item}})
 	s.current.Store(next)
 	return true, nil
+}
+
+// ApplyPartial makes the items of a partial change set take the place of those with the same keys, whatever their versions.
+func (s *MemoryStore) ApplyPartial(ctx context.Context, data []core.Collection) error {
+	if err := s.check(ctx); err != nil {
+		return err
+	}
+	for _, collection := range data {
+		for _, item := range collection.Items {
+			if err := validateItem(collection.Kind, item.Key, item.Item); err != nil {
+				return err
+			}
+		}
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	next := s.current.Load().successor()
+	next.initialized = true
+	for _, collection := range data {
+		next.kinds[collection.Kind] = next.kinds[collection.Kind].with(collection.Items)
+	}
+	s.current.Store(next)
+	return nil
 }
 
 // Close implements [core.FeatureStore].
@@ -131,6 +151,15 @@ func (s *MemoryStore) Close() error {
 	defer s.writing.Unlock()
 	s.current.Store(&generation{})
 	return nil
+}
+
+// successor returns a generation that is the same, and whose kinds may be replaced.
+func (g *generation) successor() *generation {
+	next := &generation{kinds: maps.Clone(g.kinds), initialized: g.initialized}
+	if next.kinds == nil {
+		next.kinds = map[core.DataKind]*items{}
+	}
+	return next
 }
 
 // Get implements [core.ReadOnlyStore].
@@ -172,22 +201,23 @@ func (i *items) lookup(key string) *core.Item {
 	return i.base[key]
 }
 
-// with returns the items with another one.
-func (i *items) with(key string, item *core.Item) *items {
-	switch {
-	case i == nil:
-		return &items{base: map[string]*core.Item{key: item}}
-	case len(i.changed) < mostChanged:
-		changed := make(map[string]*core.Item, len(i.changed)+1)
-		maps.Copy(changed, i.changed)
-		changed[key] = item
-		return &items{base: i.base, changed: changed}
-	default:
-		base := maps.Clone(i.base)
-		maps.Copy(base, i.changed)
-		base[key] = item
-		return &items{base: base}
+// with returns the items with others, of which the last one with a key counts.
+func (i *items) with(others []core.KeyedItem) *items {
+	if i == nil {
+		i = &items{}
 	}
+	next := &items{base: i.base, changed: make(map[string]*core.Item, len(i.changed)+len(others))}
+	into := next.changed
+	if len(i.changed)+len(others) > mostChanged {
+		into = make(map[string]*core.Item, len(i.base)+len(i.changed)+len(others))
+		maps.Copy(into, i.base)
+		next = &items{base: into}
+	}
+	maps.Copy(into, i.changed)
+	for _, other := range others {
+		into[other.Key] = other.Item
+	}
+	return next
 }
 
 // live returns the items that are not deleted.

@@ -124,3 +124,59 @@ func TestMemoryStore_ConcurrentUse(t *testing.T) {
 	close(done)
 	group.Wait()
 }
+
+// A reader sees all of a change set or none of it, however many changes it has.
+func TestMemoryStore_ApplyPartial_IsSeenAsAWhole(t *testing.T) {
+	for _, size := range []int{1, 50, 1000} {
+		t.Run(strconv.Itoa(size), func(t *testing.T) {
+			s := NewMemoryStore()
+			set := func(version int) []core.Collection {
+				var keysAndFlags []string
+				for i := range size {
+					key := strconv.Itoa(i)
+					keysAndFlags = append(keysAndFlags, key, flagtest.OnFlag(key, version, "1"))
+				}
+				return flagtest.Items(t, keysAndFlags...)
+			}
+			sets := [][]core.Collection{set(1), set(2), set(3)}
+			require.NoError(t, s.Init(context.Background(), sets[0]))
+			done := make(chan struct{})
+			var readers sync.WaitGroup
+			for range 2 {
+				readers.Go(func() {
+					for {
+						select {
+						case <-done:
+							return
+						default:
+						}
+						view := s.View()
+						all, _ := view.All(context.Background(), core.Flags)
+						first, _, _ := view.Get(context.Background(), core.Flags, "0")
+						for key, item := range all {
+							if len(all) != size || item.Version() != first.Version() {
+								t.Errorf("%s has version %d, and 0 has %d", key, item.Version(), first.Version())
+								return
+							}
+						}
+					}
+				})
+			}
+			for n := range 300 {
+				require.NoError(t, s.ApplyPartial(context.Background(), sets[n%len(sets)]))
+			}
+			close(done)
+			readers.Wait()
+		})
+	}
+}
+
+func TestMemoryStore_ApplyPartial_BrokenItem_ChangesNothing(t *testing.T) {
+	s := NewMemoryStore()
+	data := flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "1"))
+	data[0].Items = append(data[0].Items, core.KeyedItem{Key: "b"})
+	require.ErrorIs(t, s.ApplyPartial(t.Context(), data), core.ErrInvalid)
+	_, found, err := s.Get(t.Context(), core.Flags, "a")
+	require.NoError(t, err)
+	require.False(t, found)
+}

@@ -167,6 +167,42 @@ func (s *Sink) Delete(ctx context.Context, kind core.DataKind, key string, versi
 	return s.Upsert(ctx, kind, key, core.NewTombstone(kind, key, version))
 }
 
+// partialApplier is a store in which the items of a change set take effect at once, whatever their versions.
+type partialApplier interface {
+	ApplyPartial(ctx context.Context, data []core.Collection) error
+}
+
+// Apply makes a change set of the second protocol take effect, and announces each flag that it concerns once. In memory all of it
+// takes effect at once, whatever the versions of the items. What is said of errors of Init holds.
+func (s *Sink) Apply(ctx context.Context, changes *core.ChangeSet) error {
+	applier, atOnce := s.store.(partialApplier)
+	switch {
+	case changes.Type == core.ChangeSetNone:
+		return nil
+	case changes.Type == core.ChangeSetFull:
+		return s.Init(ctx, changes.Data)
+	case !atOnce:
+		for _, collection := range changes.Data {
+			for _, item := range collection.Items {
+				if err := s.Upsert(ctx, collection.Kind, item.Key, item.Item); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	if err := s.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer s.passTurn()
+	if err := applier.ApplyPartial(ctx, changes.Data); err != nil {
+		return s.reportInvalid(ctx, err)
+	}
+	s.noticeFilled()
+	s.announce(s.graph, s.graph.apply(changes.Data))
+	return nil
+}
+
 // Status tells of the status of the data source.
 func (s *Sink) Status() *SourceStatus { return s.status }
 

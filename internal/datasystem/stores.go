@@ -92,4 +92,9 @@ func (s *startupStore) Upsert(ctx context.Context, kind core.DataKind, key strin
 	return s.memory.Upsert(ctx, kind, key, item)
 }
 
+// ApplyPartial is that of memory, which has had an Init.
+func (s *startupStore) ApplyPartial(ctx context.Context, data []core.Collection) error {
+	return s.memory.ApplyPartial(ctx, data)
+}
+
 func (s *startupStore) Close() error { return errors.Join(s.persistent.Close(), s.memory.Close()) }

@@ -1,0 +1,293 @@
+package datasystem
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/lifecycle"
+)
+
+// When the active synchronizer is left for another one, as LaunchDarkly documents it.
+const (
+	// firstDataWait is how long a synchronizer may take to deliver for the first time.
+	firstDataWait = 10 * time.Second
+	// interruptedWait is how long it may be interrupted without a break.
+	interruptedWait = time.Minute
+	// validWait is how long one that is not the first must have been valid until the first is tried again.
+	validWait = 5 * time.Minute
+)
+
+// Sources are where a client's data comes from, in the order of preference.
+type Sources struct {
+	// Initializers are asked one after the other, until one knows the state that its data has.
+	Initializers []core.Initializer
+	// Synchronizers keep the data current. One is active at a time, by preference the first.
+	Synchronizers []core.Synchronizer
+	// Fallback takes the place of all of them while the flag service directs to its first protocol; nil if there is none.
+	Fallback core.Synchronizer
+}
+
+// Synchronization is the [core.UpdateProcessor] of the second protocol: it decides which source is active. Its fields belong to the
+// goroutine that Start starts, but for the selector.
+type Synchronization struct {
+	*lifecycle.Operation
+
+	sources Sources
+	sink    changeSetSink
+	logger  *slog.Logger
+
+	removed  map[int]bool // the synchronizers that are not used any more
+	selector atomic.Pointer[core.Selector]
+	filled   atomic.Bool
+}
+
+// changeSetSink is what a [Sink] is to the second protocol.
+type changeSetSink interface {
+	Apply(ctx context.Context, changes *core.ChangeSet) error
+	UpdateStatus(state core.DataSourceState, err core.DataSourceErrorInfo)
+	SetEnvironmentID(id string)
+}
+
+var _ core.UpdateProcessor = (*Synchronization)(nil)
+
+// NewSynchronization makes the synchronization of a client. It does not begin.
+func NewSynchronization(sources Sources, sink changeSetSink, logger *slog.Logger) *Synchronization {
+	s := &Synchronization{sources: sources, sink: sink, logger: logger, removed: map[int]bool{}, Operation: lifecycle.NewOperation()}
+	s.selector.Store(new(core.Selector))
+	return s
+}
+
+// Start implements [core.BackgroundOperation].
+func (s *Synchronization) Start(ctx context.Context) { s.Run(ctx, s.run) }
+
+// Initialized implements [core.UpdateProcessor].
+func (s *Synchronization) Initialized() bool { return s.filled.Load() }
+
+// has returns the state that the client has.
+func (s *Synchronization) has() core.Selector { return *s.selector.Load() }
+
+// run uses the sources until ctx ends or there is none left.
+func (s *Synchronization) run(ctx context.Context) {
+	defer func() {
+		if ctx.Err() == nil && len(s.sources.Synchronizers) == 0 {
+			<-ctx.Done() // the initializers' data is all there will be, and is no less valid for that
+		}
+		s.sink.UpdateStatus(core.DataSourceOff, core.DataSourceErrorInfo{})
+	}()
+	directive := s.initialize(ctx)
+	for ctx.Err() == nil {
+		if directive == nil {
+			if directive = s.synchronize(ctx); directive == nil {
+				return
+			}
+		}
+		s.fallBack(ctx, directive)
+		directive = nil
+	}
+}
+
+// initialize asks the initializers. A directive that one of them is given ends that.
+func (s *Synchronization) initialize(ctx context.Context) *core.FallbackDirective {
+	for _, initializer := range s.sources.Initializers {
+		update, directive := initializer.Fetch(ctx, s.has())
+		if ctx.Err() != nil {
+			return nil
+		}
+		if update.ChangeSet != nil && update.ChangeSet.Type == core.ChangeSetNone {
+			update.ChangeSet = nil // there is nothing yet that could be current
+		}
+		s.take(ctx, update)
+		if directive != nil || s.has() != "" {
+			return directive
+		}
+	}
+	return nil
+}
+
+// take passes an update on. It reports whether the source is current with it.
+func (s *Synchronization) take(ctx context.Context, update core.Update) (current bool) {
+	if update.EnvironmentID != "" {
+		s.sink.SetEnvironmentID(update.EnvironmentID)
+	}
+	switch changes := update.ChangeSet; {
+	case changes == nil && update.Error == (core.DataSourceErrorInfo{}):
+		return false
+	case changes == nil:
+		s.sink.UpdateStatus(core.DataSourceInterrupted, update.Error)
+		return false
+	case changes.Type != core.ChangeSetNone:
+		if s.sink.Apply(ctx, changes) != nil { // which the sink has reported
+			return false
+		}
+		s.filled.Store(true)
+		if changes.Selector != "" || changes.Type == core.ChangeSetFull {
+			s.selector.Store(&changes.Selector)
+		}
+	}
+	s.sink.UpdateStatus(core.DataSourceValid, core.DataSourceErrorInfo{})
+	return true
+}
+
+// synchronize uses the synchronizers until one of them is given a directive, which it returns, or none is left or ctx ends.
+func (s *Synchronization) synchronize(ctx context.Context) *core.FallbackDirective {
+	for active := s.next(-1); active >= 0; {
+		ending, directive := s.follow(ctx, active)
+		switch {
+		case ctx.Err() != nil || directive != nil:
+			return directive
+		case ending == final:
+			s.removed[active] = true
+			active = s.next(active)
+		case ending == recovered:
+			active = s.next(-1)
+		default:
+			active = s.next(active)
+		}
+		s.logger.InfoContext(ctx, "cleat: another source of flag data is used", "because", string(ending), "number", active+1)
+	}
+	return nil
+}
+
+// next returns the first synchronizer behind the one with the index that has not been removed, going round; -1 if there is none.
+func (s *Synchronization) next(index int) int {
+	for i := range s.sources.Synchronizers {
+		candidate := (index + 1 + i) % len(s.sources.Synchronizers)
+		if !s.removed[candidate] {
+			return candidate
+		}
+	}
+	return -1
+}
+
+// ending is why a synchronizer is not followed any more.
+type ending string
+
+const (
+	final       ending = "it is of no use to go on with the last one"
+	late        ending = "the last one has not delivered in time"
+	interrupted ending = "the last one was interrupted for too long"
+	recovered   ending = "the last one has been valid for so long that the first is tried again"
+)
+
+// follow passes on what a synchronizer tells until it ends, or another one is to take its place.
+func (s *Synchronization) follow(ctx context.Context, index int) (ending, *core.FallbackDirective) {
+	first := s.next(-1)
+	alone := s.next(index) == index
+	limit := newLimit(firstDataWait, late)
+	defer limit.timer.Stop()
+	run := s.start(ctx, s.sources.Synchronizers[index])
+	defer run.end()
+	for {
+		select {
+		case directive := <-run.ended:
+			return final, directive
+		case <-limit.timer.C:
+			if !alone {
+				return limit.why, nil
+			}
+		case update := <-run.updates:
+			switch {
+			case !s.take(ctx, update):
+				limit.toInterrupted()
+			case index != first:
+				limit.toValid(recovered)
+			default:
+				limit.toValid("")
+			}
+		}
+	}
+}
+
+// limit is the time after which a synchronizer is left, unless its state changes before.
+type limit struct {
+	timer *time.Timer
+	why   ending
+	valid bool
+}
+
+func newLimit(wait time.Duration, why ending) *limit {
+	return &limit{timer: time.NewTimer(wait), why: why}
+}
+
+// toInterrupted begins the time of an interruption, unless the synchronizer is interrupted or has delivered nothing yet.
+func (l *limit) toInterrupted() {
+	if l.valid {
+		l.valid, l.why = false, interrupted
+		l.timer.Reset(interruptedWait)
+	}
+}
+
+// toValid begins the time of validity, unless the synchronizer is valid.
+func (l *limit) toValid(why ending) {
+	if l.valid {
+		return
+	}
+	l.valid, l.why = true, why
+	l.timer.Stop()
+	if why != "" {
+		l.timer.Reset(validWait)
+	}
+}
+
+// running is a synchronizer that runs.
+type running struct {
+	updates chan core.Update
+	ended   chan *core.FallbackDirective
+	cancel  context.CancelFunc
+	done    chan struct{}
+}
+
+// start runs a synchronizer on a goroutine, which ends with ctx or by end.
+func (s *Synchronization) start(ctx context.Context, synchronizer core.Synchronizer) *running {
+	r := &running{updates: make(chan core.Update), ended: make(chan *core.FallbackDirective, 1), done: make(chan struct{})}
+	ctx, r.cancel = context.WithCancel(ctx)
+	go func() {
+		defer close(r.done)
+		r.ended <- synchronizer.Run(ctx, s.has, func(update core.Update) {
+			select {
+			case r.updates <- update:
+			case <-ctx.Done():
+			}
+		})
+	}()
+	return r
+}
+
+// end stops the synchronizer and waits until it has ended.
+func (r *running) end() {
+	r.cancel()
+	<-r.done
+}
+
+// fallBack uses the first protocol for as long as the directive says, less up to a half, so that not all clients return at once.
+// Without a source for it, it waits.
+func (s *Synchronization) fallBack(ctx context.Context, directive *core.FallbackDirective) {
+	ttl := directive.TTL - rand.N(directive.TTL/2+1) //nolint:gosec // nothing secret
+	ctx, cancel := context.WithTimeout(ctx, ttl)
+	defer cancel()
+	s.logger.WarnContext(ctx, "cleat: the flag service asks for its first protocol to be used", "for", ttl, "possible", s.sources.Fallback != nil)
+	if s.sources.Fallback == nil {
+		s.sink.UpdateStatus(core.DataSourceInterrupted, core.DataSourceErrorInfo{
+			Kind: core.DataSourceErrorUnknown, Message: "the flag service asks for its first protocol, and there is no source for that",
+		})
+		<-ctx.Done()
+		return
+	}
+	run := s.start(ctx, s.sources.Fallback)
+	defer run.end()
+	for {
+		select {
+		case update := <-run.updates:
+			s.take(ctx, update)
+		case <-run.ended: // it is of no use until the second protocol is tried again
+			<-ctx.Done()
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
