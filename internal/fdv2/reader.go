@@ -142,6 +142,7 @@ func (r *Reader) complete(data []byte) (Message, error) {
 		return Message{}, fmt.Errorf("%w: event %q before any %q", flagservice.ErrInvalidData, payloadTransferred, serverIntent)
 	case current:
 		return Message{}, nil
+	case sending:
 	}
 	complete := &core.ChangeSet{Type: r.next, Data: collections(r.items), Selector: core.Selector(end.State)}
 	r.discard()

@@ -124,7 +124,7 @@ func sse(events ...event) string {
 	return text.String()
 }
 
-// answers answers a poll.
+// answers is the answer to a poll.
 func answers(events ...event) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(pollBody(events...)) }
 }
