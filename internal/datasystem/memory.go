@@ -162,6 +162,24 @@ func (g *generation) successor() *generation {
 	return next
 }
 
+// collections returns everything, deleted items included.
+func (g *generation) collections() []core.Collection {
+	var data []core.Collection
+	for kind, items := range g.kinds {
+		collection := core.Collection{Kind: kind}
+		for key, item := range items.base {
+			if items.changed[key] == nil {
+				collection.Items = append(collection.Items, core.KeyedItem{Key: key, Item: item})
+			}
+		}
+		for key, item := range items.changed {
+			collection.Items = append(collection.Items, core.KeyedItem{Key: key, Item: item})
+		}
+		data = append(data, collection)
+	}
+	return data
+}
+
 // Get implements [core.ReadOnlyStore].
 func (g *generation) Get(_ context.Context, kind core.DataKind, key string) (*core.Item, bool, error) {
 	item := g.kinds[kind].lookup(key)
