@@ -162,6 +162,14 @@ func (c *Client) assembleSource(config *Config, settings core.ClientSettings) (e
 		c.sink.UpdateStatus(core.DataSourceValid, core.DataSourceErrorInfo{}) // nothing is awaited
 		return nil
 	}
+	if config.DataSystem != nil {
+		sources, err := datasystem.NewSources(config.DataSystem, settings)
+		if err != nil {
+			return fmt.Errorf("cleat: making the data system: %w", err)
+		}
+		c.source = datasystem.NewSynchronization(sources, c.sink, c.logger)
+		return nil
+	}
 	if c.source, err = config.DataSource(settings, c.sink); err != nil {
 		c.source = nil
 		return fmt.Errorf("cleat: making the data source: %w", err)

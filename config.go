@@ -49,6 +49,11 @@ type Config struct {
 	// DataSource makes the data source; nil means [streaming.Source] with its default options.
 	DataSource core.UpdateProcessorFactory
 
+	// DataSystem says where flags come from in place of DataSource, by the second generation of the flag service's protocol:
+	// package datasource/fdv2 has some. Once data has arrived, evaluations read memory alone, and Store follows it unless StoreMode
+	// says that it is only read. Nil means DataSource.
+	DataSystem *core.DataSystem
+
 	// Store is the database in which flags are kept; nil means in memory. [New] takes it over: it is closed by
 	// [Client.Close], or by New if that returns no client.
 	Store core.FeatureStoreCore
@@ -147,6 +152,12 @@ func (c *Config) validateSource(refuse func(string)) {
 		refuse("Config.Daemon is set, but there is no Store to read flags from")
 	case c.Daemon && c.DataSource != nil:
 		refuse("Config has a DataSource, and Daemon is set, which means that there is none")
+	case c.DataSystem != nil && (c.Daemon || c.DataSource != nil):
+		refuse("Config has a DataSystem, and a DataSource or Daemon, of which only one says where flags come from")
+	case c.DataSystem != nil:
+		if len(c.DataSystem.Initializers)+len(c.DataSystem.Synchronizers) == 0 {
+			refuse("Config.DataSystem has no source; set Daemon to read flags from Store only")
+		}
 	case !c.Daemon && c.DataSource == nil && c.SDKKey == "":
 		refuse("Config has no SDKKey, without which there are no flags from the flag service; " +
 			"set Daemon to read flags from Store only, DataSource to get them elsewhere, or Offline to have none")
@@ -200,10 +211,14 @@ func (c *Config) newFeatureStore() (core.FeatureStore, error) {
 		}
 		store = wrapper
 	}
-	if c.StoreMode == core.DataStoreModeReadOnly && !c.Daemon {
+	switch {
+	case c.StoreMode == core.DataStoreModeReadOnly && !c.Daemon:
 		return datasystem.NewStartupStore(store), nil
+	case c.DataSystem != nil:
+		return datasystem.NewFollowedMemory(store, c.Logger), nil
+	default:
+		return store, nil
 	}
-	return store, nil
 }
 
 // closeStores closes the databases of a client that has not come into being.

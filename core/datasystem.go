@@ -35,3 +35,21 @@ type FallbackDirective struct {
 	// TTL is for how long.
 	TTL time.Duration
 }
+
+// InitializerFactory makes an [Initializer] with the settings of the client. It obtains nothing yet.
+type InitializerFactory func(settings ClientSettings) (Initializer, error)
+
+// SynchronizerFactory makes a [Synchronizer] with the settings of the client. It does not begin.
+type SynchronizerFactory func(settings ClientSettings) (Synchronizer, error)
+
+// DataSystem says where a client gets its data from, in the second generation of the flag service's protocol. The zero value has no
+// source.
+type DataSystem struct {
+	// Initializers are asked one after the other at the start, until one delivers data with a [Selector].
+	Initializers []InitializerFactory
+	// Synchronizers keep the data current, one at a time, by preference the first. One that delivers nothing for 10 s, or is
+	// interrupted for a minute, is left for the next; after 5 min of valid data the client returns to the first.
+	Synchronizers []SynchronizerFactory
+	// Fallback takes the place of all of them while the flag service directs to its first protocol; nil if there is none.
+	Fallback SynchronizerFactory
+}

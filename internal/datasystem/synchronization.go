@@ -2,6 +2,8 @@ package datasystem
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
@@ -29,6 +31,48 @@ type Sources struct {
 	Synchronizers []core.Synchronizer
 	// Fallback takes the place of all of them while the flag service directs to its first protocol; nil if there is none.
 	Fallback core.Synchronizer
+}
+
+// NewSources makes the sources of a data system.
+func NewSources(system *core.DataSystem, settings core.ClientSettings) (Sources, error) {
+	var sources Sources
+	var errs []error
+	for i, factory := range system.Initializers {
+		source, err := makeSource(factory, settings)
+		errs = append(errs, named("initializer", i, err))
+		sources.Initializers = append(sources.Initializers, source)
+	}
+	for i, factory := range system.Synchronizers {
+		source, err := makeSource(factory, settings)
+		errs = append(errs, named("synchronizer", i, err))
+		sources.Synchronizers = append(sources.Synchronizers, source)
+	}
+	if system.Fallback != nil {
+		var err error
+		sources.Fallback, err = makeSource(system.Fallback, settings)
+		errs = append(errs, named("fallback", 0, err))
+	}
+	return sources, errors.Join(errs...)
+}
+
+// makeSource makes one source.
+func makeSource[S any, F ~func(core.ClientSettings) (S, error)](factory F, settings core.ClientSettings) (S, error) {
+	var none S
+	if factory == nil {
+		return none, fmt.Errorf("%w: there is no factory", core.ErrInvalid)
+	}
+	source, err := factory(settings)
+	if err == nil && any(source) == nil {
+		err = fmt.Errorf("%w: the factory made nothing and no error", core.ErrInvalid)
+	}
+	return source, err
+}
+
+func named(sort string, index int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s %d: %w", sort, index+1, err)
 }
 
 // Synchronization is the [core.UpdateProcessor] of the second protocol: it decides which source is active. Its fields belong to the

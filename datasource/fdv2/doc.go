@@ -1,0 +1,9 @@
+// Package fdv2 has the sources of the second generation of the flag service's protocol, which LaunchDarkly calls data saving mode:
+// instead of everything, a client is sent what has changed since the state that it has.
+//
+// [Default] is what most clients want: one poll to begin with, a stream from then on, and polling while the stream does not work.
+// [Streaming] and [Polling] leave the rest out. Others are put together in a [core.DataSystem].
+//
+// Data counts in the order in which it arrives, whatever the versions of flags. Once any has arrived, evaluations read memory alone;
+// a database of the client's starts it, and follows it.
+package fdv2
