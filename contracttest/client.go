@@ -11,7 +11,11 @@ import (
 )
 
 // client is a client that the suite has made.
-type client struct{ *cleat.Client }
+type client struct {
+	*cleat.Client
+
+	listeners *listeners
+}
 
 func newClient(ctx context.Context, configuration *configuration, logger *slog.Logger) (*client, error) {
 	config, err := configuration.client(ctx, logger)
@@ -27,7 +31,7 @@ func newClient(ctx context.Context, configuration *configuration, logger *slog.L
 			return nil, errors.Join(err, made.Close())
 		}
 	}
-	return &client{made}, nil
+	return &client{Client: made, listeners: &listeners{logger: logger, remove: map[string]func(){}}}, nil
 }
 
 // requireData returns an error if the data source of a client that New has returned still has not delivered. New has waited

@@ -25,6 +25,10 @@ type commandRequest struct {
 	ContextComparison  *contextComparison  `json:"contextComparison"`
 	MigrationVariation *migrationVariation `json:"migrationVariation"`
 	MigrationOperation *migrationOperation `json:"migrationOperation"`
+
+	RegisterFlagChangeListener      *registration `json:"registerFlagChangeListener"`
+	RegisterFlagValueChangeListener *registration `json:"registerFlagValueChangeListener"`
+	UnregisterListener              *registration `json:"unregisterListener"`
 }
 
 // execute returns what is to be answered; nil means nothing.
@@ -56,6 +60,14 @@ func (c *client) execute(ctx context.Context, request *commandRequest) (any, err
 		return request.MigrationVariation.run(ctx, c), nil
 	case request.MigrationOperation != nil:
 		return request.MigrationOperation.run(ctx, c)
+	case request.RegisterFlagChangeListener != nil:
+		request.RegisterFlagChangeListener.changes(c)
+		return nil, nil
+	case request.RegisterFlagValueChangeListener != nil:
+		return nil, request.RegisterFlagValueChangeListener.values(c)
+	case request.UnregisterListener != nil:
+		c.listeners.unregister(request.UnregisterListener.ListenerID)
+		return nil, nil
 	}
 	return nil, fmt.Errorf("%w: unknown command %q", errBadRequest, request.Command)
 }

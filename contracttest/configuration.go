@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -63,6 +64,7 @@ type configuration struct {
 		Name    string `json:"name"`
 		Version string `json:"version"`
 	} `json:"wrapper"`
+	DataSystem          *dataSystem      `json:"dataSystem"`
 	PersistentDataStore *persistentStore `json:"persistentDataStore"`
 	TLS                 struct {
 		SkipVerifyPeer bool   `json:"skipVerifyPeer"`
@@ -104,10 +106,11 @@ func (c *configuration) client(ctx context.Context, logger *slog.Logger) (cleat.
 	c.setSource(&config)
 	c.setEvents(&config)
 	c.setBigSegments(&config)
-	if c.PersistentDataStore == nil {
+	store := cmp.Or(c.PersistentDataStore, c.DataSystem.store())
+	if store == nil {
 		return config, nil
 	}
-	backend, err := c.PersistentDataStore.open(ctx)
+	backend, err := store.open(ctx)
 	if err != nil {
 		return cleat.Config{}, fmt.Errorf("opening the store: %w", err)
 	}
@@ -117,6 +120,8 @@ func (c *configuration) client(ctx context.Context, logger *slog.Logger) (cleat.
 
 func (c *configuration) setSource(config *cleat.Config) {
 	switch {
+	case c.DataSystem != nil:
+		c.DataSystem.set(config)
 	case c.Streaming != nil:
 		config.DataSource = streaming.Source(streaming.Options{
 			BaseURI:           c.Streaming.BaseURI,
@@ -167,6 +172,6 @@ func (c *configuration) setBigSegments(config *cleat.Config) {
 // all the same, although it cannot become ready.
 func (c *configuration) verifiesPeer() bool {
 	secure := c.Streaming != nil && strings.HasPrefix(c.Streaming.BaseURI, "https:") ||
-		c.Polling != nil && strings.HasPrefix(c.Polling.BaseURI, "https:")
+		c.Polling != nil && strings.HasPrefix(c.Polling.BaseURI, "https:") || c.DataSystem.isSecure()
 	return secure && !c.TLS.SkipVerifyPeer
 }

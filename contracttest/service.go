@@ -25,6 +25,7 @@ func capabilities() []string {
 		"http-proxy", "tls:verify-peer", "tls:skip-verify-peer",
 		"persistent-data-store-redis", "persistent-data-store-consul", "persistent-data-store-dynamodb",
 		"retry-conformance-fdv1-streaming", "retry-conformance-fdv1-polling",
+		"flag-change-listeners", "flag-value-change-listeners", "fdv1-fallback",
 	}
 }
 
