@@ -5,7 +5,8 @@
 //
 // Make one [Client] per process with [New] and ask it for variations. A client that has only an SDK key streams flags from
 // the flag service and delivers events to it. The rest of [Config] says what is to be different: where flags come from
-// ([Config].DataSource, for example from package datasource/polling or datasource/filedata), and where they are kept
+// ([Config].DataSource, for example from package datasource/polling or datasource/filedata, or [Config].DataSystem with the
+// second protocol of package datasource/fdv2), and where they are kept
 // ([Config].Store, for example from package redisstore; in memory by default). In daemon mode ([Config].Daemon) there is no
 // data source, and the client reads what other processes put into the store.
 //
