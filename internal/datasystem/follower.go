@@ -172,8 +172,8 @@ func (s *followedMemory) write(ctx context.Context, what pending) error {
 		return s.withoutItems(ctx, s.persistent.Init(ctx, dataorder.Sort(s.memory.current.Load().collections())))
 	}
 	for ref, item := range what.items {
-		_, err := s.persistent.Upsert(ctx, ref.Kind, ref.Key, item)
-		if err = s.withoutItems(ctx, err); err != nil {
+		_, failure := s.persistent.Upsert(ctx, ref.Kind, ref.Key, item)
+		if err := s.withoutItems(ctx, failure); err != nil {
 			return err
 		}
 	}

@@ -164,7 +164,7 @@ func (g *generation) successor() *generation {
 
 // collections returns everything, deleted items included.
 func (g *generation) collections() []core.Collection {
-	var data []core.Collection
+	data := make([]core.Collection, 0, len(g.kinds))
 	for kind, items := range g.kinds {
 		collection := core.Collection{Kind: kind}
 		for key, item := range items.base {
