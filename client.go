@@ -167,6 +167,7 @@ func (c *Client) assembleSource(config *Config, settings core.ClientSettings) (e
 		if err != nil {
 			return fmt.Errorf("cleat: making the data system: %w", err)
 		}
+		c.sink.Status().HopeUntilOff()
 		c.source = datasystem.NewSynchronization(sources, c.sink, c.logger)
 		return nil
 	}

@@ -184,6 +184,38 @@ func TestClient_DataSystem_DirectiveToTheFirstProtocol(t *testing.T) {
 	})
 }
 
+// That one source is refused does not end the wait for another one; that all are does.
+func TestNew_DataSystem_WaitsUntilNoSourceIsLeft(t *testing.T) {
+	for name, test := range map[string]struct {
+		stream string // of the second source; empty if it is refused too
+		want   string
+		takes  time.Duration
+	}{
+		"the second delivers": {payload("a", 1, `"streamed"`, "s1"), "streamed", 3 * time.Second},
+		"none is left":        {"", "default", 3 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSecondService(t, upToDate, test.stream)
+				slow := func(w http.ResponseWriter, r *http.Request) {
+					time.Sleep(3 * time.Second)
+					if test.stream == "" {
+						w.WriteHeader(http.StatusUnauthorized)
+						return
+					}
+					s.ServeStream(w, r, streamText(test.stream), 10)
+				}
+				s.Next("/sdk/stream", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, slow)
+				began := time.Now()
+				stream := fdv2.StreamingSynchronizer(fdv2.StreamingOptions{})
+				client := s.client(t, Config{DataSystem: &core.DataSystem{Synchronizers: []core.SynchronizerFactory{stream, stream}}})
+				require.Equal(t, test.takes, time.Since(began))
+				require.Equal(t, test.want, value(client, "a"))
+			})
+		})
+	}
+}
+
 func TestNew_DataSystem_ThatCannotBeUsed_IsInvalid(t *testing.T) {
 	none := func(core.ClientSettings) (core.Synchronizer, error) { return nil, nil } //nolint:nilnil // what is tested
 	for name, test := range map[string]struct {

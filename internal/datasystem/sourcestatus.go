@@ -21,6 +21,7 @@ type SourceStatus struct {
 	mu      sync.Mutex // guards what follows
 	current core.DataSourceStatus
 	isGiven bool // hopeless is closed
+	several bool // see HopeUntilOff
 	// entered has a channel for each state that is waited for; it is closed when that state begins.
 	entered map[core.DataSourceState]chan struct{}
 }
@@ -39,6 +40,13 @@ func newSourceStatus(logger *slog.Logger) *SourceStatus {
 // Hopeless returns a channel that is closed when it is clear that there will be no data soon: the data source has given up before
 // it was valid, or the flag service has refused the SDK key.
 func (s *SourceStatus) Hopeless() <-chan struct{} { return s.hopeless }
+
+// HopeUntilOff says that one source of several may refuse what another one accepts, so that there is hope until all have given up.
+func (s *SourceStatus) HopeUntilOff() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.several = true
+}
 
 // Status implements [core.DataSourceStatusProvider].
 func (s *SourceStatus) Status() core.DataSourceStatus {
@@ -91,7 +99,7 @@ func (s *SourceStatus) change(state core.DataSourceState, err core.DataSourceErr
 		}
 		s.current.LastError = err
 	}
-	if !s.isGiven && (state == core.DataSourceOff || refuses(err)) {
+	if !s.isGiven && (state == core.DataSourceOff || refuses(err) && !s.several) {
 		s.isGiven = true
 		close(s.hopeless)
 	}
