@@ -106,7 +106,8 @@ func (w *CachingStoreWrapper) judgeData(unsure, initialized, wasMarked, regular 
 // lose notes that the database has lost its data. What an Init of this process brought is written to it again.
 func (w *CachingStoreWrapper) lose(cause error) {
 	w.marked.Store(false)
-	w.db.noteLoss(lostData, cause, !w.writer.restore())
+	w.db.noteLoss(lostData, cause, !w.gen.Load().own) // first: what the writer brings ends the loss
+	w.writer.restore()
 	w.writer.wake() // it does nothing while the database is down
 }
 

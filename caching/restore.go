@@ -8,19 +8,18 @@ import (
 )
 
 // restore has the writer compare the database with what an Init of this process brought, and write that again unless it is
-// there. It reports false if there is no such Init. Where there is much to compare, processes do not do it all at once.
-func (q *writer) restore() bool {
+// there. Where there is much to compare, processes do not do it all at once.
+func (q *writer) restore() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	g := q.w.gen.Load()
 	if !g.own {
-		return false
+		return
 	}
 	if g.due.CompareAndSwap(initDone, initUnsure) {
 		q.compareAt = time.Now().Add(q.w.spread(g.flags.bytes(true)+g.segments.bytes(true), restoreRate))
 	}
 	q.wake()
-	return true
 }
 
 // untilCompare returns how long it is until the database is to be compared with memory; 0 if it is not.
