@@ -190,7 +190,7 @@ func TestClient_EarlierRun_IsUsedUntilTheDataSourceDelivers(t *testing.T) {
 
 // With the database down from the start, what the data source says is used from memory.
 func TestClient_StoreDownFromTheStart_EvaluatesWhatWasDelivered(t *testing.T) {
-	store := &flagtest.Faulty{FeatureStoreCore: memorystore.New(nil, nil)}
+	store := &flagtest.Faulty{Store: memorystore.New(nil, nil)}
 	store.Fail(core.ErrUnavailable)
 	source := &manualSource{first: flagtest.Items(t, "a", flagtest.OnFlag("a", 1, "true"))}
 	client, err := New(t.Context(), Config{
@@ -208,7 +208,7 @@ func TestClient_StoreDownFromTheStart_EvaluatesWhatWasDelivered(t *testing.T) {
 		return client.DataStoreStatus().Status().SameState(core.DataStoreStatus{Available: true})
 	}, "the store is well again")
 	require.Equal(t, core.DataSourceValid, client.DataSourceStatus().Status().State)
-	written, err := store.FeatureStoreCore.Initialized(t.Context())
+	written, err := store.Store.Initialized(t.Context())
 	require.NoError(t, err)
 	require.True(t, written, "without the data source having sent anything again")
 }
@@ -282,7 +282,7 @@ func TestClient_Close_WhileInUse(t *testing.T) {
 
 // What the data source has delivered needs no answer of the database.
 func TestClient_Initialized_DataSourceHasDelivered_StoreIsNotAsked(t *testing.T) {
-	store := &flagtest.Faulty{FeatureStoreCore: memorystore.New(nil, nil)}
+	store := &flagtest.Faulty{Store: memorystore.New(nil, nil)}
 	client, _ := newTestClientWith(t, flagtest.Items(t), Config{Store: store, Cache: caching.Options{Mode: caching.Off()}})
 	store.Fail(core.ErrUnavailable)
 	require.True(t, client.Initialized(t.Context()))

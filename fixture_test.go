@@ -91,7 +91,7 @@ func newTestClientWith(t testing.TB, data []core.Collection, config Config) (*Cl
 }
 
 // filledStore returns a database that another process has filled.
-func filledStore(t testing.TB, data []core.Collection) core.FeatureStoreCore {
+func filledStore(t testing.TB, data []core.Collection) *memorystore.Store {
 	t.Helper()
 	store := memorystore.New(nil, nil)
 	fill(t, store, data)

@@ -149,7 +149,7 @@ func TestClient_Variations_StoreErrorIsAnException(t *testing.T) {
 		"a", flagtest.OnFlag("a", 1, "true"),
 		"dependent", `{"key":"dependent","on":true,"prerequisites":[{"key":"a","variation":0}],"offVariation":0,
 			"fallthrough":{"variation":0},"variations":[true]}`)
-	store := &flagtest.Faulty{FeatureStoreCore: filledStore(t, data)}
+	store := &flagtest.Faulty{Store: filledStore(t, data)}
 	client, err := New(t.Context(), Config{Daemon: true, Store: store, Cache: caching.Options{Mode: caching.Off()}, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })

@@ -14,7 +14,7 @@ import (
 // troubled is a memorystore that a test can make fail or hang, and that counts what it is asked.
 type troubled struct {
 	*memorystore.Store
-	gets, getAlls, inits, upserts, checks atomic.Int64
+	gets, getAlls, inits, upserts, changeSets, checks atomic.Int64
 
 	byKind atomic.Bool // changes are reported of kinds and not of items
 
@@ -46,13 +46,10 @@ func (t *troubled) fail(err error) {
 	t.set(func(context.Context, string) error { return err })
 }
 
-// failWrites makes Init and Upsert return err from now on.
+// failWrites makes all writes return err from now on.
 func (t *troubled) failWrites(err error) {
 	t.set(func(_ context.Context, operation string) error {
-		if operation == "Init" || operation == "Upsert" {
-			return err
-		}
-		return nil
+		return onWrites(operation, err)
 	})
 }
 
@@ -131,6 +128,16 @@ func (t *troubled) Upsert(ctx context.Context, kind core.DataKind, key string, i
 	return t.Store.Upsert(ctx, kind, key, item)
 }
 
+func (t *troubled) ApplyChangeSet(ctx context.Context, changes []core.KindAndKeyedItem) ([]core.UpsertResult, error) {
+	t.changeSets.Add(1)
+	end, err := t.begin(ctx, "ApplyChangeSet")
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	return t.Store.ApplyChangeSet(ctx, changes)
+}
+
 func (t *troubled) Initialized(ctx context.Context) (bool, error) {
 	t.checks.Add(1)
 	end, err := t.begin(ctx, "Initialized")
@@ -190,7 +197,7 @@ func (t *troubled) takes(others, getAll time.Duration) {
 }
 
 func onWrites(operation string, err error) error {
-	if operation == "Init" || operation == "Upsert" {
+	if operation == "Init" || operation == "Upsert" || operation == "ApplyChangeSet" {
 		return err
 	}
 	return nil

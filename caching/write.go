@@ -2,7 +2,9 @@ package caching
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/cleatdev/cleat/core"
 )
@@ -23,21 +25,16 @@ func (w *CachingStoreWrapper) Upsert(ctx context.Context, kind core.DataKind, ke
 func (w *CachingStoreWrapper) BeginUpsert(
 	ctx context.Context, kind core.DataKind, key string, item *core.Item,
 ) (wait func(context.Context) (updated bool, err error), err error) {
-	if err := w.check(ctx); err != nil {
+	of := core.Change{Kind: kind, Key: key}
+	if err := w.checkItem(ctx, of, item); err != nil {
 		return nil, err
-	}
-	if err := core.ValidateKey(kind, key); err != nil {
-		return nil, fmt.Errorf("caching: %w", err)
-	}
-	if item == nil {
-		return nil, fmt.Errorf("caching: %w: nil item", core.ErrInvalid)
 	}
 	if !w.caches() {
 		updated := false
 		err := w.writer.through(ctx, func(ctx context.Context) error {
-			result, err := w.writer.putItem(ctx, core.Change{Kind: kind, Key: key}, item)
+			result, err := w.writer.putItem(ctx, of, item)
 			updated = result.Written
-			w.gen.Load().kindFor(kind).noteChange(key) // reads that are under way are not for callers to come
+			w.noteChange(of)
 			return err
 		})
 		if err != nil || !updated {
@@ -45,11 +42,102 @@ func (w *CachingStoreWrapper) BeginUpsert(
 		}
 		return func(context.Context) (bool, error) { return true, nil }, nil
 	}
-	t := w.writer.upsert(kind, key, item)
+	t := w.writer.upsert(of, item)
 	if t == nil {
 		return nil, nil //nolint:nilnil // documented
 	}
 	return func(ctx context.Context) (bool, error) { return w.await(ctx, t) }, nil
+}
+
+// checkItem returns an error if an item cannot be written.
+func (w *CachingStoreWrapper) checkItem(ctx context.Context, of core.Change, item *core.Item) error {
+	if err := w.check(ctx); err != nil {
+		return err
+	}
+	if err := core.ValidateKey(of.Kind, of.Key); err != nil {
+		return fmt.Errorf("caching: %w", err)
+	}
+	if item == nil {
+		return fmt.Errorf("caching: %w: nil item", core.ErrInvalid)
+	}
+	return nil
+}
+
+// noteChange notes, in mode Off, that reads that are under way are not for callers to come.
+func (w *CachingStoreWrapper) noteChange(of core.Change) {
+	w.gen.Load().kindFor(of.Kind).noteChange(of.Key)
+}
+
+// UpsertAll upserts items, each key once, in one step of the database if the store is a [core.ChangeSetApplier], so that other
+// processes read all of them or none. They are written one after the other, in their order, where the database takes not so many
+// at once, has refused one of them, or has failed twice. Reads of this process return them at once, one after the other. What an
+// error means is said in the package documentation; one that consists of [*core.ItemError] only says that all others are in the
+// database.
+func (w *CachingStoreWrapper) UpsertAll(ctx context.Context, data []core.Collection) error {
+	for of, item := range changesOf(data) {
+		if err := w.checkItem(ctx, of, item); err != nil {
+			return err
+		}
+	}
+	if !w.caches() {
+		return w.writer.through(ctx, func(ctx context.Context) error { return w.upsertAllThrough(ctx, data) })
+	}
+	writes := w.writer.upsertAll(data)
+	limited, cancel := context.WithTimeout(ctx, w.opts.WriteTimeout)
+	defer cancel()
+	var refused []error
+	for _, t := range writes {
+		switch _, err := w.await(limited, t); {
+		case err == nil:
+		case ctx.Err() == nil && limited.Err() != nil:
+			return errors.Join(refused...) // the database is still at it
+		case failsAll(err):
+			return err
+		default:
+			refused = append(refused, err)
+		}
+	}
+	return errors.Join(refused...)
+}
+
+// upsertAllThrough is UpsertAll in mode Off.
+func (w *CachingStoreWrapper) upsertAllThrough(ctx context.Context, data []core.Collection) error {
+	defer func() {
+		for of := range changesOf(data) {
+			w.noteChange(of)
+		}
+	}()
+	var changes []core.KindAndKeyedItem
+	for of, item := range changesOf(data) {
+		changes = append(changes, core.KindAndKeyedItem{Kind: of.Kind, Key: of.Key, Item: item.Serialized(of.Kind, of.Key)})
+	}
+	if len(changes) > 1 && w.store.AppliesChangeSets() {
+		if _, err := w.writer.putChangeSet(ctx, changes); err == nil || failsAll(err) && !errors.Is(err, core.ErrTooLarge) {
+			return err
+		}
+	}
+	var refused []error
+	for of, item := range changesOf(data) {
+		if _, err := w.writer.putItem(ctx, of, item); err != nil && failsAll(err) {
+			return err
+		} else if err != nil {
+			refused = append(refused, err)
+		}
+	}
+	return errors.Join(refused...)
+}
+
+// changesOf yields the items of data.
+func changesOf(data []core.Collection) iter.Seq2[core.Change, *core.Item] {
+	return func(yield func(core.Change, *core.Item) bool) {
+		for _, collection := range data {
+			for _, it := range collection.Items {
+				if !yield(core.Change{Kind: collection.Kind, Key: it.Key}, it.Item) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Init implements [core.FeatureStore]. Reads of this process return the data at once; see [CachingStoreWrapper.BeginInit] and

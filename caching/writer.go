@@ -19,11 +19,13 @@ type writer struct {
 	signal chan struct{} // wakes the goroutine
 	turn   chan struct{} // holds a token while a caller writes in mode Off, so that an Init undoes nothing that is newer
 
-	mu      sync.Mutex    // guards what follows, and which generation is the current one
-	queue   []core.Change // items that wait to be written, and some that an Init has replaced
-	taken   int           // how many of queue are done with
-	inits   []*write      // that end with the next Init
-	refused error         // why the last write failed; nil if it succeeded
+	mu    sync.Mutex    // guards what follows, and which generation is the current one
+	queue []core.Change // items that wait to be written, and some that an Init has replaced
+	taken int           // how many of queue are done with
+	// together is true if some of queue is a change set, so that all that waits is written in one step.
+	together bool
+	inits    []*write // that end with the next Init
+	refused  error    // why the last write failed; nil if it succeeded
 	// again repeats the last write that failed in mode Off, in which memory keeps nothing, so as to find out when writes succeed;
 	// nil if there is none. tried is true if this process has tried to write in that mode.
 	again func(context.Context) error
@@ -44,19 +46,40 @@ func (q *writer) wake() {
 }
 
 // upsert takes an item up, and returns nil if what is known is as new.
-func (q *writer) upsert(name core.DataKind, key string, item *core.Item) *write {
+func (q *writer) upsert(of core.Change, item *core.Item) *write {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	k := q.w.gen.Load().kindFor(name)
-	known := k.lookup(key)
-	t := k.write(key, item)
-	if t == nil {
-		return nil
+	t := q.add(of, item)
+	if t != nil {
+		q.begin(t)
 	}
-	if known == nil || known.write == nil { // otherwise it is in the queue
-		q.queue = append(q.queue, core.Change{Kind: name, Key: key})
+	return t
+}
+
+// upsertAll takes items up that are written in one step, if the store can.
+func (q *writer) upsertAll(data []core.Collection) (writes []*write) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for of, item := range changesOf(data) {
+		if t := q.add(of, item); t != nil {
+			writes = append(writes, t)
+		}
 	}
-	q.begin(t)
+	q.together = q.together || len(writes) > 1 && q.w.store.AppliesChangeSets()
+	for _, t := range writes {
+		q.begin(t)
+	}
+	return writes
+}
+
+// add puts an item into memory and the queue, and returns nil if what is known is as new. The caller holds mu.
+func (q *writer) add(of core.Change, item *core.Item) *write {
+	k := q.w.gen.Load().kindFor(of.Kind)
+	known := k.lookup(of.Key)
+	t := k.write(of.Key, item)
+	if t != nil && (known == nil || known.write == nil) { // otherwise it is in the queue
+		q.queue = append(q.queue, of)
+	}
 	return t
 }
 
@@ -185,10 +208,15 @@ func (q *writer) run() {
 
 // task is what the writer does next.
 type task struct {
-	do func(*writer, task) error // nil if there is nothing to do
-	g  *generation               // to be written or restored
-	k  *kind                     // of an item that is to be written
+	do    func(*writer, task) error // nil if there is nothing to do
+	g     *generation               // to be written or restored
+	items []queued                  // to be written
+}
+
+// queued is an item that waits to be written.
+type queued struct {
 	of core.Change
+	k  *kind
 	v  *value
 }
 
@@ -202,7 +230,7 @@ func (q *writer) writeAll() bool {
 			return true
 		}
 		err := t.do(q, t)
-		othersWait := err != nil && t.k != nil && q.putOff(t.of)
+		othersWait := err != nil && len(t.items) == 1 && q.putOff(t.items[0].of)
 		switch {
 		case err == nil:
 			failedBefore = false
@@ -232,17 +260,35 @@ func (q *writer) next() task {
 	case s.state == wiped:
 		return task{} // a part of the data must not pass for the whole
 	}
-	for ; q.taken < len(q.queue); q.taken++ {
-		of := q.queue[q.taken]
-		k := g.kindFor(of.Kind)
-		if v := k.lookup(of.Key); v != nil && v.write != nil {
-			return task{do: (*writer).writeItem, k: k, of: of, v: v}
-		}
+	switch items := q.due(g); len(items) {
+	case 0:
+	case 1:
+		return task{do: (*writer).writeItem, items: items}
+	default:
+		return task{do: (*writer).writeChangeSet, items: items}
 	}
-	q.queue, q.taken = q.queue[:0], 0
+	q.queue, q.taken, q.together = q.queue[:0], 0, false
 	q.refused = nil
 	q.w.db.note(tookAll, nil)
 	return task{}
+}
+
+// due returns the first item that waits to be written, or all of them if they are to be written in one step. The caller holds mu.
+func (q *writer) due(g *generation) (items []queued) {
+	for i := q.taken; i < len(q.queue); i++ {
+		of := q.queue[i]
+		k := g.kindFor(of.Kind)
+		switch v := k.lookup(of.Key); {
+		case v != nil && v.write != nil:
+			items = append(items, queued{of, k, v})
+			if !q.together {
+				return items
+			}
+		case len(items) == 0:
+			q.taken = i + 1
+		}
+	}
+	return items
 }
 
 // fail tells everyone who waits for a write of an error. What was to be written stays so.
@@ -275,25 +321,59 @@ func (q *writer) fail(err error) {
 
 // writeItem writes an item.
 func (q *writer) writeItem(t task) error {
-	k, of, v := t.k, t.of, t.v
-	result, err := q.putItem(q.w.db.now().writing, of, v.item)
+	it := t.items[0]
+	result, err := q.putItem(q.w.db.now().writing, it.of, it.v.item)
 	if err != nil && failsAll(err) {
-		v.write.tried = true
+		it.v.write.tried = true
 		return err
 	}
-	winner := v.item
-	if err == nil && !result.Written {
-		is, err := result.Item.Parse(of.Kind, of.Key)
-		if err == nil && (!v.write.tried || !is.SameContent(v.item)) { // otherwise the attempt that failed has written it
+	q.settle(it, result, err)
+	return nil
+}
+
+// writeChangeSet writes items in one step. If that fails again, or the database takes not so many at once, or refuses one of them
+// for good, each is written alone.
+func (q *writer) writeChangeSet(t task) error {
+	changes := make([]core.KindAndKeyedItem, len(t.items))
+	for i, it := range t.items {
+		changes[i] = core.KindAndKeyedItem{Kind: it.of.Kind, Key: it.of.Key, Item: it.v.item.Serialized(it.of.Kind, it.of.Key)}
+	}
+	results, err := q.putChangeSet(q.w.db.now().writing, changes)
+	if err == nil {
+		for i, it := range t.items {
+			q.settle(it, results[i], nil)
+		}
+		return nil
+	}
+	again := failsAll(err) && !errors.Is(err, core.ErrTooLarge)
+	if !again || t.items[0].v.write.tried {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.together = false
+	}
+	for _, it := range t.items {
+		it.v.write.tried = true
+	}
+	if !again {
+		return nil
+	}
+	return err
+}
+
+// settle notes what came of the writing of an item, unless that may succeed later.
+func (q *writer) settle(it queued, result core.UpsertResult, refused error) {
+	winner := it.v.item
+	if refused == nil && !result.Written {
+		is, err := result.Item.Parse(it.of.Kind, it.of.Key)
+		if err == nil && (!it.v.write.tried || !is.SameContent(it.v.item)) { // otherwise the attempt that failed has written it
 			winner = is
-			defer q.w.changes.Publish(of)
+			defer q.w.changes.Publish(it.of)
 		}
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.refused = nil
-	k.settle(of.Key, v, winner, err, q.w)
-	return nil
+	it.k.settle(it.of.Key, it.v, winner, refused, q.w)
 }
 
 // putOff has everything else that waits written before an item, and reports whether anything else does.
@@ -313,6 +393,13 @@ func (q *writer) putItem(ctx context.Context, of core.Change, item *core.Item) (
 	result, err := q.w.store.Upsert(ctx, of.Kind, of.Key, item.Serialized(of.Kind, of.Key))
 	q.w.answered(ctx, suspicion, err)
 	return result, err
+}
+
+func (q *writer) putChangeSet(ctx context.Context, changes []core.KindAndKeyedItem) ([]core.UpsertResult, error) {
+	suspicion := q.w.suspect()
+	results, err := q.w.store.ApplyChangeSet(ctx, changes)
+	q.w.answered(ctx, suspicion, err)
+	return results, err
 }
 
 // writeInit writes a generation.

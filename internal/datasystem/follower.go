@@ -40,7 +40,8 @@ const (
 )
 
 // NewFollowedMemory makes the store of a client that has several sources and may write to its database, which it closes in the end.
-// A call that writes returns once memory has the data. The whole of a payload is in memory before the database gets any of it. After a
+// A call that writes returns once memory has the data. The whole of a payload is in memory before the database gets any of it, in
+// one step if it takes so much, and else so that nothing comes before what it refers to. After a
 // failure the database gets everything that memory has, tombstones included, as soon as it takes it.
 func NewFollowedMemory(persistent core.FeatureStore, logger *slog.Logger) core.FeatureStore {
 	s := &followedMemory{
@@ -171,13 +172,36 @@ func (s *followedMemory) write(ctx context.Context, what pending) error {
 	if what.everything {
 		return s.withoutItems(ctx, s.persistent.Init(ctx, dataorder.Sort(s.memory.current.Load().collections())))
 	}
-	for ref, item := range what.items {
-		_, failure := s.persistent.Upsert(ctx, ref.Kind, ref.Key, item)
-		if err := s.withoutItems(ctx, failure); err != nil {
-			return err
+	items := dataorder.Sort(collectionsOf(what.items))
+	if together, able := s.persistent.(upserter); able {
+		return s.withoutItems(ctx, together.UpsertAll(ctx, items))
+	}
+	for _, collection := range items {
+		for _, it := range collection.Items {
+			_, failure := s.persistent.Upsert(ctx, collection.Kind, it.Key, it.Item)
+			if err := s.withoutItems(ctx, failure); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// upserter is a store that writes several items in one step of its database if that can.
+type upserter interface {
+	UpsertAll(ctx context.Context, data []core.Collection) error
+}
+
+func collectionsOf(items map[dataorder.Ref]*core.Item) []core.Collection {
+	byKind := map[core.DataKind][]core.KeyedItem{}
+	for ref, item := range items {
+		byKind[ref.Kind] = append(byKind[ref.Kind], core.KeyedItem{Key: ref.Key, Item: item})
+	}
+	var collections []core.Collection
+	for kind, of := range byKind {
+		collections = append(collections, core.Collection{Kind: kind, Items: of})
+	}
+	return collections
 }
 
 func (s *followedMemory) withoutItems(ctx context.Context, err error) error {

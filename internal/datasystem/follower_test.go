@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -21,81 +20,15 @@ import (
 	"github.com/cleatdev/cleat/memorystore"
 )
 
-// line is the connection to a database, which may be cut.
-type line struct {
-	*memorystore.Store
-
-	mu    sync.Mutex // guards what follows
-	fault func(ctx context.Context, operation string) error
-}
-
-func (l *line) set(fault func(ctx context.Context, operation string) error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.fault = fault
-}
-
-func (l *line) err(ctx context.Context, operation string) error {
-	l.mu.Lock()
-	fault := l.fault
-	l.mu.Unlock()
-	if fault == nil {
-		return nil
-	}
-	return fault(ctx, operation)
-}
-
-func cut(context.Context, string) error { return errors.New("cable cut") }
-
-func hang(ctx context.Context, _ string) error {
-	<-ctx.Done()
-	return ctx.Err()
-}
-
-func (l *line) Init(ctx context.Context, data []core.SerializedCollection) error {
-	if err := l.err(ctx, "Init"); err != nil {
-		return err
-	}
-	return l.Store.Init(ctx, data)
-}
-
-func (l *line) Upsert(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
-	if err := l.err(ctx, "Upsert"); err != nil {
-		return core.UpsertResult{}, err
-	}
-	return l.Store.Upsert(ctx, kind, key, item)
-}
-
-func (l *line) Get(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error) {
-	if err := l.err(ctx, "Get"); err != nil {
-		return core.SerializedItem{}, false, err
-	}
-	return l.Store.Get(ctx, kind, key)
-}
-
-func (l *line) GetAll(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
-	if err := l.err(ctx, "GetAll"); err != nil {
-		return nil, err
-	}
-	return l.Store.GetAll(ctx, kind)
-}
-
-func (l *line) Initialized(ctx context.Context) (bool, error) {
-	if err := l.err(ctx, "Initialized"); err != nil {
-		return false, err
-	}
-	return l.Store.Initialized(ctx)
-}
-
-func (l *line) CheckAvailability(ctx context.Context) error { return l.err(ctx, "CheckAvailability") }
+var errCut = errors.New("cable cut")
 
 // followed is memory that a database follows.
 type followed struct {
 	t     *testing.T
 	store core.FeatureStore
 	sink  *Sink
-	line  *line
-	db    *memorystore.Store // past the line
+	line  *flagtest.Faulty   // to the database
+	db    *memorystore.Store // past it
 	raw   *memorystore.Database
 }
 
@@ -111,7 +44,7 @@ func inModes(t *testing.T, test func(f *followed)) {
 			synctest.Test(t, func(t *testing.T) {
 				logger := slog.New(slog.DiscardHandler)
 				db := &memorystore.Database{}
-				f := &followed{t: t, line: &line{Store: memorystore.New(db, nil)}, db: memorystore.New(db, nil), raw: db}
+				f := &followed{t: t, line: &flagtest.Faulty{Store: memorystore.New(db, nil)}, db: memorystore.New(db, nil), raw: db}
 				wrapper, err := caching.NewCachingStoreWrapper(f.line, &caching.Options{Mode: mode, Logger: logger})
 				require.NoError(t, err)
 				f.store = NewFollowedMemory(wrapper, logger)
@@ -232,7 +165,7 @@ func TestFollowedMemory_Outage_DatabaseGetsEverythingAfterIt(t *testing.T) {
 		f.apply(fullSet, "a:1 b:1")
 		time.Sleep(time.Second)
 		for round, a := range []int{2, 3} {
-			f.line.set(cut)
+			f.line.Fail(errCut)
 			f.apply(partSet, fmt.Sprintf("a:%d", a))
 			f.apply(partSet, "b:2-")
 			require.Equal(f.t, fmt.Sprintf("a:%d", a), f.memory(), "at once")
@@ -241,7 +174,7 @@ func TestFollowedMemory_Outage_DatabaseGetsEverythingAfterIt(t *testing.T) {
 			require.Equal(f.t, before, f.database())
 			f.ghost()
 			time.Sleep(time.Duration(1+30*round) * time.Second)
-			f.line.set(nil)
+			f.line.Fail(nil)
 			time.Sleep(10 * time.Second)
 			require.Equal(f.t, fmt.Sprintf("a:%d b:2-", a), f.database())
 		}
@@ -253,11 +186,11 @@ func TestFollowedMemory_FailsAgainAfterTheOutage(t *testing.T) {
 	inModes(t, func(f *followed) {
 		f.apply(fullSet, "a:1 b:1")
 		time.Sleep(time.Second)
-		f.line.set(cut)
+		f.line.Fail(errCut)
 		f.apply(partSet, "a:2 b:2-")
 		time.Sleep(2 * time.Second)
 		tried := make(chan struct{}, 100)
-		f.line.set(func(_ context.Context, operation string) error {
+		f.line.Set(func(_ context.Context, operation string) error {
 			if operation != "Init" {
 				return nil
 			}
@@ -268,7 +201,7 @@ func TestFollowedMemory_FailsAgainAfterTheOutage(t *testing.T) {
 		<-tried
 		require.Less(f.t, time.Since(began), 10*time.Second)
 		time.Sleep(3 * time.Second)
-		f.line.set(nil)
+		f.line.Fail(nil)
 		time.Sleep(10 * time.Second)
 		require.Equal(f.t, "a:2 b:2-", f.database())
 	})
@@ -280,7 +213,7 @@ func TestFollowedMemory_OneWriteFails_IsRepeated(t *testing.T) {
 		f.apply(fullSet, "a:1")
 		time.Sleep(time.Second)
 		var failed atomic.Bool
-		f.line.set(func(_ context.Context, operation string) error {
+		f.line.Set(func(_ context.Context, operation string) error {
 			if operation == "Upsert" && !failed.Swap(true) {
 				return errors.New("connection reset")
 			}
@@ -307,7 +240,7 @@ func TestFollowedMemory_DatabaseWiped_IsFilled(t *testing.T) {
 
 func TestFollowedMemory_DatabaseHangs_MemoryGoesOn(t *testing.T) {
 	inModes(t, func(f *followed) {
-		f.line.set(hang)
+		f.line.Set(flagtest.Hang)
 		began := time.Now()
 		f.apply(fullSet, "a:1")
 		for version := 2; version < 10; version++ {
@@ -325,4 +258,70 @@ func TestFollowedMemory_Close_EndsEverything(t *testing.T) {
 		require.NoError(f.t, f.store.Close())
 		require.ErrorIs(f.t, f.store.Init(f.t.Context(), nil), core.ErrClosed)
 	})
+}
+
+// A flag never reaches the database before what it refers to, and a change set reaches it in one step where that can be.
+func TestFollowedMemory_ChangeSet_InOneStepOrInOrder(t *testing.T) {
+	const keys = 20 // each flag has the next one as its prerequisite
+	var changes core.Collection
+	for i := range keys {
+		flag := fmt.Sprintf(`{"key":"f%02d","version":2,"prerequisites":[{"key":"f%02d","variation":0}]}`, i, i+1)
+		changes.Items = append(changes.Items, flagtest.Keyed(t, fmt.Sprintf("f%02d", i), flag))
+	}
+	changes.Kind = core.Flags
+	for name, wrap := range map[string]func(t *testing.T, store core.FeatureStoreCore) core.FeatureStore{
+		"wrapper": func(t *testing.T, store core.FeatureStoreCore) core.FeatureStore {
+			t.Helper()
+			wrapper, err := caching.NewCachingStoreWrapper(store, &caching.Options{Logger: slog.New(slog.DiscardHandler)})
+			require.NoError(t, err)
+			return wrapper
+		},
+		"store without change sets": func(t *testing.T, store core.FeatureStoreCore) core.FeatureStore {
+			t.Helper()
+			wrapper, err := caching.NewCachingStoreWrapper(store, &caching.Options{Logger: slog.New(slog.DiscardHandler)})
+			require.NoError(t, err)
+			return struct{ core.FeatureStore }{wrapper}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				written := &recorder{Store: memorystore.New(nil, nil)}
+				store := NewFollowedMemory(wrap(t, written), slog.New(slog.DiscardHandler))
+				defer func() { require.NoError(t, store.Close()) }()
+				require.NoError(t, store.Init(t.Context(), nil))
+				synctest.Wait()
+				require.NoError(t, store.(*followedMemory).ApplyPartial(t.Context(), []core.Collection{changes}))
+				time.Sleep(time.Second)
+				if name == "wrapper" {
+					require.Len(t, written.steps, 1)
+					require.Len(t, written.steps[0], keys)
+					return
+				}
+				require.Len(t, written.steps, keys)
+				for i, step := range written.steps {
+					require.Equal(t, []string{fmt.Sprintf("f%02d", keys-1-i)}, step)
+				}
+			})
+		})
+	}
+}
+
+// recorder is a store that knows in which steps it was changed after its Init.
+type recorder struct {
+	*memorystore.Store
+	steps [][]string // the keys of each; belongs to the one writer
+}
+
+func (r *recorder) Upsert(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error) {
+	r.steps = append(r.steps, []string{key})
+	return r.Store.Upsert(ctx, kind, key, item)
+}
+
+func (r *recorder) ApplyChangeSet(ctx context.Context, changes []core.KindAndKeyedItem) ([]core.UpsertResult, error) {
+	var keys []string
+	for _, change := range changes {
+		keys = append(keys, change.Key)
+	}
+	r.steps = append(r.steps, keys)
+	return r.Store.ApplyChangeSet(ctx, changes)
 }

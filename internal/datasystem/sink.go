@@ -175,21 +175,16 @@ type partialApplier interface {
 // Apply makes a change set of the second protocol take effect, and announces each flag that it concerns once. In memory all of it
 // takes effect at once, whatever the versions of the items. What is said of errors of Init holds.
 func (s *Sink) Apply(ctx context.Context, changes *core.ChangeSet) error {
-	applier, atOnce := s.store.(partialApplier)
-	switch {
-	case changes.Type == core.ChangeSetNone:
+	switch changes.Type {
+	case core.ChangeSetNone:
 		return nil
-	case changes.Type == core.ChangeSetFull:
+	case core.ChangeSetFull:
 		return s.Init(ctx, changes.Data)
-	case !atOnce:
-		for _, collection := range changes.Data {
-			for _, item := range collection.Items {
-				if err := s.Upsert(ctx, collection.Kind, item.Key, item.Item); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
+	case core.ChangeSetPartial:
+	}
+	applier, able := s.store.(partialApplier)
+	if !able {
+		return fmt.Errorf("cleat: %w: a %T takes no change sets", core.ErrInvalid, s.store)
 	}
 	if err := s.takeTurn(ctx); err != nil {
 		return err

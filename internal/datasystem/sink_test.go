@@ -222,7 +222,7 @@ const refusal = "cleat: an update is in memory, and not in the data store yet; f
 func TestSink_RefusedUpdates_AreLoggedOncePerOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		logged := &loggedMessages{from: slog.LevelError}
-		store := &flagtest.Faulty{FeatureStoreCore: memorystore.New(nil, nil)}
+		store := &flagtest.Faulty{Store: memorystore.New(nil, nil)}
 		wrapper, err := caching.NewCachingStoreWrapper(store, &caching.Options{Logger: slog.New(slog.DiscardHandler)})
 		require.NoError(t, err)
 		sink := NewSink(wrapper, slog.New(logged))

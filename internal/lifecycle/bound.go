@@ -145,6 +145,12 @@ func (s *Store) ApplyChangeSet(ctx context.Context, changes []core.KindAndKeyedI
 	return results, nil
 }
 
+// AppliesChangeSets reports whether the store applies several upserts in one step.
+func (s *Store) AppliesChangeSets() bool {
+	_, able := s.core.(core.ChangeSetApplier)
+	return able
+}
+
 // GetItems implements [core.ItemsGetter].
 func (s *Store) GetItems(ctx context.Context, kind core.DataKind, keys []string) ([]core.KeyedSerializedItem, error) {
 	if getter, able := s.core.(core.ItemsGetter); able {
