@@ -197,7 +197,7 @@ func collectionsOf(items map[dataorder.Ref]*core.Item) []core.Collection {
 	for ref, item := range items {
 		byKind[ref.Kind] = append(byKind[ref.Kind], core.KeyedItem{Key: ref.Key, Item: item})
 	}
-	var collections []core.Collection
+	collections := make([]core.Collection, 0, len(byKind))
 	for kind, of := range byKind {
 		collections = append(collections, core.Collection{Kind: kind, Items: of})
 	}

@@ -5,12 +5,19 @@ import (
 	"sync"
 
 	"github.com/cleatdev/cleat/core"
-	"github.com/cleatdev/cleat/memorystore"
 )
 
-// Faulty is a store in memory that can be made to fail. Its watch never fails.
+// Store is a store with the abilities that a [Faulty] one has.
+type Store interface {
+	core.FeatureStoreCore
+	core.ItemsGetter
+	core.ChangeSetApplier
+	core.Watcher
+}
+
+// Faulty is a store that can be made to fail. Its watch never fails.
 type Faulty struct {
-	*memorystore.Store
+	Store
 
 	mu    sync.Mutex // guards what follows
 	fault Fault
