@@ -13,7 +13,7 @@ import (
 )
 
 // writer brings to the database what memory has and the database has not. One goroutine writes: an Init if one is due, and
-// otherwise item by item, of which the last version counts.
+// otherwise item by item, or all that waits at once if a change set is part of it. The last version of each item counts.
 type writer struct {
 	w      *CachingStoreWrapper
 	signal chan struct{} // wakes the goroutine
