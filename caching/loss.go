@@ -208,7 +208,7 @@ func (w *CachingStoreWrapper) replaceGone(k *kind, l *look, loaded map[string]*v
 	for key := range l.gone {
 		v := loaded[key]
 		if v == nil {
-			v = w.newValue(nil)
+			v = w.absent(w.life)
 		}
 		known := k.lookup(key)
 		if counts := k.load(key, v, begin, true, w.room); !counts.sameAs(known) {

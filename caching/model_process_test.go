@@ -133,8 +133,14 @@ func (p *modelProcess) readUntil(ctx context.Context, d *dice, rest time.Duratio
 	}
 }
 
-// versionsOf returns the live versions of a kind as the process has them, by All and by Get, which must agree.
+// versionsOf returns the live versions of a kind as the process has them, by All and by Get, which must agree. A process that
+// follows nothing has All as it was once and asks the database for a key that is first read later, so each is read before.
 func (p *modelProcess) versionsOf(kind core.DataKind) (versions map[string]int, err error) {
+	for _, key := range modelKeys() {
+		if _, _, err := p.wrapper.Get(context.Background(), kind, key); err != nil {
+			return nil, err
+		}
+	}
 	all, err := p.wrapper.All(context.Background(), kind)
 	if err != nil {
 		return nil, err

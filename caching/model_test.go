@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -17,7 +18,7 @@ import (
 	"github.com/cleatdev/cleat/memorystore"
 )
 
-// A data source updates flags at random, and sends everything again when the status says Stale, while the database fails,
+// A data source updates flags at random, some together, and sends everything again when the status says Stale, while the database fails,
 // hangs, is slow or loses data at random, and another writer changes items of its own. Readers of this process hold the wrapper
 // to what it promises: a read returns what was written last, and nothing but that, and does not take longer than its deadlines;
 // readers of another process, which has no data source, hold it to never going backwards. When the trouble has ended, database
@@ -206,9 +207,12 @@ func (m *model) send() {
 	m.sendAll()
 	for range modelSteps {
 		time.Sleep(m.dice.upTo(400 * time.Millisecond))
-		if m.dice.oneIn(12) {
+		switch {
+		case m.dice.oneIn(12):
 			m.sendAll()
-		} else {
+		case m.dice.oneIn(4):
+			m.sendChangeSet(m.someKey(), m.someKey(), m.someKey())
+		default:
 			m.sendItem(m.someKey(), m.dice.oneIn(4))
 		}
 	}
@@ -263,6 +267,27 @@ func (m *model) sendItem(key string, deleted bool) {
 	}
 	if m.holds(err) {
 		m.noteWritten(key)
+	}
+}
+
+// sendChangeSet sends new versions of some items together.
+func (m *model) sendChangeSet(keys ...string) {
+	<-m.turn
+	defer func() { m.turn <- struct{}{} }()
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	items := make([]core.KeyedItem, len(keys))
+	for i, key := range keys {
+		m.desired[key] = newVersion(&m.last, core.Flags, key, m.dice.oneIn(4))
+		items[i] = core.KeyedItem{Key: key, Item: m.desired[key]}
+	}
+	m.noteWriting(keys...)
+	var err error
+	m.requireSoon(func() {
+		err = m.wrapper.UpsertAll(context.Background(), []core.Collection{{Kind: core.Flags, Items: items}})
+	})
+	if m.holds(err) {
+		m.noteWritten(keys...)
 	}
 }
 

@@ -223,7 +223,7 @@ func (w *CachingStoreWrapper) load(ctx context.Context, k *kind, key string) (*v
 
 // loadAll reads a whole kind from the database into memory.
 func (w *CachingStoreWrapper) loadAll(ctx context.Context, k *kind) (*allOf, error) {
-	begin := k.begin()
+	begin, life := k.begin(), w.lifeOfAbsence()
 	k.asked.Store(true)
 	loaded, err := w.readAll(ctx, k.name)
 	if err != nil {
@@ -231,10 +231,6 @@ func (w *CachingStoreWrapper) loadAll(ctx context.Context, k *kind) (*allOf, err
 	}
 	for key, v := range loaded {
 		w.noteLoaded(k, key, v)
-	}
-	life := w.life
-	if life.forever && !w.initialized.Load() {
-		life = lifetimes{ttl: w.opts.CheckInterval, random: life.random} // another process may be about to fill the database
 	}
 	all := k.loadAll(loaded, begin, w.opts.AcceptWipe, w.caches(), life, w.clock.exactNow())
 	w.afterLoad(k)
@@ -264,21 +260,21 @@ func (w *CachingStoreWrapper) noteLoaded(k *kind, key string, loaded *value) {
 
 // readItem asks the database for one item.
 func (w *CachingStoreWrapper) readItem(ctx context.Context, name core.DataKind, key string) (*value, error) {
-	suspicion := w.suspect()
+	suspicion, life := w.suspect(), w.lifeOfAbsence()
 	item, found, err := w.store.Get(ctx, name, key)
 	w.answered(ctx, suspicion, err)
-	return w.gotItem(name, key, item, found, err)
+	return w.gotItem(name, key, item, found, err, life)
 }
 
 // lookForItem is readItem for the monitor, which it does not wake.
 func (w *CachingStoreWrapper) lookForItem(name core.DataKind, key string) (*value, error) {
 	item, found, err := w.store.Get(w.store.Context(), name, key)
 	w.noteClosed(err)
-	return w.gotItem(name, key, item, found, err)
+	return w.gotItem(name, key, item, found, err, w.life)
 }
 
 func (w *CachingStoreWrapper) gotItem(
-	name core.DataKind, key string, item core.SerializedItem, found bool, err error,
+	name core.DataKind, key string, item core.SerializedItem, found bool, err error, absence lifetimes,
 ) (*value, error) {
 	if items, only := core.ItemErrors(err); only {
 		return w.undecodable(items[0]), nil
@@ -288,7 +284,7 @@ func (w *CachingStoreWrapper) gotItem(
 	case err != nil:
 		return nil, err
 	case !found:
-		return w.newValue(nil), nil
+		return w.absent(absence), nil
 	default:
 		return w.parse(name, key, item), nil
 	}
@@ -328,11 +324,22 @@ func (w *CachingStoreWrapper) parse(name core.DataKind, key string, serialized c
 }
 
 func (w *CachingStoreWrapper) newValue(item *core.Item) *value {
-	v := (&value{item: item}).lasting(w.life.from(w.clock.exactNow()))
-	if item == nil && w.life.forever && !w.initialized.Load() {
-		v.expires.Store(w.clock.exactNow() + int64(w.opts.CheckInterval)) // another process may be about to fill the database
+	return (&value{item: item}).lasting(w.life.from(w.clock.exactNow()))
+}
+
+// absent returns the value of an item that a read did not find, for which lifeOfAbsence was asked before.
+func (w *CachingStoreWrapper) absent(life lifetimes) *value {
+	return (&value{}).lasting(life.from(w.clock.exactNow()))
+}
+
+// lifeOfAbsence returns how long a read that begins now may say that something is absent. Until the database is known to be
+// initialised, another process may be about to fill it.
+func (w *CachingStoreWrapper) lifeOfAbsence() lifetimes {
+	life := w.life
+	if life.forever && !w.initialized.Load() {
+		life.forever, life.ttl = false, w.opts.CheckInterval
 	}
-	return v
+	return life
 }
 
 func (w *CachingStoreWrapper) undecodable(err error) *value {

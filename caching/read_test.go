@@ -201,6 +201,39 @@ func TestCachingStoreWrapper_Forever_DatabaseIsFilledAfterTheStart(t *testing.T)
 	})
 }
 
+// It is not kept for ever either if the wrapper learns during the read that the database has been filled.
+func TestCachingStoreWrapper_Forever_DatabaseIsFilledDuringARead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, caching.Options{Mode: caching.Forever(), CheckInterval: time.Second})
+		reads := map[string]func(){
+			"Get":    func() { require.Equal(t, -1, r.version("a")) },
+			"GetAll": func() { require.Empty(t, r.all()) },
+		}
+		var wg sync.WaitGroup
+		filled := make(chan struct{})
+		r.store.setAfter(func(operation string) {
+			if reads[operation] != nil {
+				<-filled
+			}
+		})
+		for _, read := range reads {
+			wg.Go(read)
+		}
+		synctest.Wait()
+		r.otherInit(1, "a")
+		time.Sleep(1100 * time.Millisecond)
+		initialized, err := r.wrapper.Initialized(t.Context())
+		require.NoError(t, err)
+		require.True(t, initialized)
+		close(filled)
+		wg.Wait()
+		r.store.setAfter(nil)
+		time.Sleep(1100 * time.Millisecond)
+		require.Equal(t, map[string]int{"a": 1}, r.all())
+		require.Equal(t, 1, r.version("a"))
+	})
+}
+
 func TestCachingStoreWrapper_TTL_ItemsThatVanishAreGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, caching.Options{Mode: caching.TTL(time.Second)})

@@ -110,7 +110,7 @@ func (w *CachingStoreWrapper) reloadItems(g *generation, k *kind, keys []string,
 		}
 		return err
 	}
-	begin := k.begin()
+	begin, life := k.begin(), w.lifeOfAbsence()
 	loaded, err := w.readItems(w.store.Context(), k.name, keys)
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (w *CachingStoreWrapper) reloadItems(g *generation, k *kind, keys []string,
 	for i, key := range keys {
 		v := loaded[key]
 		if v == nil {
-			v = w.newValue(nil)
+			v = w.absent(life)
 		}
 		w.noteLoaded(k, key, v)
 		tell(key, was[i], k.load(key, v, begin, w.opts.AcceptWipe, w.room))
