@@ -51,13 +51,14 @@ func testWrappedOthersEventually(f *wrappedFixture) {
 // others write.
 func testWrappedOthersNever(f *wrappedFixture) {
 	other := f.open()
+	f.init(other, collection(core.Flags, live("a", 1)))
 	w := f.openWrappedUnmanaged(struct{ core.FeatureStoreCore }{f.openUnmanaged(f.prefix).core})
 	f.Cleanup(func() {
 		if err := w.Close(); err != nil {
 			f.Errorf("Close: %v", err)
 		}
 	})
-	f.init(other, collection(core.Flags, live("a", 1)))
+	f.wantWrappedInitialized(w, true) // what was read before that is known is read once more
 	f.wantLive(w, core.Flags, live("a", 1))
 	f.wantMap(w, core.Flags, live("a", 1))
 	f.upsert(other, core.Flags, live("a", 2))
