@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +17,8 @@ import (
 	"github.com/cleatdev/cleat/caching"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/datasource/fdv2"
+	"github.com/cleatdev/cleat/datasource/filedata"
+	"github.com/cleatdev/cleat/datasource/testsource"
 	"github.com/cleatdev/cleat/events"
 	"github.com/cleatdev/cleat/internal/flagtest"
 	"github.com/cleatdev/cleat/internal/mockhttp"
@@ -182,6 +186,34 @@ func TestClient_DataSystem_DirectiveToTheFirstProtocol(t *testing.T) {
 		require.Len(t, s.Requests("/sdk/latest-all"), 2)
 		require.Len(t, s.Requests("/sdk/stream"), 1)
 	})
+}
+
+func TestClient_DataSystem_Files_AsInitializer(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "flags.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{"flagValues":{"a":"from the file"}}`), 0o600))
+	client, err := New(t.Context(), Config{SDKKey: "sdk-key", Events: events.Off(), DataSystem: &core.DataSystem{
+		Initializers: []core.InitializerFactory{fdv2.ClassicInitializer(filedata.Source(filedata.Options{Paths: []string{file}}))},
+	}})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, client.Close()) }()
+	require.Equal(t, "from the file", client.StringVariation(t.Context(), "a", user, "default"))
+}
+
+// An update of test data has taken effect when it returns, as with the classic protocol.
+func TestClient_DataSystem_TestData_AsSynchronizer(t *testing.T) {
+	source := testsource.New()
+	client, err := New(t.Context(), Config{SDKKey: "sdk-key", Events: events.Off(), DataSystem: &core.DataSystem{
+		Synchronizers: []core.SynchronizerFactory{fdv2.ClassicSynchronizer(source.Factory())},
+	}})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, client.Close()) }()
+	for i := range 100 {
+		source.Update(source.Flag("a").On(i%2 == 0))
+		require.Equal(t, i%2 == 0, client.BoolVariation(t.Context(), "a", user, i%2 != 0))
+	}
+	source.DeleteFlag("a")
+	require.True(t, client.BoolVariation(t.Context(), "a", user, true))
+	require.False(t, client.BoolVariation(t.Context(), "a", user, false))
 }
 
 // That one source is refused does not end the wait for another one; that all are does.

@@ -6,6 +6,7 @@ import (
 	"github.com/cleatdev/cleat"
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/datasource/fdv2"
+	"github.com/cleatdev/cleat/datasource/polling"
 )
 
 // dataSystem is the suite's description of the sources of the second protocol, and of the store beside them.
@@ -64,7 +65,9 @@ func (d *dataSystem) set(config *cleat.Config) {
 		}
 	}
 	if d.Fallback != nil {
-		system.Fallback = fdv2.ClassicPollingSynchronizer(d.Fallback.options())
+		system.Fallback = fdv2.ClassicSynchronizer(polling.Source(polling.Options{
+			BaseURI: d.Fallback.BaseURI, Interval: d.Fallback.PollIntervalMs.duration(),
+		}))
 	}
 	if len(system.Initializers)+len(system.Synchronizers) == 0 {
 		config.Daemon = true

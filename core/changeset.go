@@ -31,11 +31,14 @@ func (t ChangeSetType) String() string {
 }
 
 // ChangeSet is what one payload of the flag service's second protocol comes to. All of it takes effect at once. The order in which
-// change sets arrive decides what is current, and not the versions of the items.
+// change sets arrive decides what is current, and not the versions of the items, unless OnlyNewer is set.
 type ChangeSet struct {
 	Type ChangeSetType
 	// Data has the items of each kind, deleted ones as tombstones, and each key at most once. It is empty for ChangeSetNone.
 	Data []Collection
 	// Selector names the state that the data has with the change set; empty if the source does not say.
 	Selector Selector
+	// OnlyNewer is true if the items of a ChangeSetPartial take effect only where their versions are greater than those that there
+	// are, one after the other. Data sources of the first protocol, in which updates may overtake each other, need it.
+	OnlyNewer bool
 }

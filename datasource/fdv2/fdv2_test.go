@@ -11,6 +11,7 @@ import (
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/datasource/fdv2"
+	"github.com/cleatdev/cleat/datasource/polling"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -50,7 +51,7 @@ func TestFactories_OptionsThatCannotBeUsed_AreInvalid(t *testing.T) {
 	require.ErrorContains(t, err, "MaxPayloadSize")
 	_, err = fdv2.PollingSynchronizer(wrong)(core.ClientSettings{})
 	require.ErrorIs(t, err, core.ErrInvalid)
-	_, err = fdv2.ClassicPollingSynchronizer(wrong)(core.ClientSettings{})
+	_, err = fdv2.ClassicSynchronizer(polling.Source(polling.Options{Interval: -time.Second}))(core.ClientSettings{})
 	require.ErrorIs(t, err, core.ErrInvalid)
 	_, err = fdv2.StreamingSynchronizer(fdv2.StreamingOptions{ReadTimeout: -1})(core.ClientSettings{})
 	require.ErrorIs(t, err, core.ErrInvalid)

@@ -291,7 +291,7 @@ func TestFollowedMemory_ChangeSet_InOneStepOrInOrder(t *testing.T) {
 				require.NoError(t, store.Init(t.Context(), nil))
 				synctest.Wait()
 				require.NoError(t, store.(*followedMemory).ApplyPartial(t.Context(), []core.Collection{changes}))
-				time.Sleep(time.Second)
+				synctest.Wait()
 				if name == "wrapper" {
 					require.Len(t, written.steps, 1)
 					require.Len(t, written.steps[0], keys)

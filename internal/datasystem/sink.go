@@ -172,8 +172,8 @@ type partialApplier interface {
 	ApplyPartial(ctx context.Context, data []core.Collection) error
 }
 
-// Apply makes a change set of the second protocol take effect, and announces each flag that it concerns once. In memory all of it
-// takes effect at once, whatever the versions of the items. What is said of errors of Init holds.
+// Apply makes a change set take effect, and announces each flag that it concerns once. In memory all of it takes effect at once,
+// whatever the versions of the items, unless it says otherwise. What is said of errors of Init holds.
 func (s *Sink) Apply(ctx context.Context, changes *core.ChangeSet) error {
 	switch changes.Type {
 	case core.ChangeSetNone:
@@ -181,6 +181,9 @@ func (s *Sink) Apply(ctx context.Context, changes *core.ChangeSet) error {
 	case core.ChangeSetFull:
 		return s.Init(ctx, changes.Data)
 	case core.ChangeSetPartial:
+		if changes.OnlyNewer {
+			return s.upsertAll(ctx, changes.Data)
+		}
 	}
 	applier, able := s.store.(partialApplier)
 	if !able {
@@ -195,6 +198,18 @@ func (s *Sink) Apply(ctx context.Context, changes *core.ChangeSet) error {
 	}
 	s.noticeFilled()
 	s.announce(s.graph, s.graph.apply(changes.Data))
+	return nil
+}
+
+// upsertAll upserts items one after the other.
+func (s *Sink) upsertAll(ctx context.Context, data []core.Collection) error {
+	for _, collection := range data {
+		for _, it := range collection.Items {
+			if err := s.Upsert(ctx, collection.Kind, it.Key, it.Item); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

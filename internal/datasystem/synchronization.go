@@ -234,8 +234,10 @@ func (s *Synchronization) follow(ctx context.Context, index int) (ending, *core.
 				return limit.why, nil
 			}
 		case update := <-run.updates:
+			current := s.take(ctx, update)
+			run.taken <- struct{}{}
 			switch {
-			case !s.take(ctx, update):
+			case !current:
 				limit.toInterrupted()
 			case index != first:
 				limit.toValid(recovered)
@@ -280,6 +282,7 @@ func (l *limit) toValid(why ending) {
 // running is a synchronizer that runs.
 type running struct {
 	updates chan core.Update
+	taken   chan struct{} // answers updates
 	ended   chan *core.FallbackDirective
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -287,13 +290,16 @@ type running struct {
 
 // start runs a synchronizer on a goroutine, which ends with ctx or by end.
 func (s *Synchronization) start(ctx context.Context, synchronizer core.Synchronizer) *running {
-	r := &running{updates: make(chan core.Update), ended: make(chan *core.FallbackDirective, 1), done: make(chan struct{})}
+	r := &running{
+		updates: make(chan core.Update), taken: make(chan struct{}, 1), ended: make(chan *core.FallbackDirective, 1), done: make(chan struct{}),
+	}
 	ctx, r.cancel = context.WithCancel(ctx)
 	go func() {
 		defer close(r.done)
 		r.ended <- synchronizer.Run(ctx, s.has, func(update core.Update) {
 			select {
 			case r.updates <- update:
+				<-r.taken // soon: the other side does nothing but take it
 			case <-ctx.Done():
 			}
 		})
@@ -327,6 +333,7 @@ func (s *Synchronization) fallBack(ctx context.Context, directive *core.Fallback
 		select {
 		case update := <-run.updates:
 			s.take(ctx, update)
+			run.taken <- struct{}{}
 		case <-run.ended: // it is of no use until the second protocol is tried again
 			<-ctx.Done()
 			return

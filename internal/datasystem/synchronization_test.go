@@ -204,6 +204,45 @@ func TestSynchronization_Changes_AreAppliedWhateverTheirVersions(t *testing.T) {
 	})
 }
 
+// Unless the change set says so, as those of data sources of the first protocol do.
+func TestSynchronization_OnlyNewer_OlderChangesAreLeftOut(t *testing.T) {
+	in(t, func(t *testing.T) {
+		newer := func(keysAndFlags ...string) step {
+			data := flagtest.Items(t, keysAndFlags...)
+			return func(tell func(core.Update)) *core.FallbackDirective {
+				tell(core.Update{ChangeSet: &core.ChangeSet{Type: partSet, Data: data, OnlyNewer: true}})
+				return nil
+			}
+		}
+		s := begin(t, Sources{Synchronizers: []core.Synchronizer{steps(
+			brings(t, fullSet, "", "a", flagtest.OnFlag("a", 9, "1"), "b", flagtest.OnFlag("b", 1, "1")),
+			newer("a", flagtest.OnFlag("a", 3, "1"), "b", flagtest.OnFlag("b", 2, "1")),
+		)}})
+		require.Equal(t, "a:9 b:2", s.flags())
+	})
+}
+
+// What a synchronizer has told is what evaluations see when it goes on.
+func TestSynchronization_Tell_ReturnsWhenTheUpdateHasTakenEffect(t *testing.T) {
+	in(t, func(t *testing.T) {
+		var s *system
+		begun := make(chan struct{})
+		var seen []int
+		look := func(func(core.Update)) *core.FallbackDirective {
+			<-begun
+			item, _, _ := s.store.Get(t.Context(), core.Flags, "a")
+			seen = append(seen, item.Version())
+			return nil
+		}
+		s = begin(t, Sources{Synchronizers: []core.Synchronizer{
+			steps(brings(t, fullSet, "s1", a(1)...), look, brings(t, partSet, "s2", a(2)...), look),
+		}})
+		close(begun)
+		synctest.Wait()
+		require.Equal(t, []int{1, 2}, seen)
+	})
+}
+
 // One that delivers nothing for ten seconds is left for the next, and it in turn; five minutes of validity lead back to the first.
 func TestSynchronization_Fallback_AndRecovery(t *testing.T) {
 	in(t, func(t *testing.T) {

@@ -1,7 +1,6 @@
 package fdv2
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -30,7 +29,6 @@ type Poller struct {
 	endpoint *flagservice.Endpoint
 	options  PollerOptions
 	logger   *slog.Logger
-	classic  bool // by the first protocol, which knows neither states nor directives
 }
 
 var (
@@ -46,25 +44,6 @@ func NewPoller(settings core.ClientSettings, options PollerOptions) (*Poller, er
 		return nil, fmt.Errorf("polling: %w", err)
 	}
 	return &Poller{endpoint: endpoint, options: options, logger: settings.Logger}, nil
-}
-
-// NewClassicPoller makes a poller of everything by the first protocol. All options must be set. An error wraps [core.ErrInvalid].
-func NewClassicPoller(settings core.ClientSettings, options PollerOptions) (*Poller, error) {
-	settings = settings.WithDefaults()
-	endpoint, err := flagservice.NewEndpoint(settings, options.BaseURI, "sdk/latest-all", "")
-	if err != nil {
-		return nil, fmt.Errorf("polling: %w", err)
-	}
-	return &Poller{endpoint: endpoint, options: options, logger: settings.Logger, classic: true}, nil
-}
-
-// readClassic reads everything as the first protocol has it, of which no state is known.
-func readClassic(body []byte, logger *slog.Logger) (*core.ChangeSet, error) {
-	data, err := flagservice.ReadAll(bytes.NewReader(body), logger)
-	if err != nil {
-		return nil, err
-	}
-	return &core.ChangeSet{Type: core.ChangeSetFull, Data: data}, nil
 }
 
 // Fetch implements [core.Initializer]: it asks once, for what has changed since the state that the client has.
@@ -88,19 +67,12 @@ func (p *Poller) fetchInTime(ctx context.Context, has core.Selector) (core.Updat
 }
 
 func (p *Poller) fetch(ctx context.Context, has core.Selector) (core.Update, error) {
-	endpoint := p.endpoint
-	if !p.classic {
-		endpoint = basis(endpoint, has)
-	}
-	response, err := endpoint.Get(ctx, http.Header{"Accept": {"application/json"}}) //nolint:bodyclose // Discard closes it
+	response, err := basis(p.endpoint, has).Get(ctx, http.Header{"Accept": {"application/json"}}) //nolint:bodyclose // Discard closes it
 	if err != nil {
 		return core.Update{}, err
 	}
 	defer flagservice.Discard(response.Body)
-	var asked error
-	if !p.classic {
-		asked = directiveOf(response.Header)
-	}
+	asked := directiveOf(response.Header)
 	if response.StatusCode != http.StatusOK {
 		if asked != nil {
 			return core.Update{}, asked
@@ -113,11 +85,7 @@ func (p *Poller) fetch(ctx context.Context, has core.Selector) (core.Update, err
 	}
 	update := core.Update{EnvironmentID: flagservice.EnvironmentID(response.Header)}
 	var bye *Goodbye
-	if p.classic {
-		update.ChangeSet, err = readClassic(body, p.logger)
-	} else {
-		update.ChangeSet, bye, err = ReadPoll(body, p.logger)
-	}
+	update.ChangeSet, bye, err = ReadPoll(body, p.logger)
 	switch {
 	case asked != nil:
 		return update, asked
