@@ -106,7 +106,7 @@ func (s *Settings) modeConflicts(table []setting) (conflicts []conflict) {
 	mode := s.mode()
 	for _, setting := range table {
 		modes := modesOf(setting.name)
-		if modes == nil || !setting.isSet() || slices.Contains(modes, mode) {
+		if modes == nil || !setting.isSet() || slices.Contains(modes, mode) || mode == ModeDataSystem && s.DataSystem.has(setting.name) {
 			continue
 		}
 		conflicts = append(conflicts, conflict{
@@ -118,11 +118,11 @@ func (s *Settings) modeConflicts(table []setting) (conflicts []conflict) {
 		conflicts = append(conflicts, conflict{setting: name, cause: nameMode, problem: problem})
 	}
 	switch {
-	case mode == ModeFile && len(s.File.Paths) == 0:
-		missing(nameFilePaths, "mode file needs the paths of the files with flags")
+	case (mode == ModeFile || mode == ModeDataSystem && s.DataSystem.has(nameFilePaths)) && len(s.File.Paths) == 0:
+		missing(nameFilePaths, fmt.Sprintf("mode %s needs the paths of the files with flags", mode))
 	case mode == ModeDaemon && s.Store == (URL{}):
 		missing(nameStore, "mode daemon needs a store to read flags from, such as redis://host:6379")
-	case (mode == ModeStreaming || mode == ModePolling) && !s.hasKey():
+	case (mode == ModeStreaming || mode == ModePolling || mode == ModeDataSystem && s.DataSystem.asksTheService()) && !s.hasKey():
 		missing(nameSDKKey, fmt.Sprintf("mode %s needs an SDK key: set %s, %s, or the variable CLEAT_SDK_KEY; or set mode to daemon, "+
 			"file or offline", mode, nameSDKKey, nameSDKKeyFile))
 	case s.Events.Enabled == On && !s.hasKey():
@@ -141,6 +141,8 @@ func modesOf(name string) []Mode {
 		return []Mode{ModeStreaming, ModePolling}
 	case string(ModeStreaming), string(ModePolling), string(ModeFile):
 		return []Mode{Mode(section)}
+	case "data_system":
+		return []Mode{ModeDataSystem}
 	}
 	return nil
 }

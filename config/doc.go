@@ -16,29 +16,38 @@
 //
 // All settings are optional, but for what the mode needs. Defaults stand in the comments.
 //
-//	# The key of the environment in the flag service, given in one of three ways. Modes streaming and polling need it;
-//	# with it, the other modes deliver events.
+//	# The key of the environment in the flag service, given in one of three ways. Modes streaming and polling, and
+//	# data-system unless all its sources are files, need it; with it, the other modes deliver events.
 //	sdk_key: sdk-00000000-0000-0000-0000-000000000000
 //	# sdk_key_file: /run/secrets/sdk-key    # a file that holds the key
 //	# sdk_key_env: FLAGS_KEY                # an environment variable that holds the key
 //
-//	# Where flags come from: streaming (default), polling, file, daemon (from the store, which others fill), or offline.
+//	# Where flags come from: streaming (default), polling, file, data-system (several sources, by the second protocol of the
+//	# flag service), daemon (from the store, which others fill), or offline.
 //	mode: streaming
 //	payload_filter: checkout        # streaming and polling: a filter that leaves out part of the environment; none
 //	start_wait: 10s                 # how long to wait for the first data, or off; 5s
 //
-//	streaming:                      # with mode streaming only
+//	streaming:                      # with mode streaming, or a data_system that streams
 //	  initial_retry_delay: 1s       # how long to wait after the first error; 1s
 //	  read_timeout: 5m              # how long a connection may be silent; 5m
 //
-//	# polling:                      # with mode polling only
+//	# polling:                      # with mode polling, or a data_system that polls
 //	#   interval: 1m                # time between two polls, at least 30s; 30s
 //	#   request_timeout: 10s        # how long a poll may take; 10s
 //
-//	# file:                         # with mode file only
+//	# file:                         # with mode file, or a data_system that has files
 //	#   paths: [/etc/app/flags.yaml]
 //	#   reload: true                # read them again when they change; false
 //	#   poll_interval: 5s           # how often to look where there are no notifications; 5s
+//
+//	# data_system:                  # with mode data-system only; without initializers and synchronizers, it is as here
+//	#   initializers: [polling]     # asked one after the other at the start: polling, file
+//	#   # keep the data current, one at a time, by preference the first: streaming, polling, file, classic-streaming,
+//	#   # classic-polling (by the first protocol); [streaming] alone only streams, and [polling] only polls
+//	#   synchronizers: [streaming, polling]
+//	#   # while the flag service directs to its first protocol: classic-polling, classic-streaming, or none
+//	#   fallback: classic-polling
 //
 //	# The database of flags and how it is cached: a URL of package backends. In memory only by default.
 //	store: rediss://redis.example.com:6379?prefix=app&cache=30s&password_file=/run/secrets/redis
@@ -109,6 +118,9 @@
 //	CLEAT_FILE_PATHS                          file.paths
 //	CLEAT_FILE_RELOAD                         file.reload
 //	CLEAT_FILE_POLL_INTERVAL                  file.poll_interval
+//	CLEAT_DATA_SYSTEM_INITIALIZERS            data_system.initializers
+//	CLEAT_DATA_SYSTEM_SYNCHRONIZERS           data_system.synchronizers
+//	CLEAT_DATA_SYSTEM_FALLBACK                data_system.fallback
 //	CLEAT_STORE                               store
 //	CLEAT_STORE_MODE                          store_mode
 //	CLEAT_BIG_SEGMENTS_STORE                  big_segments.store

@@ -73,7 +73,7 @@ func ExampleRead() {
 	}
 	fmt.Print(settings)
 	// Output:
-	// config: cleat.yaml:2: mode: expected one of streaming, polling, file, daemon, offline
+	// config: cleat.yaml:2: mode: expected one of streaming, polling, file, data-system, daemon, offline
 	// config: CLEAT_START_WAIT: start_wait: expected a duration such as 10s, or off
 	// sdk_key: REDACTED
 	// store: redis://REDACTED@localhost:6379?prefix=app

@@ -60,7 +60,8 @@ func (s *Settings) open(ctx context.Context, opts Options, origins map[string]or
 		Offline:     s.Mode == ModeOffline,
 		Daemon:      s.Mode == ModeDaemon,
 		Endpoints:   s.Endpoints.endpoints(),
-		DataSource:  s.dataSource(),
+		DataSource:  s.dataSource(s.mode()),
+		DataSystem:  s.dataSystem(),
 		BigSegments: s.BigSegments.options(),
 		Events:      s.Events.factory(key),
 		HTTP: cleat.HTTPOptions{
@@ -206,9 +207,9 @@ func (e *Endpoints) endpoints() core.ServiceEndpoints {
 	}
 }
 
-// dataSource returns what makes the data source; nil if there is none.
-func (s *Settings) dataSource() core.UpdateProcessorFactory {
-	switch s.mode() {
+// dataSource returns what makes the one data source of a mode; nil if there is none.
+func (s *Settings) dataSource(mode Mode) core.UpdateProcessorFactory {
+	switch mode {
 	case ModeStreaming:
 		return streaming.Source(streaming.Options{
 			PayloadFilter:     s.PayloadFilter,

@@ -222,7 +222,7 @@ func TestRead_EachProblem_IsAnError(t *testing.T) {
 		found = append(found, e)
 	}
 	require.Len(t, found, 5)
-	require.Equal(t, &config.Error{"cleat.yaml:1", "mode", "expected one of streaming, polling, file, daemon, offline"}, found[0])
+	require.Equal(t, &config.Error{"cleat.yaml:1", "mode", "expected one of streaming, polling, file, data-system, daemon, offline"}, found[0])
 	require.Equal(t, "cleat.yaml:2", found[1].Source)
 	require.Equal(t, &config.Error{"cleat.yaml:3", "events.capacity", "expected a whole number from 1 to 1000000"}, found[2])
 	require.Equal(t, "CLEAT_STORE", found[3].Source)

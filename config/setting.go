@@ -57,16 +57,20 @@ func printable(value any) any {
 	return value
 }
 
-func list(name, expects string, target *[]string, check func(string) bool) setting {
-	allValid := func(texts []string) bool {
-		return !slices.ContainsFunc(texts, func(text string) bool { return text == "" || !check(text) })
+func list[T ~string](name, expects string, target *[]T, check func(string) bool) setting {
+	allValid := func(values []T) bool {
+		return !slices.ContainsFunc(values, func(value T) bool { return value == "" || !check(string(value)) })
 	}
 	return setting{
 		name: name, expects: expects, list: true, target: target,
 		set: func(texts []string) bool {
-			ok := allValid(texts)
+			values := make([]T, len(texts))
+			for i, text := range texts {
+				values[i] = T(text)
+			}
+			ok := allValid(values)
 			if ok {
-				*target = slices.Clone(texts)
+				*target = values
 			}
 			return ok
 		},
@@ -75,6 +79,11 @@ func list(name, expects string, target *[]string, check func(string) bool) setti
 		clear: func() { *target = nil },
 		print: func() any { return *target },
 	}
+}
+
+// choices makes a setting of some of the given values.
+func choices[T ~string](name string, target *[]T, known ...T) setting {
+	return list(name, "some of "+enumerate(known), target, func(text string) bool { return slices.Contains(known, T(text)) })
 }
 
 func text(name, expects string, target *string, check func(string) bool) setting {
@@ -93,14 +102,18 @@ func address(name, expects string, target *URL, check func(string) bool) setting
 		func(u URL) bool { return check(u.Reveal()) })
 }
 
-func choice[T ~string](name string, target *T, choices ...T) setting {
-	names := make([]string, len(choices))
-	for i, c := range choices {
-		names[i] = string(c)
-	}
-	return scalar(name, "one of "+strings.Join(names, ", "), target,
+func choice[T ~string](name string, target *T, known ...T) setting {
+	return scalar(name, "one of "+enumerate(known), target,
 		func(text string) (T, bool) { return T(text), true },
-		func(value T) bool { return slices.Contains(choices, value) })
+		func(value T) bool { return slices.Contains(known, value) })
+}
+
+func enumerate[T ~string](values []T) string {
+	names := make([]string, len(values))
+	for i, value := range values {
+		names[i] = string(value)
+	}
+	return strings.Join(names, ", ")
 }
 
 func number(name string, target *int, largest int) setting {

@@ -13,10 +13,32 @@ const (
 	ModePolling Mode = "polling"
 	// ModeFile means from files.
 	ModeFile Mode = "file"
+	// ModeDataSystem means from several sources, of which [DataSystem] says which; by default from a poll and then a stream of the
+	// flag service by its second protocol, by which a client is sent what has changed since the state that it has.
+	ModeDataSystem Mode = "data-system"
 	// ModeDaemon means from the store, which other processes fill.
 	ModeDaemon Mode = "daemon"
 	// ModeOffline means from nowhere: every evaluation returns the default value.
 	ModeOffline Mode = "offline"
+)
+
+// Source is one of several sources of [ModeDataSystem].
+type Source string
+
+// The sources.
+const (
+	// SourceStreaming is a stream of the flag service by its second protocol.
+	SourceStreaming Source = "streaming"
+	// SourcePolling asks the flag service by its second protocol.
+	SourcePolling Source = "polling"
+	// SourceFile is files.
+	SourceFile Source = "file"
+	// SourceClassicStreaming is a stream of the flag service by its first protocol.
+	SourceClassicStreaming Source = "classic-streaming"
+	// SourceClassicPolling asks the flag service by its first protocol.
+	SourceClassicPolling Source = "classic-polling"
+	// SourceNone is no source.
+	SourceNone Source = "none"
 )
 
 // StoreMode says what a client may do with its store.
@@ -60,14 +82,16 @@ type Settings struct {
 
 	// Mode says where flags come from; by default from a stream.
 	Mode Mode
-	// PayloadFilter is the key of a filter by which the flag service leaves out part of the environment.
+	// PayloadFilter is the key of a filter by which the flag service leaves out part of the environment, which its second protocol
+	// does not know.
 	PayloadFilter string
 	// StartWait is how long to wait for the first data; negative means not at all.
 	StartWait time.Duration
 
-	Streaming Streaming
-	Polling   Polling
-	File      File
+	Streaming  Streaming
+	Polling    Polling
+	File       File
+	DataSystem DataSystem
 
 	// Store names the database of flags for package backends; by default they are in memory only.
 	Store URL
@@ -81,7 +105,7 @@ type Settings struct {
 	Application Application
 }
 
-// Streaming is about [ModeStreaming].
+// Streaming is about [ModeStreaming], and the streams of [ModeDataSystem].
 type Streaming struct {
 	// InitialRetryDelay is how long to wait after the first error; 0 means 1 s.
 	InitialRetryDelay time.Duration
@@ -89,7 +113,7 @@ type Streaming struct {
 	ReadTimeout time.Duration
 }
 
-// Polling is about [ModePolling].
+// Polling is about [ModePolling], and the polls of [ModeDataSystem].
 type Polling struct {
 	// Interval is the time between two polls, at least 30 s; 0 means 30 s.
 	Interval time.Duration
@@ -97,7 +121,7 @@ type Polling struct {
 	RequestTimeout time.Duration
 }
 
-// File is about [ModeFile].
+// File is about [ModeFile], and the files of [ModeDataSystem].
 type File struct {
 	// Paths names the files; at least one is required.
 	Paths []string
@@ -105,6 +129,18 @@ type File struct {
 	Reload bool
 	// PollInterval is how often the files are looked at where the file system sends no notifications; 0 means 5 s.
 	PollInterval time.Duration
+}
+
+// DataSystem is about [ModeDataSystem]. If it names neither initializers nor synchronizers, the flag service is polled once, and then
+// streams; it is polled while the stream does not work.
+type DataSystem struct {
+	// Initializers are asked one after the other at the start: [SourcePolling], [SourceFile].
+	Initializers []Source
+	// Synchronizers keep the data current, one at a time, by preference the first. Any [Source] but [SourceNone] can be one.
+	Synchronizers []Source
+	// Fallback takes the place of all of them while the flag service directs to its first protocol: [SourceClassicPolling], which is
+	// the default if a source speaks the second protocol, [SourceClassicStreaming], or [SourceNone].
+	Fallback Source
 }
 
 // BigSegments is about the database of big segments.

@@ -40,7 +40,7 @@ func (s *Settings) settings(schemes []string) []setting {
 		secret(nameSDKKey, "the SDK key, without spaces, quotes and characters beyond ASCII", &s.SDKKey, isKey),
 		text(nameSDKKeyFile, "the path of a file", &s.SDKKeyFile, isLine),
 		text(nameSDKKeyEnv, "the name of an environment variable", &s.SDKKeyEnv, isVariable),
-		choice(nameMode, &s.Mode, ModeStreaming, ModePolling, ModeFile, ModeDaemon, ModeOffline),
+		choice(nameMode, &s.Mode, ModeStreaming, ModePolling, ModeFile, ModeDataSystem, ModeDaemon, ModeOffline),
 		text(namePayloadFilter, "letters, digits, '.', '_' and '-', beginning with a letter or digit", &s.PayloadFilter, isFilter),
 		wait("start_wait", &s.StartWait),
 
@@ -51,6 +51,10 @@ func (s *Settings) settings(schemes []string) []setting {
 		list(nameFilePaths, "the paths of files", &s.File.Paths, isLine),
 		boolean("file.reload", &s.File.Reload),
 		duration("file.poll_interval", &s.File.PollInterval, always),
+		choices("data_system.initializers", &s.DataSystem.Initializers, SourcePolling, SourceFile),
+		choices("data_system.synchronizers", &s.DataSystem.Synchronizers,
+			SourceStreaming, SourcePolling, SourceFile, SourceClassicStreaming, SourceClassicPolling),
+		choice("data_system.fallback", &s.DataSystem.Fallback, SourceClassicPolling, SourceClassicStreaming, SourceNone),
 
 		address(nameStore, stores, &s.Store, isStore),
 		choice(nameStoreMode, &s.StoreMode, StoreReadWrite, StoreReadOnly),
