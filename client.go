@@ -100,6 +100,9 @@ func New(ctx context.Context, config Config) (*Client, error) {
 // logStart says in one line what the client is made of.
 func (c *Client) logStart(config *Config) {
 	source := packageOf(c.source)
+	if named, ok := c.source.(fmt.Stringer); ok {
+		source = named.String()
+	}
 	switch {
 	case c.offline:
 		source = "none, offline"

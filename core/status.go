@@ -105,6 +105,10 @@ type DataSourceStatus struct {
 	StateSince time.Time `json:"stateSince"`
 	// LastError is the most recent error, also of an earlier state; the zero value if there was none yet.
 	LastError DataSourceErrorInfo `json:"lastError,omitzero"`
+	// Source names the one of several sources that is in use, such as "synchronizer 2 (polling)", and SourceSince is from when on it
+	// is. Both are zero for a client that has one data source, and not a [DataSystem].
+	Source      string    `json:"source,omitempty"`
+	SourceSince time.Time `json:"sourceSince,omitzero"`
 }
 
 // DataSourceStatusProvider tells of the status of the data source.

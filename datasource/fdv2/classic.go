@@ -3,6 +3,7 @@ package fdv2
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,6 +31,7 @@ func ClassicInitializer(source core.UpdateProcessorFactory) core.InitializerFact
 type classic struct {
 	factory  core.UpdateProcessorFactory
 	settings core.ClientSettings
+	name     string               // of the data source
 	source   core.UpdateProcessor // that runs next; nil if it is yet to be made
 	sink     *classicSink         // of source
 }
@@ -47,8 +49,13 @@ func newClassic(factory core.UpdateProcessorFactory, settings core.ClientSetting
 	if err := c.make(); err != nil {
 		return nil, err
 	}
+	name, _, _ := strings.Cut(strings.TrimLeft(fmt.Sprintf("%T", c.source), "*"), ".")
+	c.name = "classic " + name
 	return c, nil
 }
+
+// String names the data source by its package.
+func (c *classic) String() string { return c.name }
 
 // make makes the data source that runs next, unless there is one.
 func (c *classic) make() (err error) {

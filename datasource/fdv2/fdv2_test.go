@@ -2,6 +2,7 @@ package fdv2_test
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/datasource/fdv2"
 	"github.com/cleatdev/cleat/datasource/polling"
+	"github.com/cleatdev/cleat/datasource/testsource"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -40,6 +42,22 @@ func TestSystems_AreMadeOfTheirParts(t *testing.T) {
 				require.NotNil(t, made)
 			}
 		})
+	}
+}
+
+// Sources name themselves, and say of themselves what their counterparts of the first protocol do.
+func TestSources_DescribeThemselves(t *testing.T) {
+	for want, factory := range map[string]core.SynchronizerFactory{
+		`streaming {"streamingDisabled":false,"reconnectTimeMillis":1000}`: fdv2.StreamingSynchronizer(fdv2.StreamingOptions{}),
+		`polling {"streamingDisabled":true,"pollingIntervalMillis":30000}`: fdv2.PollingSynchronizer(fdv2.PollingOptions{}),
+		"classic testsource": fdv2.ClassicSynchronizer(testsource.New().Factory()),
+	} {
+		source := made(t, factory)
+		got := fmt.Sprint(source)
+		if described, ok := source.(core.DiagnosticDescription); ok {
+			got += " " + described.DescribeConfiguration(core.ClientConfiguration{}).JSONString()
+		}
+		require.Equal(t, want, got)
 	}
 }
 

@@ -73,8 +73,7 @@ var (
 
 // DescribeConfiguration implements [core.DiagnosticDescription].
 func (s *source) DescribeConfiguration(core.ClientConfiguration) ldvalue.Value {
-	return ldvalue.ObjectBuild().SetBool("streamingDisabled", true).
-		SetInt("pollingIntervalMillis", int(s.options.Interval.Milliseconds())).Build()
+	return flagservice.DescribePolling(s.options.Interval)
 }
 
 func (s *source) Start(ctx context.Context) { s.Run(ctx, s.run) }

@@ -59,17 +59,13 @@ func (s *source) failed(ctx context.Context, err error) (delay time.Duration) {
 // connect makes one connection and follows it until it ends. It returns why that was, and for how long events had been
 // coming.
 func (s *source) connect(ctx context.Context) (worked time.Duration, err error) {
-	attempt := newAttempt(s.inits)
-	defer func() {
-		if ctx.Err() == nil { // to be stopped is no failure
-			attempt.failed()
-		}
-	}()
+	attempt := flagservice.NewAttempt(s.inits)
+	defer attempt.Failed(ctx)
 	stream, err := s.endpoint.OpenStream(ctx, flagservice.StreamOptions{
 		ResponseTimeout: s.options.ResponseTimeout,
 		ReadTimeout:     s.options.ReadTimeout,
 		MaxEventSize:    s.options.MaxEventSize,
-		Arrived:         attempt.succeeded,
+		Arrived:         attempt.Succeeded,
 	})
 	if err != nil {
 		return 0, err

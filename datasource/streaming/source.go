@@ -72,8 +72,7 @@ var (
 
 // DescribeConfiguration implements [core.DiagnosticDescription].
 func (s *source) DescribeConfiguration(core.ClientConfiguration) ldvalue.Value {
-	return ldvalue.ObjectBuild().SetBool("streamingDisabled", false).
-		SetInt("reconnectTimeMillis", int(s.options.InitialRetryDelay.Milliseconds())).Build()
+	return flagservice.DescribeStreaming(s.options.InitialRetryDelay)
 }
 
 func (s *source) Start(ctx context.Context) { s.Run(ctx, s.run) }

@@ -224,6 +224,9 @@ func (s *Sink) UpdateStatus(state core.DataSourceState, err core.DataSourceError
 	s.status.update(state, err)
 }
 
+// UseSource says which of several sources is in use.
+func (s *Sink) UseSource(name string) { s.status.use(name) }
+
 // DataStoreStatus implements [core.DataSourceUpdateSink].
 func (s *Sink) DataStoreStatus() core.DataStoreStatusProvider { return StoreStatus(s.store) }
 

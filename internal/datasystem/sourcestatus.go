@@ -67,6 +67,17 @@ func (s *SourceStatus) update(state core.DataSourceState, err core.DataSourceErr
 	s.change(state, err)
 }
 
+// use says which of several sources is in use.
+func (s *SourceStatus) use(source string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current.Source == source || s.current.State == core.DataSourceOff {
+		return
+	}
+	s.current.Source, s.current.SourceSince = source, time.Now()
+	s.listeners.Publish(s.current)
+}
+
 // fail records an error and leaves the state as it is.
 func (s *SourceStatus) fail(err core.DataSourceErrorInfo) {
 	s.mu.Lock()

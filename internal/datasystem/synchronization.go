@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/lifecycle"
@@ -68,6 +72,19 @@ func makeSource[S any, F ~func(core.ClientSettings) (S, error)](factory F, setti
 	return source, err
 }
 
+// nameOf names one of several sources.
+func nameOf(sort string, index int, source any) string {
+	return fmt.Sprintf("%s %d (%s)", sort, index+1, typeOf(source))
+}
+
+// typeOf says what a source is: in its own words, or by its type.
+func typeOf(source any) string {
+	if named, ok := source.(fmt.Stringer); ok {
+		return named.String()
+	}
+	return strings.TrimLeft(fmt.Sprintf("%T", source), "*")
+}
+
 func named(sort string, index int, err error) error {
 	if err == nil {
 		return nil
@@ -94,15 +111,44 @@ type changeSetSink interface {
 	Apply(ctx context.Context, changes *core.ChangeSet) error
 	UpdateStatus(state core.DataSourceState, err core.DataSourceErrorInfo)
 	SetEnvironmentID(id string)
+	UseSource(name string)
 }
 
-var _ core.UpdateProcessor = (*Synchronization)(nil)
+var (
+	_ core.UpdateProcessor       = (*Synchronization)(nil)
+	_ core.DiagnosticDescription = (*Synchronization)(nil)
+)
 
 // NewSynchronization makes the synchronization of a client. It does not begin.
 func NewSynchronization(sources Sources, sink changeSetSink, logger *slog.Logger) *Synchronization {
 	s := &Synchronization{sources: sources, sink: sink, logger: logger, removed: map[int]bool{}, Operation: lifecycle.NewOperation()}
 	s.selector.Store(new(core.Selector))
 	return s
+}
+
+// String names the sources.
+func (s *Synchronization) String() string {
+	names := make([]string, 0, len(s.sources.Initializers)+len(s.sources.Synchronizers))
+	for i, source := range s.sources.Initializers {
+		names = append(names, nameOf("initializer", i, source))
+	}
+	for i, source := range s.sources.Synchronizers {
+		names = append(names, nameOf("synchronizer", i, source))
+	}
+	return strings.Join(names, ", ")
+}
+
+// DescribeConfiguration implements [core.DiagnosticDescription]: what is said of the preferred synchronizers counts.
+func (s *Synchronization) DescribeConfiguration(config core.ClientConfiguration) ldvalue.Value {
+	all := ldvalue.ObjectBuild()
+	for _, source := range slices.Backward(s.sources.Synchronizers) {
+		if described, ok := source.(core.DiagnosticDescription); ok {
+			for property, value := range described.DescribeConfiguration(config).AsValueMap().AsMap() {
+				all.Set(property, value)
+			}
+		}
+	}
+	return all.Build()
 }
 
 // Start implements [core.BackgroundOperation].
@@ -136,7 +182,8 @@ func (s *Synchronization) run(ctx context.Context) {
 
 // initialize asks the initializers. A directive that one of them is given ends that.
 func (s *Synchronization) initialize(ctx context.Context) *core.FallbackDirective {
-	for _, initializer := range s.sources.Initializers {
+	for i, initializer := range s.sources.Initializers {
+		s.sink.UseSource(nameOf("initializer", i, initializer))
 		update, directive := initializer.Fetch(ctx, s.has())
 		if ctx.Err() != nil {
 			return nil
@@ -191,7 +238,12 @@ func (s *Synchronization) synchronize(ctx context.Context) *core.FallbackDirecti
 		default:
 			active = s.next(active)
 		}
-		s.logger.InfoContext(ctx, "cleat: another source of flag data is used", "because", string(ending), "number", active+1)
+		if active < 0 {
+			s.logger.ErrorContext(ctx, "cleat: no source of flag data is left; all of them have ended for good")
+			return nil
+		}
+		s.logger.InfoContext(ctx, "cleat: another source of flag data is used", "because", string(ending),
+			"source", nameOf("synchronizer", active, s.sources.Synchronizers[active]))
 	}
 	return nil
 }
@@ -221,6 +273,7 @@ const (
 func (s *Synchronization) follow(ctx context.Context, index int) (ending, *core.FallbackDirective) {
 	first := s.next(-1)
 	alone := s.next(index) == index
+	s.sink.UseSource(nameOf("synchronizer", index, s.sources.Synchronizers[index]))
 	limit := newLimit(firstDataWait, late)
 	defer limit.timer.Stop()
 	run := s.start(ctx, s.sources.Synchronizers[index])
@@ -327,6 +380,7 @@ func (s *Synchronization) fallBack(ctx context.Context, directive *core.Fallback
 		<-ctx.Done()
 		return
 	}
+	s.sink.UseSource("fallback (" + typeOf(s.sources.Fallback) + ")")
 	run := s.start(ctx, s.sources.Fallback)
 	defer run.end()
 	for {

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cleatdev/cleat/core"
@@ -342,6 +343,56 @@ func TestSynchronization_Directive_FirstProtocolForAWhile(t *testing.T) {
 		time.Sleep(31 * time.Minute)
 		require.NotEmpty(t, second.ran(), "after the whole of it")
 		require.Empty(t, spare.ran())
+	})
+}
+
+// The status names the source that is in use, and says since when.
+func TestSynchronization_Status_NamesTheSource(t *testing.T) {
+	in(t, func(t *testing.T) {
+		s := begin(t, Sources{
+			Initializers:  []core.Initializer{brief(rests(time.Second))},
+			Synchronizers: []core.Synchronizer{steps(), steps(brings(t, fullSet, "", a(1)...))},
+		})
+		for _, want := range []struct {
+			after  time.Duration
+			source string
+			since  time.Duration
+		}{
+			{0, "initializer 1 (datasystem.scripted)", 0},
+			{2 * time.Second, "synchronizer 1 (datasystem.scripted)", time.Second},
+			{10 * time.Second, "synchronizer 2 (datasystem.scripted)", 11 * time.Second},
+			{5 * time.Minute, "synchronizer 1 (datasystem.scripted)", 5*time.Minute + 11*time.Second},
+		} {
+			time.Sleep(want.after)
+			synctest.Wait()
+			status := s.sink.Status().Status()
+			require.Equal(t, want.source, status.Source)
+			require.Equal(t, want.since, status.SourceSince.Sub(bubbleBegan))
+		}
+		require.Equal(t, "initializer 1 (datasystem.scripted), synchronizer 1 (datasystem.scripted), synchronizer 2 (datasystem.scripted)", s.String())
+	})
+}
+
+// described is a synchronizer that describes itself.
+type described struct {
+	*scripted
+	text string
+}
+
+func (d described) DescribeConfiguration(core.ClientConfiguration) ldvalue.Value {
+	return ldvalue.Parse([]byte(d.text))
+}
+
+func (d described) String() string { return "described" }
+
+func TestSynchronization_DescribeConfiguration_PreferredSynchronizerCounts(t *testing.T) {
+	in(t, func(t *testing.T) {
+		s := begin(t, Sources{Synchronizers: []core.Synchronizer{
+			described{steps(), `{"streamingDisabled":false}`}, steps(), described{steps(), `{"streamingDisabled":true,"pollingIntervalMillis":1}`},
+		}})
+		require.JSONEq(t, `{"streamingDisabled":false,"pollingIntervalMillis":1}`, s.DescribeConfiguration(core.ClientConfiguration{}).JSONString())
+		synctest.Wait()
+		require.Equal(t, "synchronizer 1 (described)", s.sink.Status().Status().Source)
 	})
 }
 

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/flagservice"
 )
@@ -32,8 +34,9 @@ type Poller struct {
 }
 
 var (
-	_ core.Initializer  = (*Poller)(nil)
-	_ core.Synchronizer = (*Poller)(nil)
+	_ core.Initializer           = (*Poller)(nil)
+	_ core.Synchronizer          = (*Poller)(nil)
+	_ core.DiagnosticDescription = (*Poller)(nil)
 )
 
 // NewPoller makes a poller. All options must be set. An error wraps [core.ErrInvalid].
@@ -44,6 +47,14 @@ func NewPoller(settings core.ClientSettings, options PollerOptions) (*Poller, er
 		return nil, fmt.Errorf("polling: %w", err)
 	}
 	return &Poller{endpoint: endpoint, options: options, logger: settings.Logger}, nil
+}
+
+// String returns "polling".
+func (*Poller) String() string { return "polling" }
+
+// DescribeConfiguration implements [core.DiagnosticDescription].
+func (p *Poller) DescribeConfiguration(core.ClientConfiguration) ldvalue.Value {
+	return flagservice.DescribePolling(p.options.Interval)
 }
 
 // Fetch implements [core.Initializer]: it asks once, for what has changed since the state that the client has.

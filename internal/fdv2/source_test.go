@@ -38,6 +38,15 @@ type rig struct {
 	mu   sync.Mutex // guards what follows
 	has  core.Selector
 	told []string // since the last look
+	// failedInits has, of each attempt to open a stream, whether it failed.
+	failedInits []bool
+}
+
+// RecordStreamInit implements [core.StreamInitRecorder].
+func (r *rig) RecordStreamInit(_ time.Time, _ time.Duration, failed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failedInits = append(r.failedInits, failed)
 }
 
 func newRig(t *testing.T) *rig {
@@ -53,7 +62,7 @@ func newRig(t *testing.T) *rig {
 }
 
 func (r *rig) settings() core.ClientSettings {
-	return core.ClientSettings{SDKKey: "sdk-1", Logger: slog.New(slog.DiscardHandler), HTTPClient: r.Client()}
+	return core.ClientSettings{SDKKey: "sdk-1", Logger: slog.New(slog.DiscardHandler), HTTPClient: r.Client(), StreamInits: r}
 }
 
 func (r *rig) selector() core.Selector {
@@ -334,6 +343,9 @@ func TestStreamer_Run_WhatMayHeal_IsTriedAgain(t *testing.T) {
 		require.Equal(t, "full a:1 @s1#env", news[2])
 		r.Write(sse("heartbeat {}", put("a", 2), end("s2")))
 		require.Equal(t, []string{"partial a:2 @s2#env"}, r.news())
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		require.Equal(t, []bool{true, true, false}, r.failedInits)
 	})
 }
 

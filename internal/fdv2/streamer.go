@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/launchdarkly/eventsource"
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/flagservice"
@@ -32,9 +33,13 @@ type Streamer struct {
 	endpoint *flagservice.Endpoint
 	options  StreamerOptions
 	logger   *slog.Logger
+	inits    core.StreamInitRecorder // nil if they are not counted
 }
 
-var _ core.Synchronizer = (*Streamer)(nil)
+var (
+	_ core.Synchronizer          = (*Streamer)(nil)
+	_ core.DiagnosticDescription = (*Streamer)(nil)
+)
 
 // NewStreamer makes a streamer. All options must be set. An error wraps [core.ErrInvalid].
 func NewStreamer(settings core.ClientSettings, options StreamerOptions) (*Streamer, error) {
@@ -43,7 +48,15 @@ func NewStreamer(settings core.ClientSettings, options StreamerOptions) (*Stream
 	if err != nil {
 		return nil, fmt.Errorf("streaming: %w", err)
 	}
-	return &Streamer{endpoint: endpoint, options: options, logger: settings.Logger}, nil
+	return &Streamer{endpoint: endpoint, options: options, logger: settings.Logger, inits: settings.StreamInits}, nil
+}
+
+// String returns "streaming".
+func (*Streamer) String() string { return "streaming" }
+
+// DescribeConfiguration implements [core.DiagnosticDescription].
+func (s *Streamer) DescribeConfiguration(core.ClientConfiguration) ldvalue.Value {
+	return flagservice.DescribeStreaming(s.options.InitialRetryDelay)
 }
 
 // Run implements [core.Synchronizer]: it makes one connection after the other, until the flag service says that the request is wrong.
@@ -70,8 +83,11 @@ func (s *Streamer) Run(ctx context.Context, has func() core.Selector, tell func(
 
 // connect makes one connection and follows it until it ends, and returns why that was.
 func (s *Streamer) connect(ctx context.Context, has core.Selector, tell func(core.Update)) error {
+	attempt := flagservice.NewAttempt(s.inits)
+	defer attempt.Failed(ctx)
 	stream, err := basis(s.endpoint, has).OpenStream(ctx, flagservice.StreamOptions{
 		ResponseTimeout: s.options.ResponseTimeout, ReadTimeout: s.options.ReadTimeout, MaxEventSize: s.options.MaxEventSize,
+		Arrived: attempt.Succeeded,
 	})
 	if status, ok := errors.AsType[*flagservice.StatusError](err); ok {
 		if asked := directiveOf(status.Header); asked != nil {
