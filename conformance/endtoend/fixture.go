@@ -56,6 +56,8 @@ type how struct {
 	first       world // is delivered at once, and New waits for it
 	// from, if not nil, is the data source instead of the suite's own, and New waits for it.
 	from core.UpdateProcessorFactory
+	// system, if not nil, is a data system instead of a data source.
+	system *core.DataSystem
 }
 
 // start makes a client. Unless said otherwise, its data source delivers nothing by itself. It is closed at the end of the
@@ -77,6 +79,8 @@ func (f *fixture) start(h how) *client {
 		f.configureBigSegments(&config)
 	}
 	switch {
+	case h.system != nil:
+		config.DataSystem = h.system
 	case h.from != nil:
 		config.DataSource, config.StartWait = h.from, f.wait
 	case !h.daemon:
@@ -98,6 +102,9 @@ func (f *fixture) start(h how) *client {
 	return c
 }
 
+// patience is how long one evaluation may take.
+const patience = 30 * time.Second
+
 // caching returns options with which the client looks at the database often, so that subtests need not wait for long.
 func (f *fixture) caching() caching.Options {
 	return caching.Options{
@@ -106,6 +113,7 @@ func (f *fixture) caching() caching.Options {
 		CheckInterval: 50 * time.Millisecond,
 		MinRetryDelay: 10 * time.Millisecond,
 		MaxRetryDelay: 100 * time.Millisecond,
+		ReadTimeout:   patience, // an evaluation on a busy machine may take more than the default
 	}
 }
 
@@ -130,8 +138,8 @@ func (c *client) close() {
 		if err != nil {
 			c.f.Errorf("closing a client: %v", err)
 		}
-	case <-time.After(c.f.wait):
-		c.f.Errorf("closing a client takes longer than %v", c.f.wait)
+	case <-time.After(patience):
+		c.f.Errorf("closing a client takes longer than %v", patience)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cleatdev/cleat/conformance/internal/testrun"
 	"github.com/cleatdev/cleat/core"
+	"github.com/cleatdev/cleat/internal/pause"
 	"github.com/cleatdev/cleat/memorystore"
 )
 
@@ -21,6 +22,7 @@ type faulty struct {
 	onGet         func(ctx context.Context, kind core.DataKind, key string) (core.SerializedItem, bool, error)
 	onGetAll      func(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error)
 	onUpsert      func(ctx context.Context, kind core.DataKind, key string, item core.SerializedItem) (core.UpsertResult, error)
+	onChangeSet   func(ctx context.Context, changes []core.KindAndKeyedItem) ([]core.UpsertResult, error)
 	onInitialized func(ctx context.Context) (bool, error)
 	onWatch       func(ctx context.Context, changed func(core.Change)) error
 }
@@ -53,6 +55,13 @@ func (f *faulty) Upsert(
 		return f.onUpsert(ctx, kind, key, item)
 	}
 	return f.Store.Upsert(ctx, kind, key, item)
+}
+
+func (f *faulty) ApplyChangeSet(ctx context.Context, changes []core.KindAndKeyedItem) ([]core.UpsertResult, error) {
+	if f.onChangeSet != nil {
+		return f.onChangeSet(ctx, changes)
+	}
+	return f.Store.ApplyChangeSet(ctx, changes)
 }
 
 func (f *faulty) Initialized(ctx context.Context) (bool, error) {
@@ -125,7 +134,7 @@ func (f *faulty) write(kinds ...core.DataKind) step {
 				if !slices.Contains(kinds, c.Kind) {
 					continue
 				}
-				if err := pause(ctx); err != nil {
+				if err := lull(ctx); err != nil {
 					return err
 				}
 				f.db.WriteRaw(f.prefix, c.Kind, item.Key, item.Item.Data)
@@ -150,7 +159,7 @@ func (f *faulty) remove(ctx context.Context, before, data []core.SerializedColle
 			}
 		}
 	}
-	return pause(ctx)
+	return lull(ctx)
 }
 
 // mark sets the mark that an Init has completed.
@@ -162,16 +171,8 @@ func (f *faulty) mark(ctx context.Context, _, _ []core.SerializedCollection) err
 	return f.Store.Init(ctx, all)
 }
 
-// pause lets others see what has been written so far.
-func pause(ctx context.Context) error {
-	const long = 2 * time.Millisecond // several turns of a busy machine
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(long):
-		return nil
-	}
-}
+// lull lets others see what has been written so far.
+func lull(ctx context.Context) error { return pause.For(ctx, 2*time.Millisecond) } // several turns of a busy machine
 
 // fault is one thing that is wrong with a store, and the subtests that have to notice.
 type fault struct {

@@ -7,8 +7,8 @@ import (
 	"github.com/cleatdev/cleat/conformance/internal/testrun"
 )
 
-// Harness describes the adapter under test. What the embedded harness says is enough; its OpenBigSegments, AtomicInit and
-// Watcher decide what is tested.
+// Harness describes the adapter under test. What the embedded harness says is enough; its OpenBigSegments, AtomicInit,
+// Watcher and ChangeSetApplier decide what is tested.
 type Harness struct {
 	conformance.Harness
 
@@ -51,6 +51,9 @@ func groups(h Harness, m mode) []group {
 		return all
 	}
 	all = append(all, startTests(), wholeTests(), interruptionTests())
+	if h.Capabilities.ChangeSetApplier {
+		all = append(all, changeSetTests())
+	}
 	if h.OpenBigSegments != nil {
 		all = append(all, bigSegmentTests())
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,6 +41,47 @@ func TestSuite_StoreWithoutAbilities_Passes(t *testing.T) {
 	require.Contains(t, o.Ran, "Forever/Outage/UpdatesDuringAnOutageArrive")
 	require.NotContains(t, o.Ran, "TTLWatched")
 	require.NotContains(t, o.Ran, "TTL/BigSegments")
+}
+
+func TestSuite_ChangeSetFaults_FailWhereMeant(t *testing.T) {
+	t.Parallel()
+	runFaults(t, []fault{
+		{
+			name: "applies a change set in parts",
+			inject: func(f *faulty) {
+				f.onChangeSet = func(ctx context.Context, changes []core.KindAndKeyedItem) (results []core.UpsertResult, err error) {
+					for half := range slices.Chunk(changes, (len(changes)+1)/2) {
+						part, err := f.Store.ApplyChangeSet(ctx, half)
+						if err == nil {
+							err = lull(ctx)
+						}
+						if err != nil {
+							return nil, err
+						}
+						results = append(results, part...)
+					}
+					return results, nil
+				}
+			},
+			must: []string{"ChangeSet/OtherProcessesSeeAllOrNothing"},
+		},
+		{
+			name: "goes back to what it read before",
+			inject: func(f *faulty) {
+				var first atomic.Pointer[[]core.KeyedSerializedItem]
+				var reads atomic.Int64
+				f.onGetAll = func(ctx context.Context, kind core.DataKind) ([]core.KeyedSerializedItem, error) {
+					items, err := f.Store.GetAll(ctx, kind)
+					if len(items) > 0 && !first.CompareAndSwap(nil, &items) && reads.Add(1)%10 == 0 {
+						return *first.Load(), nil
+					}
+					return items, err
+				}
+			},
+			wide: true,
+			must: []string{"ChangeSet/OtherProcessesSeeAllOrNothing"},
+		},
+	})
 }
 
 func TestSuite_VersionFaults_FailWhereMeant(t *testing.T) {

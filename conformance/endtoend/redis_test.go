@@ -40,7 +40,7 @@ func redisHarness(t *testing.T) Harness {
 				return data, err == nil
 			},
 			Wipe:         func(t testing.TB) { require.NoError(t, bare.FlushAll(context.Background()).Err()) },
-			Capabilities: conformance.Capabilities{AtomicInit: true, Watcher: true},
+			Capabilities: conformance.Capabilities{AtomicInit: true, Watcher: true, ChangeSetApplier: true},
 		},
 		ReadBigSegments: func(t testing.TB, prefix, hash string) (included, excluded []string) {
 			included, err := bare.SMembers(t.Context(), prefix+":big_segment_include:"+hash).Result()

@@ -53,7 +53,7 @@ func sqliteHarness(t *testing.T) Harness {
 			Wipe: func(t testing.TB) {
 				exec(t, "BEGIN IMMEDIATE; DELETE FROM items; DELETE FROM metadata; DELETE FROM big_segments; COMMIT")
 			},
-			Capabilities: conformance.Capabilities{AtomicInit: true, Watcher: true},
+			Capabilities: conformance.Capabilities{AtomicInit: true, Watcher: true, ChangeSetApplier: true},
 		},
 		ReadBigSegments: func(t testing.TB, prefix, hash string) (included, excluded []string) {
 			rows, err := bare.Query("SELECT relation, segment_ref FROM big_segments WHERE prefix = ? AND context_hash = ?", prefix, hash)
