@@ -74,3 +74,17 @@ func TestRun_ConsulStore_Passes(t *testing.T) {
 	t.Parallel()
 	Run(t, consulHarness(t))
 }
+
+func TestRunRecovery_ConsulStore_Passes(t *testing.T) {
+	t.Parallel()
+	RunRecovery(t, conformance.FaultsHarness{
+		Server: containers.Consul(t),
+		Open: map[string]func(testing.TB, string, string) core.FeatureStoreCore{
+			"OwnClient": func(t testing.TB, address, prefix string) core.FeatureStoreCore {
+				store, err := consulstore.Open(t.Context(), &consulstore.Options{Address: address, Prefix: prefix})
+				require.NoError(t, err)
+				return store
+			},
+		},
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -147,4 +148,21 @@ func dynamoHarness(t *testing.T) Harness {
 func TestRun_DynamoStore_Passes(t *testing.T) {
 	t.Parallel()
 	Run(t, dynamoHarness(t))
+}
+
+func TestRunRecovery_DynamoStore_Passes(t *testing.T) {
+	t.Parallel()
+	d := newDynamoTable(t)
+	RunRecovery(t, conformance.FaultsHarness{
+		Server: strings.TrimPrefix(containers.DynamoDB(t), "http://"),
+		Open: map[string]func(testing.TB, string, string) core.FeatureStoreCore{
+			"OwnClient": func(t testing.TB, address, prefix string) core.FeatureStoreCore {
+				opts := d.options(t, prefix)
+				opts.Endpoint = "http://" + address
+				store, err := dynamostore.Open(t.Context(), d.name, opts)
+				require.NoError(t, err)
+				return store
+			},
+		},
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cleatdev/cleat/conformance/containers"
+	"github.com/cleatdev/cleat/internal/storetest"
 )
 
 // TestMain runs more tests at once than there are processors: they wait for servers most of the time.
@@ -19,7 +20,7 @@ func TestMain(m *testing.M) {
 		_, _ = os.Stderr.WriteString(err.Error())
 		os.Exit(1)
 	}
-	var options []goleak.Option
+	options := storetest.IgnoreProxies()
 	for _, function := range containers.BackgroundFunctions() {
 		options = append(options, goleak.IgnoreTopFunction(function))
 	}

@@ -56,3 +56,19 @@ func TestRun_RedisStore_Passes(t *testing.T) {
 	t.Parallel()
 	Run(t, redisHarness(t))
 }
+
+func TestRunRecovery_RedisStore_Passes(t *testing.T) {
+	t.Parallel()
+	parsed, err := redis.ParseURL(containers.Redis(t))
+	require.NoError(t, err)
+	RunRecovery(t, conformance.FaultsHarness{
+		Server: parsed.Addr,
+		Open: map[string]func(testing.TB, string, string) core.FeatureStoreCore{
+			"OwnClient": func(t testing.TB, address, prefix string) core.FeatureStoreCore {
+				store, err := redisstore.Open(t.Context(), "redis://"+address, &redisstore.Options{Prefix: prefix})
+				require.NoError(t, err)
+				return store
+			},
+		},
+	})
+}
