@@ -17,6 +17,7 @@ type commandRequest struct {
 	Command            string              `json:"command"`
 	Evaluate           *evaluate           `json:"evaluate"`
 	EvaluateAll        *evaluateAll        `json:"evaluateAll"`
+	EvaluateBatch      *evaluateBatch      `json:"evaluateBatch"`
 	IdentifyEvent      *subject            `json:"identifyEvent"`
 	CustomEvent        *customEvent        `json:"customEvent"`
 	SecureModeHash     *subject            `json:"secureModeHash"`
@@ -44,6 +45,8 @@ func (c *client) execute(ctx context.Context, request *commandRequest) (any, err
 		return request.Evaluate.run(ctx, c)
 	case request.EvaluateAll != nil:
 		return request.EvaluateAll.run(ctx, c)
+	case request.EvaluateBatch != nil:
+		return request.EvaluateBatch.run(ctx, c)
 	case request.IdentifyEvent != nil:
 		return request.IdentifyEvent.identify(ctx, c)
 	case request.CustomEvent != nil:
@@ -123,17 +126,26 @@ func (e *evaluate) run(ctx context.Context, c *client) (any, error) {
 }
 
 func (e *evaluate) value(ctx context.Context, c *client, subject ldcontext.Context) ldvalue.Value {
+	return e.prepare(ctx, c, subject)()
+}
+
+// prepare returns the evaluation, for which everything has been converted.
+func (e *evaluate) prepare(ctx context.Context, c *client, subject ldcontext.Context) func() ldvalue.Value {
 	switch e.ValueType {
 	case "bool":
-		return ldvalue.Bool(c.BoolVariation(ctx, e.FlagKey, subject, e.DefaultValue.BoolValue()))
+		or := e.DefaultValue.BoolValue()
+		return func() ldvalue.Value { return ldvalue.Bool(c.BoolVariation(ctx, e.FlagKey, subject, or)) }
 	case "int":
-		return ldvalue.Int(c.IntVariation(ctx, e.FlagKey, subject, e.DefaultValue.IntValue()))
+		or := e.DefaultValue.IntValue()
+		return func() ldvalue.Value { return ldvalue.Int(c.IntVariation(ctx, e.FlagKey, subject, or)) }
 	case "double":
-		return ldvalue.Float64(c.Float64Variation(ctx, e.FlagKey, subject, e.DefaultValue.Float64Value()))
+		or := e.DefaultValue.Float64Value()
+		return func() ldvalue.Value { return ldvalue.Float64(c.Float64Variation(ctx, e.FlagKey, subject, or)) }
 	case "string":
-		return ldvalue.String(c.StringVariation(ctx, e.FlagKey, subject, e.DefaultValue.StringValue()))
+		or := e.DefaultValue.StringValue()
+		return func() ldvalue.Value { return ldvalue.String(c.StringVariation(ctx, e.FlagKey, subject, or)) }
 	default:
-		return c.JSONVariation(ctx, e.FlagKey, subject, e.DefaultValue)
+		return func() ldvalue.Value { return c.JSONVariation(ctx, e.FlagKey, subject, e.DefaultValue) }
 	}
 }
 

@@ -23,9 +23,9 @@ func capabilities() []string {
 		"anonymous-redaction", "omit-anonymous-contexts", "event-sampling", "migrations",
 		"evaluation-hooks", "track-hooks", "hook-environment-id", "instance-id", "wrapper",
 		"http-proxy", "tls:verify-peer", "tls:skip-verify-peer",
-		"persistent-data-store-redis", "persistent-data-store-consul", "persistent-data-store-dynamodb",
+		"persistent-data-store-redis", "persistent-data-store-consul", "persistent-data-store-dynamodb", "persistent-data-store-recovery",
 		"retry-conformance-fdv1-streaming", "retry-conformance-fdv1-polling",
-		"flag-change-listeners", "flag-value-change-listeners", "fdv1-fallback",
+		"flag-change-listeners", "flag-value-change-listeners", "fdv1-fallback", "evaluate-batch",
 	}
 }
 

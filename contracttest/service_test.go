@@ -126,6 +126,24 @@ func TestService_Evaluate_ReturnsValueAndDetail(t *testing.T) {
 	require.JSONEq(t, `{"result":"live"}`, s.command(client, "migrationVariation", `{"key":"stage","context":{"kind":"user","key":"x"},"defaultStage":"off"}`))
 }
 
+func TestService_EvaluateBatch_ReturnsValuesAndTimes(t *testing.T) {
+	s := newSuite(t)
+	answer := s.command(s.client(""), "evaluateBatch", `{"context":{"kind":"user","key":"x"},"iterations":3,"evaluations":[
+		{"flagKey":"a","valueType":"string","defaultValue":"no"},{"flagKey":"number","valueType":"double","defaultValue":1},
+		{"flagKey":"number","valueType":"int","defaultValue":1},{"flagKey":"flag","valueType":"bool","defaultValue":false},
+		{"flagKey":"none","valueType":"any","defaultValue":[1]}]}`)
+	var got struct{ Results []measured }
+	require.NoError(t, json.Unmarshal([]byte(answer), &got))
+	for i, want := range []string{`"yes"`, `2.5`, `2`, `true`, `[1]`} {
+		m := got.Results[i]
+		require.JSONEq(t, want, m.Value.JSONString())
+		require.Positive(t, m.TotalNs)
+		require.LessOrEqual(t, m.MinNs, m.MaxNs)
+		require.LessOrEqual(t, m.MinNs+m.MaxNs, m.TotalNs)
+	}
+	require.Len(t, got.Results, 5)
+}
+
 func TestService_Contexts_AreBuiltConvertedAndCompared(t *testing.T) {
 	s := newSuite(t)
 	client := s.client("")
@@ -232,6 +250,7 @@ func TestService_WhatCannotBeDone_IsAnError(t *testing.T) {
 		{http.MethodDelete, "/clients/99", ``, http.StatusNotFound},
 		{http.MethodPost, client, `{"command":"dance"}`, http.StatusBadRequest},
 		{http.MethodPost, client, `{"command":"evaluate","evaluate":{"context":5}}`, http.StatusBadRequest},
+		{http.MethodPost, client, `{"command":"evaluateBatch","evaluateBatch":{"context":{"key":"x"},"iterations":0}}`, http.StatusBadRequest},
 		{http.MethodPost, "/", `{"configuration":{"credential":"k","persistentDataStore":{"store":{"type":"tape"},"cache":{"mode":"off"}}}}`, http.StatusBadRequest},
 		{http.MethodPost, "/", `{"configuration":{"credential":"k","persistentDataStore":{"store":{"type":"redis"},"cache":{"mode":"?"}}}}`, http.StatusBadRequest},
 		{http.MethodDelete, client, ``, http.StatusNoContent},

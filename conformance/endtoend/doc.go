@@ -40,7 +40,12 @@
 //   - Interruption: a process ends in the middle of an Init, the first one or one that replaces what is there. What is left
 //     must be one of both sets if Init is atomic; otherwise nothing may refer to what is not there, leftovers go last, and a
 //     store that was not filled before does not say that it is. Then a new client uses it and completes it.
+//   - ChangeSet, if the adapter declares that it is a core.ChangeSetApplier: with the second protocol, other processes see all of a
+//     change set or nothing.
 //   - BigSegments: membership, also after updates of the segment, and data that is out of date.
+//
+// [RunRecovery] is for stores on a network, and takes the harness of conformance.RunFaults: a TCP proxy fails between a client with
+// the second protocol and a real server, and afterwards the database has exactly what the client's memory has.
 //
 // # Modes
 //
