@@ -61,7 +61,9 @@ type kind struct {
 	mu        sync.Mutex // guards what follows, and every store into slots, values, wholeUntil and memo
 	steps     uint64     // counts what was stored
 	forgotten uint64     // the step at which something that was known was dropped, or not kept for lack of room
-	unknown   int        // slots whose value says that there is no item
+	// forgottenItem is the last of these steps at which that was more than that there is no item.
+	forgottenItem uint64
+	unknown       int // slots whose value says that there is no item
 }
 
 // allOf is all live items of a kind; never changed.
@@ -121,21 +123,27 @@ func (k *kind) merge(key string, loaded *value, begin uint64, believe bool, room
 		k.put(key, loaded, room)
 		return loaded
 	case answerLoaded:
-		if (known != nil || k.wholeUntil.Load() != 0) && !loaded.isUnknown() { // its next reader asks again
+		// Its next reader asks again, and loads that began before do not take it back, unless it may be older than what was dropped.
+		if (known != nil || k.wholeUntil.Load() != 0 || begin >= k.forgottenItem) && !loaded.isUnknown() {
 			k.put(key, loaded.lasting(0, 0), room)
 		}
 		return loaded
 	case doubtLoaded:
 		k.doubtful.Store(true)
+		k.prolong(key, known, loaded)
 	case keepKnown:
 	}
+	return known
+}
+
+// prolong gives a known value the lifetime of what was loaded, so that it is not read again at once. The caller holds mu.
+func (k *kind) prolong(key string, known, loaded *value) {
 	if expires := loaded.expires.Load(); known.expires.Load() < expires {
-		known.lasting(expires, loaded.refreshAt.Load()) // so that it is not read again at once
+		known.lasting(expires, loaded.refreshAt.Load())
 		if s, found := k.slots.Load(key); found {
 			s.used.Store(false)
 		}
 	}
-	return known
 }
 
 // put stores a value in a step of its own. It is not kept if the key is new and there is no room. The caller holds mu.
@@ -154,6 +162,7 @@ func (k *kind) forget(v *value) {
 	k.forgotten = k.steps
 	k.memo.Store(nil)
 	if !v.isUnknown() {
+		k.forgottenItem = k.forgotten
 		k.wholeUntil.Store(0)
 	}
 }
@@ -202,7 +211,7 @@ func (k *kind) noteChange(key string) {
 	defer k.mu.Unlock()
 	if k.lookup(key) == nil {
 		k.steps++
-		k.forgotten = k.steps
+		k.forgotten, k.forgottenItem = k.steps, k.steps
 	}
 	k.loads.Forget(key)
 	k.allLoads.Forget(wholeKind)

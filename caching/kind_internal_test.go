@@ -28,6 +28,23 @@ func TestKind_Load_OverlapsOneThatFoundNothing_IsAskedAgain(t *testing.T) {
 	require.Zero(t, k.lookup("a").expires.Load())
 }
 
+// A caller was answered with an item by a load during which an unrelated key was dropped. A load of everything that began before, and
+// ends later, must not say that the item is gone.
+func TestKind_LoadAll_BeganBeforeAnAnswer_DoesNotTakeItBack(t *testing.T) {
+	item, err := core.ParseItem([]byte(`{"key":"a","version":1}`))
+	require.NoError(t, err)
+	hour := time.Now().Add(time.Hour).UnixNano()
+	room := func() bool { return true }
+	k := newKind(core.Flags, 0)
+	k.load("made up", (&value{}).lasting(hour, hour), k.begin(), false, room)
+	all, one := k.begin(), k.begin()
+	k.drop("made up")
+	require.Same(t, item, k.load("a", (&value{item: item}).lasting(hour, hour), one, false, room).item)
+	life := newLifetimes(TTL(time.Minute), func() float64 { return 0 })
+	require.Contains(t, k.loadAll(map[string]*value{}, all, false, true, life, time.Now().UnixNano()).items, "a")
+	require.Zero(t, k.lookup("a").expires.Load(), "the next reader asks again")
+}
+
 // Keys that a caller makes up leave nothing behind when they have expired.
 func TestKindCache_UnknownKeys_LeaveNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
