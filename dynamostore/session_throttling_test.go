@@ -76,14 +76,15 @@ func TestStore_Init_UnprocessedForEver_IsPartial(t *testing.T) {
 	require.True(t, initialized)
 }
 
-// A mark that is there stays if an Init fails, and leftovers are not deleted.
+// A mark that is there stays if an Init fails, and leftovers are not deleted. The Init gives up by itself, after some 20 s: if its
+// context ended during a request, its error would be that of the context alone.
 func TestStore_Init_Fails_LeavesTheMarkAndLeftovers(t *testing.T) {
 	client, rec := recordingClient(t, nil)
 	table := freshTable(t)
 	store := newStore(t, client, table, Options{})
 	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{storetest.Flags(3, 1, 100)}))
 	rec.intercept = always(throttled, "BatchWriteItem")
-	err := store.Init(within(t, time.Second), []core.SerializedCollection{
+	err := store.Init(within(t, time.Minute), []core.SerializedCollection{
 		{Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "new", Item: storetest.Item("new", 1)}}},
 	})
 	var partial *core.PartialInitError
