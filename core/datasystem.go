@@ -15,8 +15,9 @@ type Initializer interface {
 // Synchronizer keeps the data of a client current.
 type Synchronizer interface {
 	// Run calls tell with what it gets, one update at a time, and goes on after whatever may heal. When tell returns, evaluations
-	// see the update, unless ctx has ended. Run asks has for the state that the client has whenever it begins a request. It returns when ctx has ended, after which it may be run again; when the flag
-	// service has given a directive, which it returns; or when it is of no use to go on, of which the last update says why.
+	// see the update, unless ctx has ended. Run asks has for the state that the client has whenever it begins a request. It returns
+	// when ctx has ended, after which it may be run again; when the flag service has given a directive, which it returns; or when it
+	// is of no use to go on, of which the last update says why.
 	Run(ctx context.Context, has func() Selector, tell func(Update)) *FallbackDirective
 }
 

@@ -5,6 +5,6 @@
 // [Streaming] and [Polling] leave the rest out. Others are put together in a [core.DataSystem], of these sources and, by
 // [ClassicInitializer] and [ClassicSynchronizer], of data sources that know nothing of the second protocol, such as files.
 //
-// Data counts in the order in which it arrives, whatever the versions of flags, but for updates of classic data sources. Once any has arrived, evaluations read memory alone;
-// a database of the client's starts it, and follows it.
+// Data counts in the order in which it arrives, whatever the versions of flags, but for updates of classic data sources. Once any
+// has arrived, evaluations read memory alone; a database of the client's starts it, and follows it.
 package fdv2
