@@ -86,7 +86,8 @@
 //     to report.
 //   - ErrTooLarge: an item or key over the limit, memberships of big segments too, a change set over the limits of a transaction.
 //   - ErrConflict: a write that lost against other writers again and again.
-//   - ErrClosed and ErrInvalid as everywhere. The error of the caller's context is returned as it is.
+//   - ErrClosed and ErrInvalid as everywhere. The error of the caller's context is returned as it is; if its
+//     deadline passes while the service refuses a request again and again, the error is that of the refusal.
 //
 // No error contains a secret; what the service says about a signature that it refuses is left out for that reason.
 //

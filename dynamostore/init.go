@@ -43,8 +43,8 @@ func (s *Store) Init(ctx context.Context, data []core.SerializedCollection) erro
 	switch {
 	case err == nil:
 		return errors.Join(plan.refused...)
-	case ended(ctx) != nil:
-		return ended(ctx)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
 	}
 	return &core.PartialInitError{Written: int(plan.stored.Load()), Total: plan.total, Err: err}
 }

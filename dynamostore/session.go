@@ -174,19 +174,28 @@ func (s *session) retry(ctx context.Context, op operation, p *patience, try func
 	p.begun = time.Now()
 	for {
 		if err := s.usable(ctx); err != nil {
-			return err
+			return s.endOf(op, p, err)
 		}
 		err := try()
 		if err == nil {
 			return nil
 		}
 		if err := ended(ctx); err != nil {
-			return err
+			return s.endOf(op, p, err)
 		}
 		if !p.again(ctx, err) {
 			return s.translate(op, err)
 		}
 	}
+}
+
+// endOf returns the error of a request whose context has ended with err. A deadline that passes while the service refuses the
+// request, again and again, is the service's fault, and the error says what to do about it.
+func (s *session) endOf(op operation, p *patience, err error) error {
+	if p.refusal != nil && errors.Is(err, context.DeadlineExceeded) {
+		return s.translate(op, p.refusal)
+	}
+	return err
 }
 
 const (
@@ -202,7 +211,8 @@ const (
 // jittered.
 type patience struct {
 	begun    time.Time
-	failures int // since the last progress
+	failures int   // since the last progress
+	refusal  error // the last one
 }
 
 // again waits for the moment of the next attempt, and reports whether there is one before the context's deadline.
@@ -214,7 +224,7 @@ func (p *patience) again(ctx context.Context, err error) bool {
 	case !retryable(err) || p.failures == maxAttempts:
 		return false
 	case isRefusal(err):
-		left = wait
+		p.refusal, left = err, wait
 	}
 	if deadline, has := ctx.Deadline(); has {
 		left = min(left, time.Until(deadline))

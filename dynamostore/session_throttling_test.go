@@ -1,9 +1,12 @@
 package dynamostore
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -76,15 +79,14 @@ func TestStore_Init_UnprocessedForEver_IsPartial(t *testing.T) {
 	require.True(t, initialized)
 }
 
-// A mark that is there stays if an Init fails, and leftovers are not deleted. The Init gives up by itself, after some 20 s: if its
-// context ended during a request, its error would be that of the context alone.
+// A mark that is there stays if an Init fails, and leftovers are not deleted.
 func TestStore_Init_Fails_LeavesTheMarkAndLeftovers(t *testing.T) {
 	client, rec := recordingClient(t, nil)
 	table := freshTable(t)
 	store := newStore(t, client, table, Options{})
 	require.NoError(t, store.Init(t.Context(), []core.SerializedCollection{storetest.Flags(3, 1, 100)}))
 	rec.intercept = always(throttled, "BatchWriteItem")
-	err := store.Init(within(t, time.Minute), []core.SerializedCollection{
+	err := store.Init(within(t, 5*time.Second), []core.SerializedCollection{
 		{Kind: core.Flags, Items: []core.KeyedSerializedItem{{Key: "new", Item: storetest.Item("new", 1)}}},
 	})
 	var partial *core.PartialInitError
@@ -124,6 +126,46 @@ func TestStore_Throttled_RetriesAndThenFails(t *testing.T) {
 	result, err := store.Upsert(within(t, time.Second), core.Flags, "a", storetest.Item("a", 3))
 	require.ErrorIs(t, err, core.ErrUnavailable)
 	require.Zero(t, result)
+}
+
+// A deadline that passes during a request is the service's fault if it has refused the request before. A caller who cancels gets
+// the error of the context.
+func TestStore_Throttled_ContextEndsDuringARequest(t *testing.T) {
+	client, rec := recordingClient(t, nil)
+	table := freshTable(t)
+	store := newStore(t, client, table, Options{})
+	for end, ending := range map[error]func(context.Context) (context.Context, context.CancelFunc){
+		context.DeadlineExceeded: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, time.Minute)
+		},
+		context.Canceled: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(time.Minute, cancel)
+			return ctx, cancel
+		},
+	} {
+		for _, call := range storetest.Calls(store) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := ending(t.Context())
+				defer cancel()
+				var refused sync.Map // by request
+				rec.intercept = func(r recorded, _ func([]byte) (*http.Response, error)) (*http.Response, error) {
+					if _, again := refused.LoadOrStore(string(r.body), true); !again {
+						return throttled(), nil
+					}
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+				err := call.Run(ctx)
+				if end == context.Canceled {
+					require.Equal(t, end, err, call.Name)
+					return
+				}
+				require.ErrorIs(t, err, core.ErrUnavailable, call.Name)
+				require.ErrorContains(t, err, "raise the capacity", call.Name)
+			})
+		}
+	}
 }
 
 // An Init that is throttled to its end takes nothing away from the retries of a read.
