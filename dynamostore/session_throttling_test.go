@@ -157,7 +157,7 @@ func TestStore_Throttled_ContextEndsDuringARequest(t *testing.T) {
 					return nil, ctx.Err()
 				}
 				err := call.Run(ctx)
-				if end == context.Canceled {
+				if errors.Is(end, context.Canceled) {
 					require.Equal(t, end, err, call.Name)
 					return
 				}
