@@ -61,8 +61,8 @@ type StreamingOptions struct {
 	ResponseTimeout time.Duration
 	// ReadTimeout is how long a connection may be silent; 0 means 5 min. Any byte counts, also that of a comment.
 	ReadTimeout time.Duration
-	// MaxEventSize is the size in bytes above which an event is refused; 0 means 256 MB.
-	MaxEventSize int64
+	// MaxPayloadSize is the size in bytes above which an event is refused, and a payload by the sum of its events; 0 means 256 MB.
+	MaxPayloadSize int64
 }
 
 func (o StreamingOptions) resolve(settings core.ClientSettings) (fdv2.StreamerOptions, error) {
@@ -72,6 +72,6 @@ func (o StreamingOptions) resolve(settings core.ClientSettings) (fdv2.StreamerOp
 	return fdv2.StreamerOptions{
 		BaseURI: cmp.Or(o.BaseURI, settings.Endpoints.Streaming), InitialRetryDelay: cmp.Or(o.InitialRetryDelay, DefaultInitialRetryDelay),
 		ResponseTimeout: cmp.Or(o.ResponseTimeout, DefaultResponseTimeout), ReadTimeout: cmp.Or(o.ReadTimeout, DefaultReadTimeout),
-		MaxEventSize: cmp.Or(o.MaxEventSize, DefaultMaxSize),
+		MaxPayloadSize: cmp.Or(o.MaxPayloadSize, DefaultMaxSize),
 	}, nil
 }

@@ -17,8 +17,10 @@ import (
 	"github.com/cleatdev/cleat/internal/lifecycle"
 )
 
-// When the active synchronizer is left for another one, as LaunchDarkly documents it.
+// When a source is left for the next one. What concerns synchronizers is as LaunchDarkly documents it.
 const (
+	// initializerWait is how long an initializer may take.
+	initializerWait = 30 * time.Second
 	// firstDataWait is how long a synchronizer may take to deliver for the first time.
 	firstDataWait = 10 * time.Second
 	// interruptedWait is how long it may be interrupted without a break.
@@ -184,7 +186,7 @@ func (s *Synchronization) run(ctx context.Context) {
 func (s *Synchronization) initialize(ctx context.Context) *core.FallbackDirective {
 	for i, initializer := range s.sources.Initializers {
 		s.sink.UseSource(nameOf("initializer", i, initializer))
-		update, directive := initializer.Fetch(ctx, s.has())
+		update, directive := s.fetch(ctx, initializer)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -197,6 +199,18 @@ func (s *Synchronization) initialize(ctx context.Context) *core.FallbackDirectiv
 		}
 	}
 	return nil
+}
+
+// fetch asks an initializer, for a limited time.
+func (s *Synchronization) fetch(ctx context.Context, initializer core.Initializer) (core.Update, *core.FallbackDirective) {
+	late := fmt.Errorf("%s has not delivered within %v", typeOf(initializer), initializerWait)
+	ctx, cancel := context.WithTimeoutCause(ctx, initializerWait, late)
+	defer cancel()
+	update, directive := initializer.Fetch(ctx, s.has())
+	if ctx.Err() != nil && update == (core.Update{}) {
+		update.Error = core.DataSourceErrorInfo{Kind: core.DataSourceErrorUnknown, Message: late.Error(), Time: time.Now()}
+	}
+	return update, directive
 }
 
 // take passes an update on. It reports whether the source is current with it.

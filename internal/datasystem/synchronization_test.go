@@ -177,6 +177,20 @@ func TestSynchronization_Initializers_UntilOneKnowsItsState(t *testing.T) {
 }
 
 // What says that what there is, is current, is no data as long as there is nothing.
+// An initializer that hangs is given up, with an error in the status, and the next source is asked.
+func TestSynchronization_InitializerHangs_IsGivenUp(t *testing.T) {
+	in(t, func(t *testing.T) {
+		hanging, next := steps(), brief(brings(t, fullSet, "s1", a(1)...))
+		s := begin(t, Sources{Initializers: []core.Initializer{hanging, next}, Synchronizers: []core.Synchronizer{steps()}})
+		time.Sleep(29 * time.Second)
+		require.Empty(t, s.flags())
+		time.Sleep(time.Second)
+		require.Equal(t, "a:1", s.flags())
+		require.Equal(t, []string{"30s "}, next.ran())
+		require.Contains(t, s.sink.Status().Status().LastError.Message, "has not delivered within 30s")
+	})
+}
+
 func TestSynchronization_InitializerWithoutData_IsNotInitialized(t *testing.T) {
 	in(t, func(t *testing.T) {
 		sync := steps()
@@ -393,6 +407,31 @@ func TestSynchronization_DescribeConfiguration_PreferredSynchronizerCounts(t *te
 		require.JSONEq(t, `{"streamingDisabled":false,"pollingIntervalMillis":1}`, s.DescribeConfiguration(core.ClientConfiguration{}).JSONString())
 		synctest.Wait()
 		require.Equal(t, "synchronizer 1 (described)", s.sink.Status().Status().Source)
+	})
+}
+
+// A service that changes its mind all the time is followed: the data is always that of the protocol it has named last.
+func TestSynchronization_Directive_AgainAndAgain(t *testing.T) {
+	in(t, func(t *testing.T) {
+		version := 0
+		next := func(selector core.Selector) step {
+			return func(tell func(core.Update)) *core.FallbackDirective {
+				version++
+				return brings(t, fullSet, selector, a(version)...)(tell)
+			}
+		}
+		second, fallback := steps(next("s"), rests(time.Second), directs(time.Minute)), steps(next(""))
+		s := begin(t, Sources{Synchronizers: []core.Synchronizer{second}, Fallback: fallback})
+		lastVersion := 0
+		for range 100 {
+			time.Sleep(time.Minute + time.Second)
+			require.Equal(t, fmt.Sprintf("a:%d", version), s.flags())
+			require.Equal(t, core.DataSourceValid, s.state())
+			require.Greater(t, version, lastVersion)
+			lastVersion = version
+		}
+		require.Greater(t, len(second.ran()), 90)
+		require.Greater(t, len(fallback.ran()), 90)
 	})
 }
 

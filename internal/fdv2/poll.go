@@ -21,7 +21,7 @@ func ReadPoll(body []byte, logger *slog.Logger) (*core.ChangeSet, *Goodbye, erro
 	if err := decode("poll", body, &answer); err != nil {
 		return nil, nil, err
 	}
-	reader := NewReader(logger)
+	reader := NewReader(logger, int64(len(body)))
 	var payload *core.ChangeSet
 	discarded := ""
 	for _, event := range answer.Events {

@@ -11,11 +11,13 @@ import (
 
 // Reader makes change sets of the events of one connection, in their order. It is not safe for concurrent use.
 type Reader struct {
-	logger *slog.Logger
-	state  state
-	// next is what the objects that have arrived since the last payload come to.
+	logger  *slog.Logger
+	maxSize int64
+	state   state
+	// next is what the objects that have arrived since the last payload come to. Their events are of size bytes together.
 	next  core.ChangeSetType
 	items map[dataorder.Ref]*core.Item
+	size  int64
 }
 
 // state is what the connection has said so far.
@@ -27,8 +29,11 @@ const (
 	sending              // objects are those of a payload
 )
 
-// NewReader makes the reader of a connection. The logger gets what is left out because it makes no sense.
-func NewReader(logger *slog.Logger) *Reader { return &Reader{logger: logger} }
+// NewReader makes the reader of a connection. The logger gets what is left out because it makes no sense. A payload whose objects are
+// larger than maxSize bytes together is refused, or one that never ends would fill the memory.
+func NewReader(logger *slog.Logger, maxSize int64) *Reader {
+	return &Reader{logger: logger, maxSize: maxSize}
+}
 
 // Message is what an event comes to. Most come to nothing, which is the zero value.
 type Message struct {
@@ -94,7 +99,7 @@ func (r *Reader) intend(data []byte) (Message, error) {
 
 // discard forgets the objects that have arrived. Those that follow without a server-intent are changes.
 func (r *Reader) discard() {
-	r.next, r.items = core.ChangeSetPartial, nil
+	r.next, r.items, r.size = core.ChangeSetPartial, nil, 0
 	if r.state == current {
 		r.state = sending
 	}
@@ -108,6 +113,9 @@ func (r *Reader) collect(name string, data []byte) error {
 	}
 	if r.state == silent {
 		return fmt.Errorf("%w: event %q before any %q", flagservice.ErrInvalidData, name, serverIntent)
+	}
+	if r.size += int64(len(data)); r.size > r.maxSize {
+		return fmt.Errorf("%w: a payload is larger than MaxPayloadSize, %d bytes", flagservice.ErrInvalidData, r.maxSize)
 	}
 	r.state = sending
 	kind, known := kindOf(received.Kind)

@@ -39,7 +39,7 @@ func end(state string) event {
 
 // told returns what reading the events comes to, one line for each that comes to something, and the text of the error that ends it.
 func told(logger *slog.Logger, events ...event) (lines []string) {
-	reader := fdv2.NewReader(logger)
+	reader := fdv2.NewReader(logger, 1<<20)
 	for _, e := range events {
 		name, data, _ := strings.Cut(string(e), " ")
 		message, err := reader.Read(name, []byte(data))
@@ -227,7 +227,7 @@ func FuzzReader_Read(f *testing.F) {
 		f.Add(strings.Join(text, "\n"))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		reader, ended := fdv2.NewReader(slog.New(slog.DiscardHandler)), false
+		reader, ended := fdv2.NewReader(slog.New(slog.DiscardHandler), 1<<20), false
 		for line := range strings.SplitSeq(text, "\n") {
 			name, data, _ := strings.Cut(line, " ")
 			message, err := reader.Read(name, []byte(data))

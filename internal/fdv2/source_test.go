@@ -113,7 +113,7 @@ func (r *rig) stream(t *testing.T) {
 	t.Helper()
 	s, err := fdv2.NewStreamer(r.settings(), fdv2.StreamerOptions{
 		BaseURI: "http://flags.test/base", InitialRetryDelay: time.Second, ResponseTimeout: 10 * time.Second,
-		ReadTimeout: 5 * time.Minute, MaxEventSize: 1 << 20,
+		ReadTimeout: 5 * time.Minute, MaxPayloadSize: 1 << 20,
 	})
 	require.NoError(t, err)
 	go func() { r.ended <- s.Run(r.ctx, r.selector, r.tell) }()
@@ -215,6 +215,51 @@ func TestPoller_Run_PayloadTooLarge_IsRefused(t *testing.T) {
 		r.poll(t)
 		require.Contains(t, r.news()[0], "MaxPayloadSize")
 	})
+}
+
+// A payload that never ends does not fill the memory, though each of its events is small. What was complete before it stays.
+func TestStreamer_Run_PayloadWithoutEnd_IsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.Next(streamPath, r.streams(full, put("a", 1), end("s1")), r.streams(partial, put("b", 1), end("s2")))
+		r.stream(t)
+		require.Equal(t, []string{"full a:1 @s1"}, r.news())
+		large := put(strings.Repeat("k", 100<<10), 1) // twice in an event
+		for range 6 {
+			r.Write(sse(large))
+			synctest.Wait()
+		}
+		time.Sleep(2 * time.Second)
+		news := r.news()
+		require.Len(t, news, 2)
+		require.Contains(t, news[0], "larger than MaxPayloadSize, 1048576 bytes")
+		require.Equal(t, "partial b:1 @s2", news[1])
+		require.Equal(t, []string{"", "basis=s1"}, r.queries(streamPath))
+	})
+}
+
+// A selector of any length and any bytes reaches the service as it came.
+func TestSources_Run_LargeSelector_IsReturned(t *testing.T) {
+	selector := strings.Repeat("a&b=c%#+é ", 1<<10)
+	for path, start := range map[string]func(*rig, *testing.T){pollPath: (*rig).poll, streamPath: (*rig).stream} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			first, second := answers(full, put("a", 1), end(selector)), answers(none)
+			if path == streamPath {
+				first, second = r.streams(full, put("a", 1), end(selector)), r.streams(none)
+			}
+			r.Next(path, first, second)
+			start(r, t)
+			require.Equal(t, []string{"full a:1 @" + selector}, r.news())
+			if path == streamPath {
+				r.Disconnect()
+			}
+			time.Sleep(34 * time.Second)
+			requests := r.Requests(path)
+			require.GreaterOrEqual(t, len(requests), 2)
+			require.Equal(t, selector, requests[1].URL.Query().Get("basis"))
+		})
+	}
 }
 
 type endless struct{}

@@ -24,8 +24,8 @@ type StreamerOptions struct {
 	ResponseTimeout time.Duration
 	// ReadTimeout is how long a connection may be silent. Any byte counts, also that of a comment.
 	ReadTimeout time.Duration
-	// MaxEventSize is the size in bytes above which an event is refused.
-	MaxEventSize int64
+	// MaxPayloadSize is the size in bytes above which an event is refused, and a payload by the sum of its events.
+	MaxPayloadSize int64
 }
 
 // Streamer gets payloads over a stream from the flag service. It is not safe for concurrent use.
@@ -86,7 +86,7 @@ func (s *Streamer) connect(ctx context.Context, has core.Selector, tell func(cor
 	attempt := flagservice.NewAttempt(s.inits)
 	defer attempt.Failed(ctx)
 	stream, err := basis(s.endpoint, has).OpenStream(ctx, flagservice.StreamOptions{
-		ResponseTimeout: s.options.ResponseTimeout, ReadTimeout: s.options.ReadTimeout, MaxEventSize: s.options.MaxEventSize,
+		ResponseTimeout: s.options.ResponseTimeout, ReadTimeout: s.options.ReadTimeout, MaxEventSize: s.options.MaxPayloadSize,
 		Arrived: attempt.Succeeded,
 	})
 	if status, ok := errors.AsType[*flagservice.StatusError](err); ok {
@@ -99,7 +99,7 @@ func (s *Streamer) connect(ctx context.Context, has core.Selector, tell func(cor
 	}
 	defer stream.Close()
 	c := &connection{
-		reader: NewReader(s.logger), asked: directiveOf(stream.Header), environment: flagservice.EnvironmentID(stream.Header),
+		reader: NewReader(s.logger, s.options.MaxPayloadSize), asked: directiveOf(stream.Header), environment: flagservice.EnvironmentID(stream.Header),
 		logger: s.logger, tell: tell,
 	}
 	for err == nil {
