@@ -57,6 +57,8 @@ func workloads() []workload {
 		consulInit(), consulInitFar(), consulUpsert(),
 		changeSeenRedis(), changeSeenConsul(), changeSeenSQLite(),
 		evaluationsUnderUpdates(), ruleEvaluationsUnderUpdates(),
+		fullPayload(firstProtocol()), changeSent(firstProtocol()), heapOfClient(firstProtocol()),
+		fullPayload(secondProtocol()), changeSent(secondProtocol()), heapOfClient(secondProtocol()),
 		growthGet(), growthInit(), growthGetAll(), growthUpsert(),
 	}
 }
