@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -413,22 +414,23 @@ func TestSynchronization_DescribeConfiguration_PreferredSynchronizerCounts(t *te
 // A service that changes its mind all the time is followed: the data is always that of the protocol it has named last.
 func TestSynchronization_Directive_AgainAndAgain(t *testing.T) {
 	in(t, func(t *testing.T) {
-		version := 0
+		var version atomic.Int64
 		next := func(selector core.Selector) step {
 			return func(tell func(core.Update)) *core.FallbackDirective {
-				version++
-				return brings(t, fullSet, selector, a(version)...)(tell)
+				return brings(t, fullSet, selector, a(int(version.Add(1)))...)(tell)
 			}
 		}
 		second, fallback := steps(next("s"), rests(time.Second), directs(time.Minute)), steps(next(""))
 		s := begin(t, Sources{Synchronizers: []core.Synchronizer{second}, Fallback: fallback})
-		lastVersion := 0
+		last := int64(0)
 		for range 100 {
 			time.Sleep(time.Minute + time.Second)
-			require.Equal(t, fmt.Sprintf("a:%d", version), s.flags())
+			synctest.Wait()
+			now := version.Load()
+			require.Greater(t, now, last)
+			require.Equal(t, fmt.Sprintf("a:%d", now), s.flags())
 			require.Equal(t, core.DataSourceValid, s.state())
-			require.Greater(t, version, lastVersion)
-			lastVersion = version
+			last = now
 		}
 		require.Greater(t, len(second.ran()), 90)
 		require.Greater(t, len(fallback.ran()), 90)
