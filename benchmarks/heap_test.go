@@ -33,20 +33,13 @@ func heapEvaluated() workload {
 // that a cache that keeps them is charged with them.
 func heap(b *bench, evaluate bool) *measure.Comparison {
 	flags := flagsOf(b.many(10_000), ruleFlag)
-	comparison := &measure.Comparison{}
-	for i := range b.options.Rounds {
-		round := measure.Round{}
-		for j := range 2 {
-			side := []measure.Side{measure.Ours, measure.Theirs}[(i+j)%2]
-			held := ownHeap
-			if side == measure.Theirs {
-				held = theirHeap
-			}
-			round[side] = measure.Sample{measure.Heap: float64(held(b, flags, evaluate)) / float64(len(flags))}
+	return alternately(b, func(side measure.Side) measure.Sample {
+		held := ownHeap
+		if side == measure.Theirs {
+			held = theirHeap
 		}
-		comparison.Add(round)
-	}
-	return comparison
+		return measure.Sample{measure.Heap: float64(held(b, flags, evaluate)) / float64(len(flags))}
+	})
 }
 
 func ownHeap(b *bench, flags []flagJSON, evaluate bool) int64 {

@@ -158,20 +158,6 @@ func (s *flagService) users(b *bench) map[measure.Side]func() user {
 	}
 }
 
-// alternately measures each side once in each round.
-func alternately(b *bench, sample func(side measure.Side) measure.Sample) *measure.Comparison {
-	comparison := &measure.Comparison{}
-	for i := range b.options.Rounds {
-		round := measure.Round{}
-		for j := range 2 {
-			side := []measure.Side{measure.Ours, measure.Theirs}[(i+j)%2]
-			round[side] = sample(side)
-		}
-		comparison.Add(round)
-	}
-	return comparison
-}
-
 func fullPayload(p protocol) workload {
 	return workload{
 		name: "service/full-" + p.name, title: "a new client has 10,000 flags of 2 KB from a stream and evaluates one, " + p.title,

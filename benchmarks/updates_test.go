@@ -48,16 +48,9 @@ func rated(name string, flag func(int) flagJSON) workload {
 			if b.quick {
 				length = 50 * time.Millisecond
 			}
-			comparison := &measure.Comparison{}
-			for i := range b.options.Rounds {
-				round := measure.Round{}
-				for j := range 2 {
-					side := []measure.Side{measure.Ours, measure.Theirs}[(i+j)%2]
-					round[side] = measure.Sample{measure.Rate: evaluations[side].rate(b, flags, length)}
-				}
-				comparison.Add(round)
-			}
-			return comparison
+			return alternately(b, func(side measure.Side) measure.Sample {
+				return measure.Sample{measure.Rate: evaluations[side].rate(b, flags, length)}
+			})
 		},
 	}
 }

@@ -107,6 +107,20 @@ func (b *bench) compare(s sides) *measure.Comparison {
 	return comparison
 }
 
+// alternately measures each side once in each round.
+func alternately(b *bench, sample func(side measure.Side) measure.Sample) *measure.Comparison {
+	comparison := &measure.Comparison{}
+	for i := range b.options.Rounds {
+		round := measure.Round{}
+		for j := range 2 {
+			side := []measure.Side{measure.Ours, measure.Theirs}[(i+j)%2]
+			round[side] = sample(side)
+		}
+		comparison.Add(round)
+	}
+	return comparison
+}
+
 // many returns n, or a tenth of it if there is little time.
 func (b *bench) many(n int) int {
 	if b.quick {

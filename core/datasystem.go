@@ -8,7 +8,8 @@ import (
 // Initializer obtains data once, when a client starts, to begin with before a [Synchronizer] delivers.
 type Initializer interface {
 	// Fetch returns the data, or an update that says why there is none. A [ChangeSetNone] is no data. The directive is nil unless
-	// the flag service gives one, and is followed after the data has been used. Fetch ends when ctx does, which is after 30 s at the latest.
+	// the flag service gives one, and is followed after the data has been used. Fetch ends when ctx does,
+	// which is after 30 s at the latest.
 	Fetch(ctx context.Context, has Selector) (Update, *FallbackDirective)
 }
 

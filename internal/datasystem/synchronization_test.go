@@ -177,7 +177,6 @@ func TestSynchronization_Initializers_UntilOneKnowsItsState(t *testing.T) {
 	})
 }
 
-// What says that what there is, is current, is no data as long as there is nothing.
 // An initializer that hangs is given up, with an error in the status, and the next source is asked.
 func TestSynchronization_InitializerHangs_IsGivenUp(t *testing.T) {
 	in(t, func(t *testing.T) {
@@ -192,6 +191,7 @@ func TestSynchronization_InitializerHangs_IsGivenUp(t *testing.T) {
 	})
 }
 
+// What says that what there is, is current, is no data as long as there is nothing.
 func TestSynchronization_InitializerWithoutData_IsNotInitialized(t *testing.T) {
 	in(t, func(t *testing.T) {
 		sync := steps()
