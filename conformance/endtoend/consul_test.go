@@ -78,7 +78,7 @@ func TestRun_ConsulStore_Passes(t *testing.T) {
 func TestRunRecovery_ConsulStore_Passes(t *testing.T) {
 	t.Parallel()
 	RunRecovery(t, conformance.FaultsHarness{
-		Server: containers.Consul(t),
+		Server: containers.StartConsul(t).Address, // one that no other test wipes
 		Open: map[string]func(testing.TB, string, string) core.FeatureStoreCore{
 			"OwnClient": func(t testing.TB, address, prefix string) core.FeatureStoreCore {
 				store, err := consulstore.Open(t.Context(), &consulstore.Options{Address: address, Prefix: prefix})

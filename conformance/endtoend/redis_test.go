@@ -59,10 +59,8 @@ func TestRun_RedisStore_Passes(t *testing.T) {
 
 func TestRunRecovery_RedisStore_Passes(t *testing.T) {
 	t.Parallel()
-	parsed, err := redis.ParseURL(containers.Redis(t))
-	require.NoError(t, err)
 	RunRecovery(t, conformance.FaultsHarness{
-		Server: parsed.Addr,
+		Server: containers.StartRedis(t).Address, // one that no other test wipes
 		Open: map[string]func(testing.TB, string, string) core.FeatureStoreCore{
 			"OwnClient": func(t testing.TB, address, prefix string) core.FeatureStoreCore {
 				store, err := redisstore.Open(t.Context(), "redis://"+address, &redisstore.Options{Prefix: prefix})
