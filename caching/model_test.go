@@ -205,10 +205,11 @@ func (m *model) serve(ctx context.Context) {
 
 func (m *model) send() {
 	m.sendAll()
+	asked := m.dice.oneIn(2) // everything is sent only when it is asked for
 	for range modelSteps {
 		time.Sleep(m.dice.upTo(400 * time.Millisecond))
 		switch {
-		case m.dice.oneIn(12):
+		case !asked && m.dice.oneIn(12):
 			m.sendAll()
 		case m.dice.oneIn(4):
 			m.sendChangeSet(m.someKey(), m.someKey(), m.someKey())

@@ -76,6 +76,49 @@ func TestPromise6_RecoveryRestoresTheDatabase_OtherModes(t *testing.T) {
 	}
 }
 
+// A write that was refused before the outage does not keep out the Init that a wiped database needs, although the status says
+// once only that it is wanted.
+func TestPromise6_RecoveryRestoresTheDatabase_WipedAfterARefusedWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, caching.Options{Mode: caching.Off()})
+		r.init(1, "a", "b")
+		defer r.resendWhenStale(flags(2, "a", "b"))()
+		r.store.failWrites(core.ErrUnavailable)
+		_, err := r.wrapper.Upsert(t.Context(), core.Flags, "a", flag("a", 2))
+		require.Error(t, err)
+		synctest.Wait()
+		r.store.fail(core.ErrUnavailable)
+		time.Sleep(time.Minute)
+		r.requireStatus(false, false)
+		r.db.Wipe()
+		r.store.fail(nil)
+		time.Sleep(time.Minute)
+		r.requireStatus(true, false)
+		require.Equal(t, 2, r.inDatabase("a"))
+		require.Equal(t, 2, r.inDatabase("b"))
+	})
+}
+
+// The same without an outage: the database takes no writes, and is emptied meanwhile.
+func TestPromise6_RecoveryRestoresTheDatabase_WipedWhileWritesAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, caching.Options{Mode: caching.Off()})
+		r.init(1, "a", "b")
+		defer r.resendWhenStale(flags(2, "a", "b"))()
+		r.store.failWrites(core.ErrReadOnly)
+		_, err := r.wrapper.Upsert(t.Context(), core.Flags, "a", flag("a", 2))
+		require.Error(t, err)
+		time.Sleep(time.Minute)
+		r.db.Wipe()
+		time.Sleep(time.Minute)
+		r.store.fail(nil)
+		time.Sleep(2 * time.Minute)
+		r.requireStatus(true, false)
+		require.Equal(t, 2, r.inDatabase("a"))
+		require.Equal(t, 2, r.inDatabase("b"))
+	})
+}
+
 // What could not be written is not forgotten because an older version is read.
 func TestPromise6_RecoveryRestoresTheDatabase_UnwrittenUpdateStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -6,8 +6,15 @@ import (
 	"github.com/cleatdev/cleat/core"
 )
 
-// through makes a write in mode Off.
-func (q *writer) through(ctx context.Context, op func(context.Context) error) error {
+// attempt is a write of mode Off.
+type attempt struct {
+	whole bool // it replaces everything
+	do    func(context.Context) error
+}
+
+// through makes a write in mode Off. One that replaces everything is repeated in place of the one that was refused before it: the
+// status says but once that it is wanted.
+func (q *writer) through(ctx context.Context, a *attempt) error {
 	select {
 	case q.turn <- struct{}{}:
 		defer func() { <-q.turn }()
@@ -19,6 +26,9 @@ func (q *writer) through(ctx context.Context, op func(context.Context) error) er
 	q.mu.Lock()
 	q.tried = true
 	s, refused := q.w.db.now(), q.refused
+	if refused != nil && a.whole {
+		q.again = a
+	}
 	q.mu.Unlock()
 	switch {
 	case !s.answering():
@@ -29,7 +39,7 @@ func (q *writer) through(ctx context.Context, op func(context.Context) error) er
 	limited, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.writing, cancel)()
-	err := op(limited)
+	err := a.do(limited)
 	if err == nil || !failsAll(err) || ctx.Err() != nil || q.w.store.Closed() {
 		return err
 	}
@@ -38,18 +48,27 @@ func (q *writer) through(ctx context.Context, op func(context.Context) error) er
 	if s := q.w.db.now(); !s.answering() {
 		return s.err()
 	}
-	q.refused, q.again = err, op
+	q.refused, q.again = err, a
 	q.wake()
 	return err
 }
 
 // tryAgain repeats the last write that failed in mode Off.
 func (q *writer) tryAgain(task) error {
-	if err := q.again(q.w.db.now().writing); err != nil && failsAll(err) {
+	q.mu.Lock()
+	again := q.again
+	q.mu.Unlock()
+	if again == nil {
+		return nil // the database went away meanwhile, and came back
+	}
+	if err := again.do(q.w.db.now().writing); err != nil && failsAll(err) {
 		return err
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.again != again {
+		return nil // something has taken its place, and is next
+	}
 	q.again, q.refused = nil, nil
 	q.w.db.noteLoss(tookAll, nil, true) // others may have been refused meanwhile
 	return nil

@@ -31,12 +31,12 @@ func (w *CachingStoreWrapper) BeginUpsert(
 	}
 	if !w.caches() {
 		updated := false
-		err := w.writer.through(ctx, func(ctx context.Context) error {
+		err := w.writer.through(ctx, &attempt{do: func(ctx context.Context) error {
 			result, err := w.writer.putItem(ctx, of, item)
 			updated = result.Written
 			w.noteChange(of)
 			return err
-		})
+		}})
 		if err != nil || !updated {
 			return nil, err
 		}
@@ -80,7 +80,7 @@ func (w *CachingStoreWrapper) UpsertAll(ctx context.Context, data []core.Collect
 		}
 	}
 	if !w.caches() {
-		return w.writer.through(ctx, func(ctx context.Context) error { return w.upsertAllThrough(ctx, data) })
+		return w.writer.through(ctx, &attempt{do: func(ctx context.Context) error { return w.upsertAllThrough(ctx, data) }})
 	}
 	writes := w.writer.upsertAll(data)
 	limited, cancel := context.WithTimeout(ctx, w.opts.WriteTimeout)
@@ -161,14 +161,14 @@ func (w *CachingStoreWrapper) BeginInit(ctx context.Context, data []core.Collect
 		if _, err := newGeneration().successor(data); err != nil {
 			return nil, fmt.Errorf("caching: %w", err)
 		}
-		err := w.writer.through(ctx, func(ctx context.Context) error {
+		err := w.writer.through(ctx, &attempt{whole: true, do: func(ctx context.Context) error {
 			err := w.writer.putInit(ctx, data)
 			if err == nil || !failsAll(err) {
 				w.gen.Store(newGeneration()) // reads that are under way are not for callers to come
 				w.db.note(tookInit, nil)
 			}
 			return err
-		})
+		}})
 		if err != nil && failsAll(err) {
 			return nil, err
 		}

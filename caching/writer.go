@@ -28,7 +28,7 @@ type writer struct {
 	refused  error    // why the last write failed; nil if it succeeded
 	// again repeats the last write that failed in mode Off, in which memory keeps nothing, so as to find out when writes succeed;
 	// nil if there is none. tried is true if this process has tried to write in that mode.
-	again func(context.Context) error
+	again *attempt
 	tried bool
 	// compareAt is when the database is compared with a generation of which it is unsure whether it has it.
 	compareAt time.Time
