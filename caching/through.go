@@ -10,6 +10,8 @@ import (
 type attempt struct {
 	whole bool // it replaces everything
 	do    func(context.Context) error
+	// missed is true if others were refused while it waited to be repeated. Belongs to the writer's mu.
+	missed bool
 }
 
 // through makes a write in mode Off. One that replaces everything is repeated in place of the one that was refused before it: the
@@ -26,8 +28,11 @@ func (q *writer) through(ctx context.Context, a *attempt) error {
 	q.mu.Lock()
 	q.tried = true
 	s, refused := q.w.db.now(), q.refused
-	if refused != nil && a.whole {
+	switch {
+	case refused != nil && a.whole:
 		q.again = a
+	case refused != nil && q.again != nil:
+		q.again.missed = true
 	}
 	q.mu.Unlock()
 	switch {
@@ -70,7 +75,7 @@ func (q *writer) tryAgain(task) error {
 		return nil // something has taken its place, and is next
 	}
 	q.again, q.refused = nil, nil
-	q.w.db.noteLoss(tookAll, nil, true) // others may have been refused meanwhile
+	q.w.db.noteLoss(tookAll, nil, again.missed)
 	return nil
 }
 
