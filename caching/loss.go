@@ -124,6 +124,9 @@ func (l *look) patience(own bool) time.Duration {
 // lookAtDoubts looks at kinds of which loads found less than is known, and reports whether it wants to look again. What two
 // looks have found, some time apart, is believed.
 func (w *CachingStoreWrapper) lookAtDoubts(looks map[*kind]*look) (again bool) {
+	if !w.caches() {
+		return w.lookAtWitnesses()
+	}
 	g := w.gen.Load()
 	for of := range looks {
 		if g.kind(of.name) != of {

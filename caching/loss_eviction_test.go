@@ -1,6 +1,7 @@
 package caching_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -90,4 +91,56 @@ func TestPromise7_EvictedFlags_UpdatesFollow(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Without a cache, the wrapper knows some keys of what it brought, and asks for the rest.
+func TestPromise7_EvictionIsNoticed_WithoutACache(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var keys []string
+		for i := range 50 {
+			keys = append(keys, fmt.Sprint("flag ", i))
+		}
+		r := newRig(t, caching.Options{Mode: caching.Off()})
+		r.init(1, keys...)
+		var told steps
+		defer r.wrapper.AddListener(told.add)()
+		defer r.resendWhenStale(flags(1, keys...))()
+		for _, key := range keys {
+			r.db.DeleteRaw("", core.Flags, key)
+		}
+		r.write(keys[49], 2) // an update followed
+		time.Sleep(20 * time.Second)
+		require.Equal(t, []core.DataStoreStatus{stale, available}, told.all())
+		require.Equal(t, 1, r.inDatabase(keys[0]))
+		require.Equal(t, 1, r.inDatabase(keys[48]))
+
+		for _, key := range keys[:48] { // what this process deletes is not lost
+			_, err := r.wrapper.Upsert(t.Context(), core.Flags, key, core.NewTombstone(core.Flags, key, 3))
+			require.NoError(t, err)
+			r.db.DeleteRaw("", core.Flags, key)
+		}
+		time.Sleep(time.Minute)
+		require.Len(t, told.all(), 2)
+	})
+}
+
+// A writer that deletes before it writes, as an Init of another SDK does, has lost nothing.
+func TestPromise7_EvictionIsNoticed_WithoutACache_NotForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, caching.Options{Mode: caching.Off()})
+		r.init(1, "a", "b")
+		var told steps
+		defer r.wrapper.AddListener(told.add)()
+		r.store.set(func(_ context.Context, operation string) error {
+			if operation == "Get" { // the monitor looks
+				r.db.DeleteRaw("", core.Flags, "a")
+				r.db.DeleteRaw("", core.Flags, "b")
+				time.AfterFunc(500*time.Millisecond, func() { r.otherInit(2, "a", "b") })
+				r.store.set(nil)
+			}
+			return nil
+		})
+		time.Sleep(time.Minute)
+		require.Empty(t, told.all())
+	})
 }

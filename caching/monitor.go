@@ -94,12 +94,15 @@ func (w *CachingStoreWrapper) judgeData(unsure, initialized, wasMarked, regular 
 	case before == down:
 		w.recover()
 	case before == wiped:
-		if initialized && w.hasWitnesses(maxWitnesses) {
+		if initialized && (w.caches() && w.hasWitnesses(maxWitnesses) || !w.caches() && w.hasBrought()) {
 			w.db.note(hasData, nil)
 			w.reportAll()
 		}
-	case regular && !w.opts.AcceptWipe:
+	case !regular || w.opts.AcceptWipe:
+	case w.caches():
 		w.hasWitnesses(regularWitnesses)
+	default:
+		w.witnesses.doubtful = !w.hasBrought()
 	}
 }
 

@@ -35,6 +35,8 @@ type CachingStoreWrapper struct {
 	reads  readRecord
 	slow   atomic.Bool // a call has not been answered for a while, and none was since
 
+	witnesses witnesses // mode Off only
+
 	timers     *timers // of callers who wait
 	suspicions *timers // call noAnswer
 

@@ -34,7 +34,7 @@ func (w *CachingStoreWrapper) BeginUpsert(
 		err := w.writer.through(ctx, &attempt{do: func(ctx context.Context) error {
 			result, err := w.writer.putItem(ctx, of, item)
 			updated = result.Written
-			w.noteChange(of)
+			w.noteChange(of, item)
 			return err
 		}})
 		if err != nil || !updated {
@@ -64,7 +64,10 @@ func (w *CachingStoreWrapper) checkItem(ctx context.Context, of core.Change, ite
 }
 
 // noteChange notes, in mode Off, that reads that are under way are not for callers to come.
-func (w *CachingStoreWrapper) noteChange(of core.Change) {
+func (w *CachingStoreWrapper) noteChange(of core.Change, item *core.Item) {
+	if item.Deleted() {
+		w.witnesses.drop(of)
+	}
 	w.gen.Load().kindFor(of.Kind).noteChange(of.Key)
 }
 
@@ -103,8 +106,8 @@ func (w *CachingStoreWrapper) UpsertAll(ctx context.Context, data []core.Collect
 // upsertAllThrough is UpsertAll in mode Off.
 func (w *CachingStoreWrapper) upsertAllThrough(ctx context.Context, data []core.Collection) error {
 	defer func() {
-		for of := range changesOf(data) {
-			w.noteChange(of)
+		for of, item := range changesOf(data) {
+			w.noteChange(of, item)
 		}
 	}()
 	var changes []core.KindAndKeyedItem
@@ -165,6 +168,7 @@ func (w *CachingStoreWrapper) BeginInit(ctx context.Context, data []core.Collect
 			err := w.writer.putInit(ctx, data)
 			if err == nil || !failsAll(err) {
 				w.gen.Store(newGeneration()) // reads that are under way are not for callers to come
+				w.witnesses.keep(data)
 				w.db.note(tookInit, nil)
 			}
 			return err
