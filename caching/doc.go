@@ -4,7 +4,8 @@
 //
 // # Promises
 //
-// Each has tests that bear its number. Mode Off keeps nothing, and has 2, 5, 8, 9 and 10.
+// Each has tests that bear its number. Mode Off keeps nothing, and has 2, 5, 8, 9 and 10; of 7, it notices a loss, and asks the data
+// source for everything.
 //
 //  1. Fresh reads are free: a cached Get takes no lock, makes no allocation and scales with the cores.
 //

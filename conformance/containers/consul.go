@@ -74,6 +74,18 @@ func (s *ConsulServer) Start(t testing.TB) {
 	consulService.restart(t, s.container, func(patience time.Duration) error { return pingConsul(s.Address, patience) })
 }
 
+// Pause stops the server's processes as SIGSTOP does: connections are accepted, and nothing is answered.
+func (s *ConsulServer) Pause(t testing.TB) {
+	t.Helper()
+	consulService.pause(t, s.container, true)
+}
+
+// Unpause has a server that was paused go on.
+func (s *ConsulServer) Unpause(t testing.TB) {
+	t.Helper()
+	consulService.pause(t, s.container, false)
+}
+
 func (s *ConsulServer) remove(ctx context.Context) error {
 	return remove(ctx, s.container)
 }

@@ -2,6 +2,7 @@ package containers
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -46,4 +47,12 @@ func TestConsul_BadAddress_IsUnreachable(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:1", "no address", "http://host:1"} {
 		require.Error(t, pingConsul(address, 0), address)
 	}
+}
+
+func TestConsulServer_Pause_AnswersLater(t *testing.T) {
+	server := StartConsul(t)
+	server.Pause(t)
+	require.Error(t, pingConsul(server.Address, 300*time.Millisecond))
+	server.Unpause(t)
+	require.NoError(t, pingConsul(server.Address, startingPatience))
 }

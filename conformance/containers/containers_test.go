@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
@@ -53,6 +54,16 @@ func TestStartRedis_StopsAndStarts(t *testing.T) {
 	require.Error(t, ping(t, withPassword))
 	server.Start(t)
 	require.NoError(t, ping(t, withPassword))
+}
+
+// A server that is paused accepts connections and answers when it goes on.
+func TestRedisServer_Pause_AnswersLater(t *testing.T) {
+	server := StartRedis(t)
+	server.Pause(t)
+	paused := time.AfterFunc(300*time.Millisecond, func() { server.Unpause(t) })
+	begin := time.Now()
+	require.NoError(t, ping(t, server.URL))
+	require.False(t, paused.Stop(), "a paused server answered after %v", time.Since(begin))
 }
 
 // TestChild is what the processes started by runChild run.

@@ -73,6 +73,18 @@ func (s *RedisServer) Start(t testing.TB) {
 	redisService.restart(t, s.container, func(patience time.Duration) error { return awaitRedis(s.Address, s.tls, patience) })
 }
 
+// Pause stops the server's processes as SIGSTOP does: connections are accepted, and nothing is answered.
+func (s *RedisServer) Pause(t testing.TB) {
+	t.Helper()
+	redisService.pause(t, s.container, true)
+}
+
+// Unpause has a server that was paused go on.
+func (s *RedisServer) Unpause(t testing.TB) {
+	t.Helper()
+	redisService.pause(t, s.container, false)
+}
+
 func (s *RedisServer) remove(ctx context.Context) error {
 	return remove(ctx, s.container)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 )
 
@@ -115,5 +116,23 @@ func (s service) restart(t testing.TB, ctr testcontainers.Container, await func(
 	}
 	if err != nil {
 		t.Fatalf("containers: starting %s again: %v", s.name, err)
+	}
+}
+
+// pause stops the processes in a container, or has them go on. The server accepts connections meanwhile, and never answers.
+func (s service) pause(t testing.TB, ctr testcontainers.Container, paused bool) {
+	t.Helper()
+	ctx := context.Background()
+	docker, err := testcontainers.NewDockerClientWithOpts(ctx)
+	if err == nil {
+		defer func() { _ = docker.Close() }()
+		if paused {
+			_, err = docker.ContainerPause(ctx, ctr.GetContainerID(), client.ContainerPauseOptions{})
+		} else {
+			_, err = docker.ContainerUnpause(ctx, ctr.GetContainerID(), client.ContainerUnpauseOptions{})
+		}
+	}
+	if err != nil {
+		t.Fatalf("containers: pausing %s, or ending the pause: %v", s.name, err)
 	}
 }
