@@ -145,21 +145,19 @@ func (i *Item) Segment() (*ldmodel.Segment, error) {
 }
 
 // Validate reports whether the item can be evaluated, if its kind is that of flags or of segments: the error is the one that
-// [Item.Flag] or [Item.Segment] would return. It keeps no model, which takes several times the memory of the JSON. Tombstones
-// and items of other kinds are valid.
+// [Item.Flag] or [Item.Segment] would return. It keeps no model, which takes several times the memory of the JSON, and makes one
+// only of JSON that is out of the ordinary, or broken. Tombstones and items of other kinds are valid.
 func (i *Item) Validate(kind DataKind) error {
-	if i.deleted {
-		return nil
-	}
 	probe := i
 	if i.model.Load() == nil {
 		probe = &Item{json: i.json}
 	}
 	var err error
-	switch kind {
-	case Flags:
+	switch {
+	case i.deleted:
+	case kind == Flags && (probe == i || !itemjson.DecodableFlag(i.json)):
 		_, err = probe.Flag()
-	case Segments:
+	case kind == Segments && (probe == i || !itemjson.DecodableSegment(i.json)):
 		_, err = probe.Segment()
 	}
 	return err

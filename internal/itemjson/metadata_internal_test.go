@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var texts = []string{
+var ways = []string{
 	`{"key":"a","version":1,"deleted":false}`, `{"key":"\u0061\ud83d\ude00","version":1e2}`, `{"key":7,"version":9007199254740993}`,
 	`{"version":18446744073709551617,"version":2,"key":"a","key":"b"}`, `{"key":[1,{"version":3}],"version":4}`, `{"key":{"a":[]},"deleted":true}`,
 	`{"key":null,"nested":{"version":9,"deleted":true,"key":"x"}}`, `{}`, ` {"versio\u006e":3 , "\u006bey" : "k" } `, "{\"key\":\"\xff\"}",
@@ -17,7 +17,7 @@ var texts = []string{
 
 // Both ways of reading say the same of what both can read.
 func FuzzRead_BothWaysAgree(f *testing.F) {
-	for _, text := range texts {
+	for _, text := range ways {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
