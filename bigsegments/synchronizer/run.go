@@ -1,8 +1,8 @@
 package synchronizer
 
 import (
+	"bytes"
 	"context"
-	"strings"
 	"time"
 
 	"github.com/cleatdev/cleat/internal/flagservice"
@@ -85,7 +85,7 @@ func (s *Synchronizer) follow(ctx context.Context, stream *flagservice.Stream) e
 			refreshed = time.Now()
 			due.Reset(flagservice.Jitter(s.options.RefreshInterval))
 		case event := <-stream.Events():
-			if err := s.handle(ctx, event.Data()); err != nil {
+			if err := s.handle(ctx, event.Data); err != nil {
 				return err
 			}
 			if s.astray {
@@ -97,11 +97,11 @@ func (s *Synchronizer) follow(ctx context.Context, stream *flagservice.Stream) e
 
 // handle applies the patches of an event. Whatever is not an array is of no concern. What comes while the stream is astray
 // is left to the poll that is about to be made.
-func (s *Synchronizer) handle(ctx context.Context, data string) error {
-	if s.astray || !strings.HasPrefix(strings.TrimSpace(data), "[") {
+func (s *Synchronizer) handle(ctx context.Context, data []byte) error {
+	if s.astray || !bytes.HasPrefix(bytes.TrimSpace(data), []byte{'['}) {
 		return nil
 	}
-	patches, err := readPatches(strings.NewReader(data))
+	patches, err := readPatches(bytes.NewReader(data))
 	if err != nil {
 		return err
 	}

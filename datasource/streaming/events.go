@@ -4,36 +4,33 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
-
-	"github.com/launchdarkly/eventsource"
 
 	"github.com/cleatdev/cleat/core"
 	"github.com/cleatdev/cleat/internal/flagservice"
 )
 
 // handle passes an event on. An error means that the connection is of no more use.
-func (s *source) handle(ctx context.Context, event eventsource.Event) error {
+func (s *source) handle(ctx context.Context, event flagservice.Event) error {
 	var err error
-	switch name := event.Event(); name {
+	switch event.Name {
 	case "put":
-		err = s.put(ctx, event.Data())
+		err = s.put(ctx, event.Data)
 	case "patch":
-		err = s.update(ctx, event.Data(), flagservice.ReadPatch)
+		err = s.update(ctx, event.Data, flagservice.ReadPatch)
 	case "delete":
-		err = s.update(ctx, event.Data(), flagservice.ReadDelete)
+		err = s.update(ctx, event.Data, flagservice.ReadDelete)
 	default:
 		s.logger.DebugContext(ctx, "cleat: the flag service sent an event of a kind that is unknown, which is ignored")
 	}
 	if err != nil {
-		return fmt.Errorf("event %q: %w", event.Event(), err)
+		return fmt.Errorf("event %q: %w", event.Name, err)
 	}
 	return nil
 }
 
-func (s *source) put(ctx context.Context, text string) error {
-	data, ok, err := flagservice.ReadPut(strings.NewReader(text), s.logger)
+func (s *source) put(ctx context.Context, text []byte) error {
+	data, ok, err := flagservice.ReadPut(text, s.logger)
 	if err != nil || !ok {
 		return err
 	}
@@ -47,7 +44,7 @@ func (s *source) put(ctx context.Context, text string) error {
 }
 
 func (s *source) update(
-	ctx context.Context, text string, read func(string, *slog.Logger) (flagservice.Update, bool, error),
+	ctx context.Context, text []byte, read func([]byte, *slog.Logger) (flagservice.Update, bool, error),
 ) error {
 	update, ok, err := read(text, s.logger)
 	if err != nil || !ok {

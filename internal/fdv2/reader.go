@@ -107,8 +107,8 @@ func (r *Reader) discard() {
 
 // collect takes an object of a payload. One without a key, of another kind, or that is no item is left out.
 func (r *Reader) collect(name string, data []byte) error {
-	var received object
-	if err := decode(name, data, &received); err != nil {
+	received, err := decodeObject(name, data)
+	if err != nil {
 		return err
 	}
 	if r.state == silent {
@@ -123,20 +123,25 @@ func (r *Reader) collect(name string, data []byte) error {
 		r.logger.Debug("cleat: an object of a payload is left out", "kind", received.Kind, "key", received.Key)
 		return nil
 	}
-	item := core.NewTombstone(kind, received.Key, received.Version)
-	if name == putObject {
-		var err error
-		if item, err = core.ParseItem(received.Object); err != nil {
-			r.logger.Error("cleat: an object of a payload is no item and is left out",
-				"kind", received.Kind, "key", received.Key, "error", err)
-			return nil
-		}
+	item, err := received.item(name, kind)
+	if err != nil {
+		r.logger.Error("cleat: an object of a payload is no item and is left out",
+			"kind", received.Kind, "key", received.Key, "error", err)
+		return nil
 	}
 	if r.items == nil {
 		r.items = map[dataorder.Ref]*core.Item{}
 	}
 	r.items[dataorder.Ref{Kind: kind, Key: received.Key}] = item
 	return nil
+}
+
+// item makes an item of the object.
+func (o *object) item(event string, kind core.DataKind) (*core.Item, error) {
+	if event == deleteObject {
+		return core.NewTombstone(kind, o.Key, o.Version), nil
+	}
+	return core.ParseItem(o.Object)
 }
 
 // complete ends a payload.

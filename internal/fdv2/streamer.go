@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/launchdarkly/eventsource"
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 
 	"github.com/cleatdev/cleat/core"
@@ -125,8 +124,8 @@ type connection struct {
 }
 
 // take takes an event. An error ends the connection.
-func (c *connection) take(ctx context.Context, event eventsource.Event) error {
-	message, err := c.reader.Read(event.Event(), []byte(event.Data()))
+func (c *connection) take(ctx context.Context, event flagservice.Event) error {
+	message, err := c.reader.Read(event.Name, event.Data)
 	switch {
 	case err != nil:
 		return err

@@ -2,11 +2,10 @@ package flagservice
 
 import "io"
 
-// chunks is text that grows at one end and is read at the other. Unlike a slice that grows, it is never copied, so that holding a
-// text costs its size, and what has been read is free at once.
+// chunks is text that grows at its end. Unlike a slice that grows, it is not copied meanwhile, so that holding a text costs its size.
 type chunks struct {
-	all  [][]byte // none of them is empty
-	size int64
+	all  [][]byte
+	size int
 }
 
 const (
@@ -16,6 +15,7 @@ const (
 
 // append adds a copy of the text.
 func (c *chunks) append(text []byte) {
+	c.size += len(text)
 	for len(text) > 0 {
 		last := len(c.all) - 1
 		if last < 0 || len(c.all[last]) == cap(c.all[last]) {
@@ -29,47 +29,33 @@ func (c *chunks) append(text []byte) {
 		chunk := c.all[last]
 		n := copy(chunk[len(chunk):cap(chunk)], text)
 		c.all[last] = chunk[:len(chunk)+n]
-		c.size += int64(n)
 		text = text[n:]
 	}
 }
 
-// truncate drops what was added since the size was that.
-func (c *chunks) truncate(size int64) {
-	for c.size > size {
-		last := len(c.all) - 1
-		drop := min(c.size-size, int64(len(c.all[last])))
-		c.all[last] = c.all[last][:int64(len(c.all[last]))-drop]
-		c.size -= drop
-		if len(c.all[last]) == 0 {
-			c.all = c.all[:last]
-		}
+// take returns the text in one piece, and leaves nothing but room for a small one.
+func (c *chunks) take() []byte {
+	text := make([]byte, 0, c.size)
+	for _, chunk := range c.all {
+		text = append(text, chunk...)
 	}
-}
-
-// Read implements [io.Reader].
-func (c *chunks) Read(p []byte) (int, error) {
-	if len(c.all) == 0 {
-		return 0, io.EOF
+	if len(c.all) > 0 {
+		clear(c.all[1:])
+		c.all = append(c.all[:0], c.all[0][:0])
 	}
-	n := copy(p, c.all[0])
-	c.size -= int64(n)
-	if c.all[0] = c.all[0][n:]; len(c.all[0]) == 0 {
-		c.all[0] = nil
-		c.all = c.all[1:]
-	}
-	return n, nil
+	c.size = 0
+	return text
 }
 
 // readAll reads everything. A text that is refused in the end has cost its size and no more, whatever it consists of.
-func readAll(r io.Reader) (*chunks, error) {
-	text, buffer := &chunks{}, make([]byte, 32<<10)
+func readAll(r io.Reader) ([]byte, error) {
+	text, buffer := chunks{}, make([]byte, 32<<10)
 	for {
 		n, err := r.Read(buffer)
 		text.append(buffer[:n])
 		switch {
 		case err == io.EOF:
-			return text, nil
+			return text.take(), nil
 		case err != nil:
 			return nil, err
 		}

@@ -5,7 +5,7 @@
 //
 // [ReadAll] and [ReadPut] read everything that an environment has, [ReadPatch] and [ReadDelete] one update. What is read
 // is checked down to the model of each flag and segment, so that data the evaluator could not use is refused as a whole
-// and the last good data stays; the models are kept in the items, so that nothing is decoded twice. The text of each item
+// and the last good data stays; what is ordinary is recognized without being decoded. The text of each item
 // is copied out of the whole, byte for byte, with properties that cleat does not know. Collections other than flags and
 // segments are skipped. An error wraps [ErrInvalidData] unless it is that of the reader.
 //

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/launchdarkly/eventsource"
 	"github.com/stretchr/testify/require"
 )
 
@@ -64,17 +63,18 @@ func TestReadAll_PayloadThatNeverEnds_TakesNoMoreThanTwiceTheLimit(t *testing.T)
 	}
 }
 
-func TestGuard_Read_EventThatNeverEnds_TakesNoMoreThanTwiceTheLimit(t *testing.T) {
+func TestEventReader_Next_EventThatNeverEnds_TakesNoMoreThanTwiceTheLimit(t *testing.T) {
 	long := strings.Repeat("x", 4096)
 	for name, reader := range map[string]io.Reader{
 		"a line":               newEndless("data: ", long),
 		"lines":                newEndless("event: put\n", "data: "+strings.Repeat(long, 256)+"\n"),
+		"a name":               newEndless("event: ", long),
 		"a comment":            newEndless(":", long),
 		"comments in an event": newEndless("", "data: "+strings.Repeat(long, 256)+"\n: "+long+"\r\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var err error
-			bytes := allocated(func() { _, err = eventsource.NewDecoder(newGuard(reader, memoryLimit)).Decode() })
+			bytes := allocated(func() { _, err = newEventReader(reader, memoryLimit).next() })
 			require.ErrorIs(t, err, ErrInvalidData)
 			require.ErrorContains(t, err, "larger than")
 			require.LessOrEqual(t, bytes, uint64(2*memoryLimit))
@@ -82,11 +82,11 @@ func TestGuard_Read_EventThatNeverEnds_TakesNoMoreThanTwiceTheLimit(t *testing.T
 	}
 }
 
-func TestGuard_Read_CommentsAreNotKept(t *testing.T) {
+func TestEventReader_Next_CommentsAreNotKept(t *testing.T) {
 	comments := io.LimitReader(newEndless("data: x\n", ": a comment\n"), 2*memoryLimit)
 	bytes := allocated(func() {
-		_, err := io.Copy(io.Discard, newGuard(comments, memoryLimit))
-		require.NoError(t, err)
+		_, err := newEventReader(comments, memoryLimit).next()
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	})
 	require.Less(t, bytes, uint64(memoryLimit/8))
 }

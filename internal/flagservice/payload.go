@@ -1,6 +1,7 @@
 package flagservice
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +28,9 @@ func ReadAll(r io.Reader, logger *slog.Logger) ([]core.Collection, error) {
 	if err != nil {
 		return nil, err
 	}
+	if data, ok := scanAll(text); ok {
+		return data, nil
+	}
 	p := newParser(text, logger)
 	data, err := p.all()
 	if err == nil {
@@ -41,8 +45,11 @@ func ReadAll(r io.Reader, logger *slog.Logger) ([]core.Collection, error) {
 // ReadPut reads {"path":"/","data":{"flags":{…},"segments":{…}}}, a stream's event for everything. ok is false if the
 // path says that it is about something else, which is to be ignored; without a path it is about everything. The rest is as
 // with [ReadAll].
-func ReadPut(r io.Reader, logger *slog.Logger) (data []core.Collection, ok bool, err error) {
-	p := newParser(r, logger)
+func ReadPut(text []byte, logger *slog.Logger) (data []core.Collection, ok bool, err error) {
+	if data, ok := scanPut(text); ok {
+		return data, true, nil
+	}
+	p := newParser(text, logger)
 	data, ok, err = p.put()
 	if err == nil {
 		err = p.end()
@@ -59,15 +66,15 @@ func ReadPut(r io.Reader, logger *slog.Logger) (data []core.Collection, ok bool,
 	}
 }
 
-// parser reads JSON from a stream and copies single values out of it.
+// parser reads JSON that is out of the ordinary or broken, and says what is wrong.
 type parser struct {
 	source  *Source
 	decoder *json.Decoder
 	logger  *slog.Logger
 }
 
-func newParser(r io.Reader, logger *slog.Logger) *parser {
-	s := NewSource(r)
+func newParser(text []byte, logger *slog.Logger) *parser {
+	s := NewSource(bytes.NewReader(text))
 	return &parser{source: s, decoder: json.NewDecoder(s), logger: logger}
 }
 
@@ -94,31 +101,43 @@ func (p *parser) put() (data []core.Collection, ok bool, err error) {
 }
 
 func (p *parser) all() ([]core.Collection, error) {
-	collections := map[core.DataKind][]core.KeyedItem{}
+	items := map[core.DataKind][]core.KeyedItem{}
 	err := p.object("the data", func(name string) (err error) {
-		kind, ok := kinds()[name]
+		kind, ok := kindOf(name)
 		if !ok {
 			return p.skip()
 		}
-		collections[kind], err = p.collection(kind, name)
+		items[kind], err = p.collection(kind, name)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if collections[core.Flags] == nil {
+	if items[core.Flags] == nil {
 		return nil, errors.New(`"flags" is missing`)
 	}
-	data := make([]core.Collection, 0, len(core.BuiltInKinds()))
-	for _, kind := range core.BuiltInKinds() {
-		data = append(data, core.Collection{Kind: kind, Items: collections[kind]})
-	}
-	return data, nil
+	return collections(items), nil
 }
 
-// kinds returns the names of the collections.
-func kinds() map[string]core.DataKind {
-	return map[string]core.DataKind{"flags": core.Flags, "segments": core.Segments}
+// collections returns the items in the order of [core.BuiltInKinds].
+func collections(items map[core.DataKind][]core.KeyedItem) []core.Collection {
+	data := make([]core.Collection, 0, len(core.BuiltInKinds()))
+	for _, kind := range core.BuiltInKinds() {
+		data = append(data, core.Collection{Kind: kind, Items: items[kind]})
+	}
+	return data
+}
+
+// kindOf returns the kind whose items a collection has; false if cleat does not know it.
+func kindOf(name string) (core.DataKind, bool) {
+	switch name {
+	case "flags":
+		return core.Flags, true
+	case "segments":
+		return core.Segments, true
+	default:
+		return "", false
+	}
 }
 
 // collection reads an object of items by key; it returns nil for null. Of a key that is there twice, the last item counts.
@@ -131,7 +150,7 @@ func (p *parser) collection(kind core.DataKind, name string) ([]core.KeyedItem, 
 	if token != json.Delim('{') {
 		return nil, errNoObject(strconv.Quote(name), token)
 	}
-	items, seen, nameless := []core.KeyedItem{}, map[string]int{}, false
+	items, nameless := newItemList(), false
 	err = p.members(func(key string) error {
 		if key == "" {
 			nameless = true
@@ -145,18 +164,31 @@ func (p *parser) collection(kind core.DataKind, name string) ([]core.KeyedItem, 
 		if err != nil {
 			return fmt.Errorf("%q in %q: %w", key, name, err)
 		}
-		if i, again := seen[key]; again {
-			items[i].Item = item
-			return nil
-		}
-		seen[key] = len(items)
-		items = append(items, core.KeyedItem{Key: key, Item: item})
+		items.put(key, item)
 		return nil
 	})
 	if nameless {
 		logEmptyKey(p.logger, kind)
 	}
-	return items, err
+	return items.all, err
+}
+
+// itemList is the items of a collection, each key once.
+type itemList struct {
+	all  []core.KeyedItem // not nil
+	seen map[string]int   // where a key is in all
+}
+
+func newItemList() *itemList { return &itemList{all: []core.KeyedItem{}, seen: map[string]int{}} }
+
+// put adds an item, or replaces the one with the same key.
+func (l *itemList) put(key string, item *core.Item) {
+	if i, again := l.seen[key]; again {
+		l.all[i].Item = item
+		return
+	}
+	l.seen[key] = len(l.all)
+	l.all = append(l.all, core.KeyedItem{Key: key, Item: item})
 }
 
 // logEmptyKey tells of an item that is left out.

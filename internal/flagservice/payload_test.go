@@ -57,7 +57,7 @@ func TestReadAll_WithoutFlags_IsInvalid(t *testing.T) {
 		_, err := ReadAll(strings.NewReader(text), slog.New(slog.DiscardHandler))
 		require.ErrorIs(t, err, ErrInvalidData, text)
 		require.ErrorContains(t, err, `"flags" is missing`, text)
-		_, _, err = ReadPut(strings.NewReader(`{"path":"/","data":`+text+`}`), slog.New(slog.DiscardHandler))
+		_, _, err = ReadPut([]byte(`{"path":"/","data":`+text+`}`), slog.New(slog.DiscardHandler))
 		require.ErrorIs(t, err, ErrInvalidData, text)
 	}
 }
@@ -70,7 +70,7 @@ func TestReadPut_Path(t *testing.T) {
 		`{"path":"","data":{"flags":{}}}`:  true,
 		`{"path":"/flags","data":5}`:       false,
 	} {
-		data, ok, err := ReadPut(strings.NewReader(text), slog.New(slog.DiscardHandler))
+		data, ok, err := ReadPut([]byte(text), slog.New(slog.DiscardHandler))
 		require.NoError(t, err, text)
 		require.Equal(t, want, ok, text)
 		require.Equal(t, want, data != nil, text)
@@ -84,11 +84,12 @@ func FuzzReadPut(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		data, ok, err := ReadPut(strings.NewReader(text), slog.New(slog.DiscardHandler))
+		data, ok, err := ReadPut([]byte(text), slog.New(slog.DiscardHandler))
 		if err != nil {
 			require.ErrorIs(t, err, ErrInvalidData)
 			require.False(t, ok)
 		}
+		requireScannedAsParsed(t, text)
 		for _, collection := range data {
 			for _, item := range collection.Items {
 				require.NotEmpty(t, item.Key)
@@ -105,8 +106,8 @@ func FuzzReadUpdate(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, read := range []func(string, *slog.Logger) (Update, bool, error){ReadPatch, ReadDelete} {
-			update, ok, err := read(text, slog.New(slog.DiscardHandler))
+		for _, read := range []func([]byte, *slog.Logger) (Update, bool, error){ReadPatch, ReadDelete} {
+			update, ok, err := read([]byte(text), slog.New(slog.DiscardHandler))
 			if err != nil {
 				require.ErrorIs(t, err, ErrInvalidData)
 			}
@@ -148,7 +149,7 @@ func TestReadAll_NotUTF8_IsRefused(t *testing.T) {
 			_, err := ReadAll(reader, slog.New(slog.DiscardHandler))
 			require.ErrorIs(t, err, ErrInvalidData, "%q", text)
 		}
-		_, _, err := ReadPut(strings.NewReader(`{"path":"/","data":`+text+`}`), slog.New(slog.DiscardHandler))
+		_, _, err := ReadPut([]byte(`{"path":"/","data":`+text+`}`), slog.New(slog.DiscardHandler))
 		require.ErrorIs(t, err, ErrInvalidData, "%q", text)
 	}
 	const whole = `{"flags":{"ä€😀":{"version":1,"salt":"ä€😀\ud83d"}}}`
@@ -159,8 +160,8 @@ func TestReadAll_NotUTF8_IsRefused(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "ä€😀", data[1].Items[0].Key)
 	}
-	for _, read := range []func(string, *slog.Logger) (Update, bool, error){ReadPatch, ReadDelete} {
-		_, _, err := read(`{"path":"/flags/a`+"\xff"+`","version":1,"data":{"version":1}}`, slog.New(slog.DiscardHandler))
+	for _, read := range []func([]byte, *slog.Logger) (Update, bool, error){ReadPatch, ReadDelete} {
+		_, _, err := read([]byte(`{"path":"/flags/a`+"\xff"+`","version":1,"data":{"version":1}}`), slog.New(slog.DiscardHandler))
 		require.ErrorIs(t, err, ErrInvalidData)
 	}
 }
@@ -172,10 +173,10 @@ func TestRead_EmptyKey_IsLeftOutAndLogged(t *testing.T) {
 	data, err := ReadAll(strings.NewReader(`{"flags":{"":{"version":1},"b":{"version":1},"":5}}`), logger)
 	require.NoError(t, err)
 	require.Len(t, data[1].Items, 1)
-	_, ok, err := ReadPatch(`{"path":"/segments/","data":{"version":1}}`, logger)
+	_, ok, err := ReadPatch([]byte(`{"path":"/segments/","data":{"version":1}}`), logger)
 	require.NoError(t, err)
 	require.False(t, ok)
-	_, ok, err = ReadDelete(`{"path":"/flags/","version":1}`, logger)
+	_, ok, err = ReadDelete([]byte(`{"path":"/flags/","version":1}`), logger)
 	require.NoError(t, err)
 	require.False(t, ok)
 	require.Equal(t, 3, strings.Count(output.String(), "empty key"))

@@ -8,8 +8,6 @@ import (
 	"mime"
 	"net/http"
 	"time"
-
-	"github.com/launchdarkly/eventsource"
 )
 
 // StreamOptions bounds a [Stream].
@@ -27,9 +25,9 @@ type StreamOptions struct {
 
 // Stream is a response of server-sent events. It makes no second request.
 //
-// The events are decoded by [eventsource.Decoder]. The package's own Stream is not used: it has one retry delay where the
-// service's protocol wants two regimes, measures silence in lines, so that a large event on a slow line looks like
-// silence, and has no limit on the size of an event.
+// LaunchDarkly's package eventsource is not used: its stream has one retry delay where the service's protocol wants two regimes,
+// measures silence in lines, so that a large event on a slow line looks like silence, and its decoder has no limit on the size of
+// an event and copies one several times.
 type Stream struct {
 	// Header is that of the response.
 	Header http.Header
@@ -38,11 +36,11 @@ type Stream struct {
 	cancel  context.CancelCauseFunc // ends the request
 	ctx     context.Context         //nolint:containedctx // its cause says why the request ended
 	body    io.ReadCloser
-	silence *time.Timer // ends the request when it fires; runs while a read waits
-	arrived bool        // belongs to the goroutine that reads
-	guard   *guard      // likewise, but for its begun
+	silence *time.Timer  // ends the request when it fires; runs while a read waits
+	arrived bool         // belongs to the goroutine that reads
+	reader  *eventReader // likewise, but for its begun
 
-	events chan eventsource.Event
+	events chan Event
 	ended  chan error
 	closed chan struct{}
 	done   chan struct{} // closed when the goroutine has ended
@@ -72,7 +70,7 @@ func (e *Endpoint) OpenStream(ctx context.Context, options StreamOptions) (*Stre
 		cancel:  cancel,
 		ctx:     ctx,
 		body:    response.Body,
-		events:  make(chan eventsource.Event),
+		events:  make(chan Event),
 		ended:   make(chan error, 1),
 		closed:  make(chan struct{}),
 		done:    make(chan struct{}),
@@ -80,7 +78,7 @@ func (e *Endpoint) OpenStream(ctx context.Context, options StreamOptions) (*Stre
 	s.silence = time.AfterFunc(options.ReadTimeout, func() {
 		cancel(fmt.Errorf("the flag service has been silent for %v", options.ReadTimeout))
 	})
-	s.guard = newGuard(watched{s}, options.MaxEventSize)
+	s.reader = newEventReader(watched{s}, options.MaxEventSize)
 	go s.read()
 	return s, nil
 }
@@ -103,10 +101,10 @@ func checkStream(response *http.Response) (err error) {
 }
 
 // Events returns where events arrive.
-func (s *Stream) Events() <-chan eventsource.Event { return s.events }
+func (s *Stream) Events() <-chan Event { return s.events }
 
 // Begun reports whether an event has come, or the beginning of one. A comment is none.
-func (s *Stream) Begun() bool { return s.guard.begun.Load() }
+func (s *Stream) Begun() bool { return s.reader.begun.Load() }
 
 // Ended returns where, once, the reason arrives why there are no more events: an error of ErrInvalidData's if they could
 // not be read, the cause if the context that the stream was opened with has ended, and otherwise that of the connection.
@@ -121,12 +119,11 @@ func (s *Stream) Close() {
 	s.silence.Stop()
 }
 
-// read passes events on. The decoder has a goroutine of its own, which ends only when its error has been received.
+// read passes events on.
 func (s *Stream) read() {
 	defer close(s.done)
-	decoder := eventsource.NewDecoder(s.guard)
 	for {
-		event, err := decoder.Decode()
+		event, err := s.reader.next()
 		if err != nil {
 			s.ended <- Cause(s.ctx, explainEnd(err))
 			return

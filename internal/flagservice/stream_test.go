@@ -43,7 +43,7 @@ func TestStream_Events_ThenTheReason(t *testing.T) {
 		options.Arrived = func() { arrived++ }
 		stream := openStream(t.Context(), t, "event: a\ndata: 1\n\nevent: b\ndata: 2\ndata: 3\n\n", true, options)
 		first, second := <-stream.Events(), <-stream.Events()
-		require.Equal(t, []string{"a", "1", "b", "2\n3"}, []string{first.Event(), first.Data(), second.Event(), second.Data()})
+		require.Equal(t, []string{"a", "1", "b", "2\n3"}, []string{first.Name, string(first.Data), second.Name, string(second.Data)})
 		require.ErrorContains(t, <-stream.Ended(), "closed the stream")
 		stream.Close()
 		require.Equal(t, 1, arrived)

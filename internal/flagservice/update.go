@@ -23,16 +23,18 @@ type Update struct {
 }
 
 // ReadPatch reads {"path":"/flags/key","data":{…}}. ok is false if the update is to be ignored, because the path is of a kind
-// that is unknown, or names no key, which is logged. Text that is not UTF-8 is refused.
-func ReadPatch(text string, logger *slog.Logger) (update Update, ok bool, err error) {
+// that is unknown, or names no key, which is logged. Text that is not UTF-8 is refused. The item keeps the text.
+func ReadPatch(text []byte, logger *slog.Logger) (update Update, ok bool, err error) {
 	var patch struct {
 		Path *string         `json:"path"`
 		Data json.RawMessage `json:"data"`
 	}
-	if !utf8.ValidString(text) {
+	if !utf8.Valid(text) {
 		return Update{}, false, errNotUTF8
 	}
-	if err := json.Unmarshal([]byte(text), &patch); err != nil {
+	if path, data, ok := scanPatch(text); ok {
+		patch.Path, patch.Data = &path, data
+	} else if err := json.Unmarshal(text, &patch); err != nil {
 		return Update{}, false, invalid(err)
 	}
 	update, ok, err = parsePath(patch.Path, logger)
@@ -46,15 +48,15 @@ func ReadPatch(text string, logger *slog.Logger) (update Update, ok bool, err er
 }
 
 // ReadDelete reads {"path":"/flags/key","version":n}, in the way of [ReadPatch].
-func ReadDelete(text string, logger *slog.Logger) (update Update, ok bool, err error) {
+func ReadDelete(text []byte, logger *slog.Logger) (update Update, ok bool, err error) {
 	var deletion struct {
 		Path    *string  `json:"path"`
 		Version *float64 `json:"version"`
 	}
-	if !utf8.ValidString(text) {
+	if !utf8.Valid(text) {
 		return Update{}, false, errNotUTF8
 	}
-	if err := json.Unmarshal([]byte(text), &deletion); err != nil {
+	if err := json.Unmarshal(text, &deletion); err != nil {
 		return Update{}, false, invalid(err)
 	}
 	update, ok, err = parsePath(deletion.Path, logger)
@@ -77,7 +79,7 @@ func parsePath(path *string, logger *slog.Logger) (update Update, ok bool, err e
 	}
 	rest, rooted := strings.CutPrefix(*path, "/")
 	name, key, _ := strings.Cut(rest, "/")
-	kind, known := kinds()[name]
+	kind, known := kindOf(name)
 	if !rooted || !known {
 		return Update{}, false, nil
 	}
