@@ -13,43 +13,60 @@ import (
 // an update concerns. It is not safe for concurrent use.
 type graph struct {
 	seed  maphash.Seed
+	keeps bool // nodes keep their items, which are in memory anyway
 	nodes map[dataorder.Ref]node
 	// referrers is the reverse of the references in nodes; nil if it has to be worked out again.
 	referrers map[dataorder.Ref][]dataorder.Ref
 }
 
-// node stands for one item without keeping it in memory.
+// node stands for one item. What its JSON says counts too, because a file may change without a new version.
 type node struct {
 	version  int
 	deleted  bool
-	bytes    uint64 // a hash of the JSON as it is
-	content  uint64 // a hash of what it says, because a file may change without a new version
+	bytes    uint64     // a hash of the JSON as it is
+	item     *core.Item // of a graph that keeps items
+	content  uint64     // of one that does not: a hash of what the JSON says, which takes long to work out
 	refersTo []dataorder.Ref
 }
 
-func newGraph() *graph {
-	return &graph{seed: maphash.MakeSeed(), nodes: map[dataorder.Ref]node{}}
+func newGraph(keeps bool) *graph {
+	return &graph{seed: maphash.MakeSeed(), keeps: keeps, nodes: map[dataorder.Ref]node{}}
 }
 
 // nodeOf returns what an item is now. JSON that is the same byte for byte as before is not looked into.
 func (g *graph) nodeOf(ref dataorder.Ref, item *core.Item) node {
 	is := node{version: item.Version(), deleted: item.Deleted(), bytes: maphash.Bytes(g.seed, item.JSON())}
+	if g.keeps {
+		is.item = item
+	}
 	if was, known := g.nodes[ref]; known && was.bytes == is.bytes && was.deleted == is.deleted {
 		is.content, is.refersTo = was.content, was.refersTo
 		return is
 	}
-	is.content, is.refersTo = item.ContentSum(g.seed), dataorder.Dependencies(ref.Kind, item)
+	if !g.keeps {
+		is.content = item.ContentSum(g.seed)
+	}
+	is.refersTo = dataorder.Dependencies(ref.Kind, item)
 	return is
 }
 
-// differs reports whether two nodes stand for items that differ, as [core.Item.SameContent] does.
+// differs reports whether two nodes of the same or of succeeding graphs stand for items that differ, as [core.Item.SameContent] does.
 func (n node) differs(other node) bool {
-	return n.version != other.version || n.deleted != other.deleted || !n.deleted && n.content != other.content
+	switch {
+	case n.version != other.version || n.deleted != other.deleted:
+		return true
+	case n.deleted || n.bytes == other.bytes:
+		return false
+	case n.item != nil:
+		return !n.item.SameContent(other.item)
+	default:
+		return n.content != other.content
+	}
 }
 
 // successor returns the graph of data that replaces everything.
 func (g *graph) successor(data []core.Collection) *graph {
-	next := &graph{seed: g.seed, nodes: make(map[dataorder.Ref]node, len(g.nodes))}
+	next := &graph{seed: g.seed, keeps: g.keeps, nodes: make(map[dataorder.Ref]node, len(g.nodes))}
 	for _, collection := range data {
 		for _, item := range collection.Items {
 			if item.Item != nil {
@@ -121,7 +138,7 @@ func (g *graph) remove(ref dataorder.Ref) {
 }
 
 func (g *graph) clone() *graph {
-	return &graph{seed: g.seed, nodes: maps.Clone(g.nodes)}
+	return &graph{seed: g.seed, keeps: g.keeps, nodes: maps.Clone(g.nodes)}
 }
 
 // matching returns the items that a change names.

@@ -25,6 +25,8 @@ type Sink struct {
 	logger  *slog.Logger
 	filled  chan struct{} // see Filled
 
+	inMemory bool // the store has all items in memory, where they take effect at once
+
 	environment atomic.Pointer[string] // the environment's identifier; nil before it is known
 
 	turn     chan struct{} // holds a token while no update runs
@@ -48,14 +50,15 @@ var (
 // NewSink makes the sink of a client. It never closes the store.
 func NewSink(store core.FeatureStore, logger *slog.Logger) *Sink {
 	s := &Sink{
-		store:   store,
-		status:  newSourceStatus(logger),
-		changes: broadcast.New[core.FlagChange](logger),
-		logger:  logger,
-		filled:  make(chan struct{}),
-		turn:    make(chan struct{}, 1),
-		graph:   newGraph(),
+		store:    store,
+		status:   newSourceStatus(logger),
+		changes:  broadcast.New[core.FlagChange](logger),
+		logger:   logger,
+		filled:   make(chan struct{}),
+		turn:     make(chan struct{}, 1),
+		inMemory: isInMemory(store),
 	}
+	s.graph = newGraph(s.inMemory)
 	s.turn <- struct{}{}
 	return s
 }
@@ -72,7 +75,9 @@ type beginner interface {
 // is reported, and not returned: the data source has nothing left to do. The same goes for the trouble of a database if the data
 // is in memory, which the database then follows.
 func (s *Sink) Init(ctx context.Context, data []core.Collection) error {
-	data = dataorder.Sort(data)
+	if !s.inMemory {
+		data = dataorder.Sort(data)
+	}
 	b, ok := s.store.(beginner)
 	if !ok {
 		return s.initAtOnce(ctx, data)

@@ -49,7 +49,7 @@ func (s *Sink) learn(ctx context.Context) bool {
 	if s.learned {
 		return false
 	}
-	stored := newGraph()
+	stored := newGraph(s.inMemory)
 	for _, kind := range core.BuiltInKinds() {
 		items, err := s.store.All(ctx, kind)
 		if err != nil && !errors.Is(err, core.ErrCorrupt) {

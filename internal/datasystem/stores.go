@@ -24,6 +24,16 @@ func View(store core.ReadOnlyStore) core.ReadOnlyStore {
 	return store
 }
 
+// isInMemory reports whether what a store is given is in memory as long as it counts, and takes effect at once.
+func isInMemory(store core.FeatureStore) bool {
+	switch store.(type) {
+	case *MemoryStore, *startupStore, *followedMemory:
+		return true
+	default:
+		return false
+	}
+}
+
 // alwaysAvailable is the status of a store in memory.
 type alwaysAvailable struct{}
 
