@@ -43,6 +43,34 @@ func ParseItem(data []byte) (*Item, error) {
 	return &Item{version: meta.Version, deleted: meta.Deleted, json: data}, nil
 }
 
+// ParseEvaluable makes an item of the given kind like [ParseItem], and returns the error of [Item.Validate] if it has one. Most flags
+// and segments are read only once for both.
+func ParseEvaluable(kind DataKind, data []byte) (*Item, error) {
+	if meta, ok := readOrdinary(kind, data); ok {
+		return &Item{version: meta.Version, deleted: meta.Deleted, json: data}, nil
+	}
+	item, err := ParseItem(data)
+	if err == nil {
+		err = item.Validate(kind)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return item, nil
+}
+
+// readOrdinary reads the metadata of a flag or segment that can be evaluated. If ok is false, nothing is known.
+func readOrdinary(kind DataKind, data []byte) (meta itemjson.Metadata, ok bool) {
+	switch kind {
+	case Flags:
+		return itemjson.ReadFlag(data)
+	case Segments:
+		return itemjson.ReadSegment(data)
+	default:
+		return itemjson.Metadata{}, false
+	}
+}
+
 // NewFlag makes an item from a flag, which must not be changed afterwards. A flag whose Deleted field is set becomes a
 // tombstone.
 func NewFlag(flag *ldmodel.FeatureFlag) *Item {
@@ -150,14 +178,17 @@ func (i *Item) Segment() (*ldmodel.Segment, error) {
 func (i *Item) Validate(kind DataKind) error {
 	probe := i
 	if i.model.Load() == nil {
+		if _, ok := readOrdinary(kind, i.json); ok {
+			return nil
+		}
 		probe = &Item{json: i.json}
 	}
 	var err error
 	switch {
 	case i.deleted:
-	case kind == Flags && (probe == i || !itemjson.DecodableFlag(i.json)):
+	case kind == Flags:
 		_, err = probe.Flag()
-	case kind == Segments && (probe == i || !itemjson.DecodableSegment(i.json)):
+	case kind == Segments:
 		_, err = probe.Segment()
 	}
 	return err

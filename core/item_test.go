@@ -186,6 +186,27 @@ func ExampleParseItem() {
 	// {"key":"express","version":3,"on":true,"property-of-the-future":1}
 }
 
+// Whatever the JSON, it is what ParseItem and Validate say, each with its own error.
+func TestParseEvaluable_AsParseItemAndValidate(t *testing.T) {
+	for _, json := range []string{
+		`{"key":"f","version":3,"on":true,"rules":[]}`, `{"key":"f","version":3,"deleted":true}`, `{"key":"f","version":1e2,"unknown":[1]}`,
+		`{"key":"f","deleted":true,"rules":3}`, `{"key":"f","rules":3}`, `{"key":"s","included":3}`, `{"version":1.5}`, `{"version":"1"}`, `[]`, `{`, ``,
+	} {
+		for _, kind := range []core.DataKind{core.Flags, core.Segments, "other"} {
+			want, wantErr := core.ParseItem([]byte(json))
+			if wantErr == nil {
+				wantErr = want.Validate(kind)
+			}
+			item, err := core.ParseEvaluable(kind, []byte(json))
+			require.Equal(t, wantErr, err, "%s %s", kind, json)
+			require.Equal(t, err == nil, item != nil)
+			if item != nil {
+				require.Equal(t, want, item)
+			}
+		}
+	}
+}
+
 func TestItem_Validate_ReportsWhatCannotBeEvaluated(t *testing.T) {
 	parse := func(json string) *core.Item {
 		item, err := core.ParseItem([]byte(json))

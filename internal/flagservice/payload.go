@@ -198,10 +198,7 @@ func logEmptyKey(logger *slog.Logger, kind core.DataKind) {
 
 // parseItem makes an item and makes sure that it can be evaluated. An error names the property that is wrong.
 func parseItem(kind core.DataKind, text []byte) (*core.Item, error) {
-	item, err := core.ParseItem(text)
-	if err == nil {
-		err = item.Validate(kind)
-	}
+	item, err := core.ParseEvaluable(kind, text)
 	if err != nil {
 		return nil, wrongtype.Explain(kind, text, err)
 	}

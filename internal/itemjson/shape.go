@@ -1,11 +1,13 @@
 package itemjson
 
-// DecodableFlag reports whether the JSON is one that the decoder of flags is known to accept. It does not decode, and allocates
-// nothing. False means nothing: it takes the decoder to find out.
-func DecodableFlag(data []byte) bool { return flagShape.fits(data) }
+import "strconv"
 
-// DecodableSegment does the same for a segment.
-func DecodableSegment(data []byte) bool { return segmentShape.fits(data) }
+// ReadFlag reads the metadata of a flag whose JSON the decoder is known to accept. It does not decode, and allocates nothing. If ok is
+// false, nothing is known: it takes [Read], and the decoder, to find out.
+func ReadFlag(data []byte) (meta Metadata, ok bool) { return flagShape.read(data) }
+
+// ReadSegment does the same for a segment.
+func ReadSegment(data []byte) (meta Metadata, ok bool) { return segmentShape.read(data) }
 
 // shape is what a value may be.
 type shape struct {
@@ -31,7 +33,7 @@ func objectOf(members map[string]*shape) *shape { return &shape{takes: object, m
 
 func listOf(elements *shape) *shape { return &shape{takes: list | null, elements: elements} }
 
-// The shapes have every property that the decoder knows. Of one that they do not have, it is not known here what the decoder makes of it.
+// The shapes have every property that the decoder knows, but for the metadata of the item itself. Of one that they do not have, it is not known here what the decoder makes of it.
 var (
 	aBoolean       = &shape{takes: boolean}
 	anInteger      = &shape{takes: integer}
@@ -51,7 +53,7 @@ var (
 	targets = listOf(objectOf(map[string]*shape{"contextKind": aText, "values": texts, "variation": anInteger}))
 
 	flagShape = objectOf(map[string]*shape{
-		"key": aText, "version": anInteger, "deleted": aBoolean, "on": aBoolean, "salt": aText,
+		"on": aBoolean, "salt": aText,
 		"prerequisites": listOf(objectOf(map[string]*shape{"key": aText, "variation": anInteger})),
 		"targets":       targets, "contextTargets": targets,
 		"rules": listOf(objectOf(map[string]*shape{
@@ -69,7 +71,7 @@ var (
 
 	segmentTargets = listOf(objectOf(map[string]*shape{"contextKind": aText, "values": texts}))
 	segmentShape   = objectOf(map[string]*shape{
-		"key": aText, "version": anInteger, "deleted": aBoolean, "salt": aText, "included": texts, "excluded": texts,
+		"salt": aText, "included": texts, "excluded": texts,
 		"includedContexts": segmentTargets, "excludedContexts": segmentTargets,
 		"rules": listOf(objectOf(map[string]*shape{
 			"id": aText, "clauses": clauses, "weight": maybeAnInteger, "bucketBy": maybeAText, "rolloutContextKind": aText,
@@ -78,28 +80,49 @@ var (
 	})
 )
 
-// fits reports whether the JSON has the shape.
-func (want *shape) fits(data []byte) bool {
+// read reads an item's metadata, and checks that the item has the shape.
+func (want *shape) read(data []byte) (meta Metadata, ok bool) {
 	s := NewScanner(data)
-	s.check(want)
-	return s.End()
+	for more := s.Object(); more; more = s.NextMember() {
+		switch name := s.Name(); name {
+		case "version":
+			meta.Version = s.version()
+		case "deleted":
+			meta.Deleted = s.next() == 't'
+			s.check(aBoolean)
+		case "key":
+			meta.Key = s.Text()
+		default:
+			s.check(want.members[name])
+		}
+	}
+	return meta, s.End()
+}
+
+// version reads an integer that is exact as a JSON number.
+func (s *Scanner) version() int {
+	s.next()
+	begin := s.at
+	s.check(anInteger)
+	version, err := strconv.Atoi(s.text[min(begin, s.at):s.at])
+	if err != nil || version > maxExactVersion || version < -maxExactVersion {
+		s.fail()
+	}
+	return version
 }
 
 // check reads a value, and fails if it does not have the shape.
 func (s *Scanner) check(want *shape) {
 	switch found := s.sort(); {
+	case want == nil: // a property that is not known
+		s.fail()
 	case want.takes == anything:
 		s.skip()
 	case want.takes&found == 0:
 		s.fail()
 	case found == object:
 		for more := s.Object(); more; more = s.NextMember() {
-			member := want.members[s.Name()]
-			if member == nil {
-				s.fail()
-				return
-			}
-			s.check(member)
+			s.check(want.members[s.Name()])
 		}
 	case found == list:
 		for more := s.List(); more; more = s.NextElement() {

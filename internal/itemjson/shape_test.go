@@ -2,7 +2,6 @@ package itemjson_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -16,21 +15,21 @@ import (
 
 // kind is what a kind of items is decoded by.
 type kind struct {
-	quick  func([]byte) bool
-	decode func([]byte) error
+	read   func([]byte) (itemjson.Metadata, bool)
+	decode func([]byte) (itemjson.Metadata, error)
 	full   []byte // an item with every property
 }
 
 func kinds(tb testing.TB) map[string]kind {
 	decoder := ldmodel.NewJSONDataModelSerialization()
 	return map[string]kind{
-		"flag": {itemjson.DecodableFlag, func(data []byte) error {
-			_, err := decoder.UnmarshalFeatureFlag(data)
-			return err
+		"flag": {itemjson.ReadFlag, func(data []byte) (itemjson.Metadata, error) {
+			flag, err := decoder.UnmarshalFeatureFlag(data)
+			return itemjson.Metadata{Version: flag.Version, Deleted: flag.Deleted, Key: flag.Key}, err
 		}, fullFlag(tb)},
-		"segment": {itemjson.DecodableSegment, func(data []byte) error {
-			_, err := decoder.UnmarshalSegment(data)
-			return err
+		"segment": {itemjson.ReadSegment, func(data []byte) (itemjson.Metadata, error) {
+			segment, err := decoder.UnmarshalSegment(data)
+			return itemjson.Metadata{Version: segment.Version, Deleted: segment.Deleted, Key: segment.Key}, err
 		}, fullSegment(tb)},
 	}
 }
@@ -80,46 +79,45 @@ func fullSegment(tb testing.TB) []byte {
 	return data
 }
 
-// mutations calls yield with the path to each value of the JSON, at any depth, and what the whole becomes with another value there.
-func mutations(whole map[string]any, with json.RawMessage, yield func(path string, data []byte)) {
-	var walk func(path string, value any, set func(any))
-	walk = func(path string, value any, set func(any)) {
+// mutations calls yield with what the JSON becomes with another value in the place of each one, at any depth.
+func mutations(whole map[string]any, with json.RawMessage, yield func(data []byte)) {
+	var walk func(value any, set func(any))
+	walk = func(value any, set func(any)) {
 		set(with)
 		data, err := json.Marshal(whole)
 		if err != nil {
 			panic(err)
 		}
-		yield(path, data)
+		yield(data)
 		set(value)
 		switch value := value.(type) {
 		case map[string]any:
 			for name, member := range value {
-				walk(path+"."+name, member, func(v any) { value[name] = v })
+				walk(member, func(v any) { value[name] = v })
 			}
 		case []any:
 			for i, element := range value {
-				walk(fmt.Sprintf("%s[%d]", path, i), element, func(v any) { value[i] = v })
+				walk(element, func(v any) { value[i] = v })
 			}
 		}
 	}
 	for name, member := range whole {
-		walk(name, member, func(v any) { whole[name] = v })
+		walk(member, func(v any) { whole[name] = v })
 	}
 }
 
-// Whatever is put in the place of any property of an item: what is said to be decodable is.
-func TestDecodable_WrongTypes_AreNeverSaidToBeDecodable(t *testing.T) {
+// Whatever is put in the place of any property of an item: what is read is what the decoder makes of it.
+func TestReadFlag_WrongTypes_AreLeftToTheDecoder(t *testing.T) {
 	for name, kind := range kinds(t) {
-		require.True(t, kind.quick(kind.full), "%s: an item with every property", name)
+		_, ok := kind.read(kind.full)
+		require.True(t, ok, "%s: an item with every property", name)
 		var whole map[string]any
 		require.NoError(t, json.Unmarshal(kind.full, &whole))
 		refused := 0
 		for _, with := range []string{"null", "true", "7", "-7", "1.5", "1e3", `"x"`, "[]", "[null]", `["x"]`, "{}", `{"x":null}`} {
-			mutations(whole, json.RawMessage(with), func(path string, data []byte) {
-				err := kind.decode(data)
-				if err != nil {
+			mutations(whole, json.RawMessage(with), func(data []byte) {
+				if !requireReadAsDecoded(t, kind, data) {
 					refused++
-					require.False(t, kind.quick(data), "%s: %s is %s, and that is refused: %v", name, path, with, err)
 				}
 			})
 		}
@@ -127,50 +125,68 @@ func TestDecodable_WrongTypes_AreNeverSaidToBeDecodable(t *testing.T) {
 	}
 }
 
+// requireReadAsDecoded requires that the decoder accepts what is read, and understands the same. It reports whether the decoder accepts it.
+func requireReadAsDecoded(t *testing.T, kind kind, data []byte) bool {
+	t.Helper()
+	meta, ok := kind.read(data)
+	want, err := kind.decode(data)
+	if ok {
+		require.NoError(t, err, "%q", data)
+		require.True(t, json.Valid(data), "%q", data)
+		require.Equal(t, want, meta, "%q", data)
+	}
+	return err == nil
+}
+
 // What the flag service sends is not decoded only to be checked.
-func TestDecodable_WhatIsOrdinary_IsDecodable(t *testing.T) {
+func TestReadFlag_WhatIsOrdinary_IsRead(t *testing.T) {
 	for _, data := range []string{
 		`{}`, ` { "key" : "f" , "version" : 0 } `, `{"key":"f","salt":"\u00fc\n\"","on":false,"variations":[null,1.5,-0.25,"x",{"a":[{}]},[[]]]}`,
 		`{"key":"f","rules":null,"targets":null,"offVariation":null,"debugEventsUntilDate":null,"clientSideAvailability":null}`,
 		`{"key":"f","fallthrough":{"variation":0,"rollout":null},"rules":[{"variation":null,"rollout":null,"clauses":[]}]}`,
 	} {
-		require.True(t, itemjson.DecodableFlag([]byte(data)), data)
+		_, ok := itemjson.ReadFlag([]byte(data))
+		require.True(t, ok, data)
 	}
-	require.True(t, itemjson.DecodableSegment([]byte(`{"key":"s","included":null,"rules":[{"clauses":[],"weight":null,"bucketBy":null}]}`)))
+	meta, ok := itemjson.ReadSegment([]byte(`{"key":"s","version":-7,"deleted":true,"included":null,"rules":[{"clauses":[],"weight":null,"bucketBy":null}]}`))
+	require.True(t, ok)
+	require.Equal(t, itemjson.Metadata{Version: -7, Deleted: true, Key: "s"}, meta)
 	full := fullFlag(t)
-	require.Zero(t, testing.AllocsPerRun(100, func() { itemjson.DecodableFlag(full) }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { itemjson.ReadFlag(full) }))
 }
 
-func TestDecodable_WhatIsNotOrdinary_IsLeftToTheDecoder(t *testing.T) {
+func TestReadFlag_WhatIsNotOrdinary_IsLeftToTheDecoder(t *testing.T) {
 	for _, data := range []string{
 		``, ` `, `{`, `{"on":true`, `{"on":true,}`, `{,}`, `{"on" true}`, `{"on":true} {}`, `{"on":true}x`, `[]`, `null`, `{"on":tru}`, `{"on":}`,
 		`{"\u006fn":true}`, `{"unknown":1}`, `{"salt":"\x"}`, `{"salt":"\u00g0"}`, `{"salt":"\u00"}`, `{"salt":"\`, `{"salt":"`, "{\"salt\":\"\n\"}",
 		`{"version":01}`, `{"version":-}`, `{"version":- 1}`, `{"version":1.}`, `{"version":.5}`, `{"version":1e3}`, `{"version":+1}`,
+		`{"version":9007199254740993}`, `{"version":99999999999999999999}`, `{"version":null}`, `{"key":"\\n"}`, `{"deleted":null}`, `{"rules":[{"x":1}]}`,
 		`{"variations":[` + strings.Repeat("9", 26) + `]}`, `{"variations":[1 2]}`, `{"variations":[1,]}`, `{"variations":[}`,
 		`{"variations":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`, "{\"on\":true\x00}",
 	} {
-		require.False(t, itemjson.DecodableFlag([]byte(data)), data)
+		_, ok := itemjson.ReadFlag([]byte(data))
+		require.False(t, ok, data)
 	}
-	require.True(t, itemjson.DecodableFlag([]byte(`{"variations":`+strings.Repeat("[", 999)+strings.Repeat("]", 999)+`}`)))
+	_, ok := itemjson.ReadFlag([]byte(`{"variations":` + strings.Repeat("[", 999) + strings.Repeat("]", 999) + `}`))
+	require.True(t, ok)
 }
 
-// Soundness: what is said to be decodable is.
-func FuzzDecodable_IsDecoded(f *testing.F) {
+// Soundness: the decoder accepts what is read, and understands the same.
+func FuzzReadFlag_AsDecoded(f *testing.F) {
 	all := kinds(f)
 	for _, kind := range all {
 		f.Add(kind.full)
 		var whole map[string]any
 		require.NoError(f, json.Unmarshal(kind.full, &whole))
 		for _, with := range []string{"null", "1.5", `"x"`, "[]", "{}"} {
-			mutations(whole, json.RawMessage(with), func(_ string, data []byte) { f.Add(data) })
+			mutations(whole, json.RawMessage(with), func(data []byte) { f.Add(data) })
 		}
 	}
 	f.Add([]byte(`{"key":"\ud83d\ude00\ud83d \/","version":-0,"variations":[1.25,"\u0000",{"":[]}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for name, kind := range all {
-			if kind.quick(data) {
-				require.NoError(t, kind.decode(data), "%s %q", name, data)
-				require.True(t, json.Valid(data))
+		for _, kind := range all {
+			if _, ok := kind.read(data); ok {
+				requireReadAsDecoded(t, kind, data)
 			}
 		}
 	})

@@ -51,7 +51,7 @@ func (e *Error) property() string {
 	return text.String()
 }
 
-// Explain returns what is wrong with an item that [core.ParseItem] or [core.Item.Validate] has refused with the given error: an
+// Explain returns what is wrong with an item that [core.ParseItem] or [core.ParseEvaluable] has refused with the given error: an
 // *[Error] if it is the type of a value, and otherwise the error without [core.ErrCorrupt], which is about stored data.
 func Explain(kind core.DataKind, text []byte, err error) error {
 	if !errors.Is(err, core.ErrCorrupt) {
