@@ -2,10 +2,13 @@ package benchmarks
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	ld "github.com/launchdarkly/go-server-sdk/v7"
@@ -94,13 +97,14 @@ type flagService struct {
 	*httptest.Server
 
 	protocol protocol
+	size     int // of everything, in bytes
 	changes  chan []byte
 }
 
 func newFlagService(b *bench, p protocol, flags []flagJSON) *flagService {
 	b.Helper()
 	full := p.full(flags)
-	s := &flagService{protocol: p, changes: make(chan []byte)}
+	s := &flagService{protocol: p, size: len(full), changes: make(chan []byte)}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		flusher := http.NewResponseController(w)
@@ -151,10 +155,42 @@ func (s *flagService) theirs(b *bench) user {
 	return user{func(key string) bool { value, err := c.BoolVariation(key, who, false); return value && err == nil }, c.Close}
 }
 
+// bare reads the stream and understands nothing of it: after each change, it evaluates as changed once.
+func (s *flagService) bare(b *bench) user {
+	b.Helper()
+	ctx, cancel := context.WithCancel(b.ctx())
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL, http.NoBody)
+	require.NoError(b, err)
+	response, err := s.Client().Do(request) //nolint:bodyclose // the user closes it
+	require.NoError(b, err)
+	_, err = io.CopyN(io.Discard, response.Body, int64(s.size))
+	require.NoError(b, err)
+	var changed atomic.Bool
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buffer := make([]byte, 32<<10)
+		for {
+			n, err := response.Body.Read(buffer)
+			if err != nil {
+				return
+			}
+			if bytes.HasSuffix(buffer[:n], []byte("\n\n")) {
+				changed.Store(true)
+			}
+		}
+	}()
+	return user{func(string) bool { return !changed.CompareAndSwap(true, false) }, func() error {
+		cancel()
+		<-done
+		return response.Body.Close()
+	}}
+}
+
 // users makes clients of each side.
 func (s *flagService) users(b *bench) map[measure.Side]func() user {
 	return map[measure.Side]func() user{
-		measure.Ours: func() user { return s.ours(b) }, measure.Theirs: func() user { return s.theirs(b) },
+		measure.Ours: func() user { return s.ours(b) }, measure.Theirs: func() user { return s.theirs(b) }, measure.Bare: func() user { return s.bare(b) },
 	}
 }
 
@@ -165,7 +201,8 @@ func fullPayload(p protocol) workload {
 		goals: []measure.Goal{
 			measure.AtMostTimes(measure.Time, 1.0/2, measure.Theirs), measure.AtMostTimes(measure.Bytes, 1.0/2, measure.Theirs),
 		},
-		note: "From the request to the evaluation, over loopback. The service, which is in the same process, sends bytes that it has ready.",
+		note: "From the request to the evaluation, over loopback. The service, which is in the same process, sends bytes that it has ready. " +
+			"Bare reads them and understands nothing.",
 		setup: func(b *bench) sides {
 			flags := flagsOf(b.many(10_000), ruleFlag)
 			users := newFlagService(b, p, flags).users(b)
@@ -183,7 +220,7 @@ func fullPayload(p protocol) workload {
 					return nil
 				}}
 			}
-			return sides{ours: op(measure.Ours), theirs: op(measure.Theirs)}
+			return sides{ours: op(measure.Ours), theirs: op(measure.Theirs), bare: op(measure.Bare)}
 		},
 	}
 }
@@ -196,8 +233,8 @@ func changeSent(p protocol) workload {
 		name: "service/change-" + p.name, title: "from the bytes of one change to a changed evaluation, 10,000 flags, " + p.title,
 		metric: measure.Time,
 		goals:  []measure.Goal{measure.AtMostTimes(measure.Time, 1.0/3, measure.Theirs), measure.Within(5 * time.Millisecond)},
-		note: fmt.Sprintf("The median of %d changes in each round, over loopback, which is a part of the time that nothing makes shorter. "+
-			"One goroutine evaluates without a pause.", changesSent),
+		note: fmt.Sprintf("The median of %d changes in each round, over loopback, which is a part of the time that nothing makes shorter: "+
+			"bare reads the bytes, and sees that something has come. One goroutine evaluates without a pause.", changesSent),
 		measure: func(b *bench) *measure.Comparison {
 			flags := flagsOf(b.many(10_000), ruleFlag)
 			service := newFlagService(b, p, flags)
@@ -206,7 +243,7 @@ func changeSent(p protocol) workload {
 				user := users[side]()
 				defer func() { require.NoError(b, user.close()) }()
 				return service.seen(b, user, flags)
-			})
+			}, measure.Bare)
 		},
 	}
 }

@@ -107,13 +107,13 @@ func (b *bench) compare(s sides) *measure.Comparison {
 	return comparison
 }
 
-// alternately measures each side once in each round.
-func alternately(b *bench, sample func(side measure.Side) measure.Sample) *measure.Comparison {
-	comparison := &measure.Comparison{}
+// alternately measures ours, theirs, and other sides once in each round.
+func alternately(b *bench, sample func(side measure.Side) measure.Sample, others ...measure.Side) *measure.Comparison {
+	comparison, sides := &measure.Comparison{}, append([]measure.Side{measure.Ours, measure.Theirs}, others...)
 	for i := range b.options.Rounds {
 		round := measure.Round{}
-		for j := range 2 {
-			side := []measure.Side{measure.Ours, measure.Theirs}[(i+j)%2]
+		for j := range sides {
+			side := sides[(i+j)%len(sides)]
 			round[side] = sample(side)
 		}
 		comparison.Add(round)
