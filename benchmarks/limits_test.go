@@ -35,8 +35,8 @@ var limits = map[string]measure.Sample{
 	"consul/init":             {measure.Requests: 12, measure.Allocations: 11_500, measure.Bytes: 9_000_000},
 	"consul/init-far":         {measure.Requests: 12, measure.Allocations: 11_500, measure.Bytes: 9_000_000},
 	"consul/upsert":           {measure.Requests: 1, measure.Allocations: 150, measure.Bytes: 18_000},
-	"service/full-first":      {measure.Allocations: 136_000, measure.Bytes: 28_500_000},
-	"service/full-second":     {measure.Allocations: 28_500, measure.Bytes: 15_200_000},
+	"service/full-first":      {measure.Allocations: 4_200, measure.Bytes: 7_700_000},
+	"service/full-second":     {measure.Allocations: 6_400, measure.Bytes: 5_900_000},
 	"service/heap-first":      {measure.Heap: 2_800},
 	"service/heap-second":     {measure.Heap: 2_800},
 }
