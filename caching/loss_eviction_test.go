@@ -109,7 +109,7 @@ func TestPromise7_EvictionIsNoticed_WithoutACache(t *testing.T) {
 			r.db.DeleteRaw("", core.Flags, key)
 		}
 		r.write(keys[49], 2) // an update followed
-		time.Sleep(20 * time.Second)
+		time.Sleep(time.Minute)
 		require.Equal(t, []core.DataStoreStatus{stale, available}, told.all())
 		require.Equal(t, 1, r.inDatabase(keys[0]))
 		require.Equal(t, 1, r.inDatabase(keys[48]))

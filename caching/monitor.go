@@ -94,7 +94,7 @@ func (w *CachingStoreWrapper) judgeData(unsure, initialized, wasMarked, regular 
 	case before == down:
 		w.recover()
 	case before == wiped:
-		if initialized && (w.caches() && w.hasWitnesses(maxWitnesses) || !w.caches() && w.hasBrought()) {
+		if initialized && (w.caches() && w.hasWitnesses(maxWitnesses) || !w.caches() && !w.lacksWitnesses()) {
 			w.db.note(hasData, nil)
 			w.reportAll()
 		}
@@ -102,7 +102,7 @@ func (w *CachingStoreWrapper) judgeData(unsure, initialized, wasMarked, regular 
 	case w.caches():
 		w.hasWitnesses(regularWitnesses)
 	default:
-		w.witnesses.doubtful = !w.hasBrought()
+		w.doubtWitnesses()
 	}
 }
 

@@ -101,6 +101,28 @@ func TestPromise6_RecoveryRestoresTheDatabase_WipedAfterARefusedWrite(t *testing
 	})
 }
 
+// What was refused while everything waited to be written is asked for at once, and not after the status has said that all is well.
+func TestPromise10_StatusChangesOnce_UpdateMissedBehindAnInit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, caching.Options{Mode: caching.Off()})
+		r.init(1, "a", "b")
+		var told steps
+		defer r.wrapper.AddListener(told.add)()
+		r.store.failWrites(core.ErrReadOnly)
+		require.Error(t, r.wrapper.Init(t.Context(), flags(2, "a", "b")))
+		synctest.Wait()
+		_, err := r.wrapper.Upsert(t.Context(), core.Flags, "a", flag("a", 3))
+		require.Error(t, err)
+		r.store.fail(nil)
+		time.Sleep(time.Minute)
+		require.Equal(t, []core.DataStoreStatus{unavailable, stale}, told.all())
+		require.Equal(t, 2, r.inDatabase("b"))
+		r.init(3, "a", "b")
+		synctest.Wait()
+		require.Equal(t, []core.DataStoreStatus{unavailable, stale, available}, told.all())
+	})
+}
+
 // The same without an outage: the database takes no writes, and is emptied meanwhile.
 func TestPromise6_RecoveryRestoresTheDatabase_WipedWhileWritesAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

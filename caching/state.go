@@ -157,7 +157,7 @@ func (d *database) change(e event, cause error, resend bool) (before, after *sit
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	before = d.current.Load()
-	resend = (resend || before.resend) && e != tookInit && e != hasData
+	resend = resend || before.resend && e != tookInit && e != hasData
 	state := before.state.next(e)
 	if state == before.state && resend == before.resend {
 		return before, before

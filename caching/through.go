@@ -14,6 +14,14 @@ type attempt struct {
 	missed bool
 }
 
+// took is what is found out when the attempt has succeeded.
+func (a *attempt) took() event {
+	if a.whole {
+		return tookInit
+	}
+	return tookAll
+}
+
 // through makes a write in mode Off. One that replaces everything is repeated in place of the one that was refused before it: the
 // status says but once that it is wanted.
 func (q *writer) through(ctx context.Context, a *attempt) error {
@@ -45,6 +53,9 @@ func (q *writer) through(ctx context.Context, a *attempt) error {
 	defer cancel()
 	defer context.AfterFunc(s.writing, cancel)()
 	err := a.do(limited)
+	if a.whole && (err == nil || !failsAll(err)) {
+		q.w.db.note(a.took(), nil)
+	}
 	if err == nil || !failsAll(err) || ctx.Err() != nil || q.w.store.Closed() {
 		return err
 	}
@@ -75,7 +86,7 @@ func (q *writer) tryAgain(task) error {
 		return nil // something has taken its place, and is next
 	}
 	q.again, q.refused = nil, nil
-	q.w.db.noteLoss(tookAll, nil, again.missed)
+	q.w.db.noteLoss(again.took(), nil, again.missed)
 	return nil
 }
 

@@ -168,8 +168,7 @@ func (w *CachingStoreWrapper) BeginInit(ctx context.Context, data []core.Collect
 			err := w.writer.putInit(ctx, data)
 			if err == nil || !failsAll(err) {
 				w.gen.Store(newGeneration()) // reads that are under way are not for callers to come
-				w.witnesses.keep(data)
-				w.db.note(tookInit, nil)
+				w.witnesses.keep(data, w.opts.random)
 			}
 			return err
 		}})

@@ -68,7 +68,9 @@ func (l *log) String() string {
 func (i *injection) run(t *testing.T) *Result {
 	s, inject, heal := i.start(t)
 	result := &Result{Name: i.name, Lasts: i.lasts, Want: i.want}
-	before, files := append(storetest.IgnoreProxies(), goleak.IgnoreCurrent()), openFiles(t)
+	before, files := append(storetest.IgnoreProxies(), goleak.IgnoreCurrent(), // a proxy that was started again
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*Proxy).server"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*Proxy).freeBlocker")), openFiles(t)
 	lines := &log{}
 	logger := slog.New(slog.NewTextHandler(lines, nil))
 

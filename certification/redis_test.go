@@ -38,6 +38,7 @@ func startRedis(t testing.TB, args ...string) *redisServer {
 	options.MaxIdleConns = 1 // so that its connections do not look like what a client left over
 	r.admin = redis.NewClient(options)
 	t.Cleanup(func() { _ = r.admin.Close() })
+	r.do(t, "ping")
 	r.server = &server{
 		proxy: storetest.StartProxy(t, r.container.Address), address: r.container.Address, secrets: []string{r.password},
 		open: func(t testing.TB, address, prefix string, logger *slog.Logger) adapter {

@@ -38,7 +38,7 @@ func (r *Result) Misses() (misses []string) {
 		}
 	}
 	if r.Goroutines != "" {
-		misses = append(misses, fmt.Sprintf("left over: %.200s", r.Goroutines))
+		misses = append(misses, fmt.Sprintf("left over: %.3000s", r.Goroutines))
 	}
 	if r.Files > 0 {
 		misses = append(misses, fmt.Sprintf("%d open files are left over", r.Files))
