@@ -68,7 +68,7 @@ func TestPromise7_WipedDatabaseIsNoticed_Reader(t *testing.T) {
 		time.Sleep(time.Minute)
 		r.requireStatus(true, true)
 		fill()
-		time.Sleep(time.Minute)
+		time.Sleep(3 * time.Second)
 		r.requireStatus(true, false)
 		require.Equal(t, 1, r.version("a"))
 	})

@@ -23,7 +23,7 @@ var (
 const leastPause = 20 * time.Millisecond
 
 // monitor finds out how the database is, until the wrapper is closed: now and then while it is healthy, at once when a call
-// has failed or takes long, and at growing intervals while it is down.
+// has failed or takes long, and at growing intervals while it is down or without its data.
 func (w *CachingStoreWrapper) monitor() {
 	retry := &backoff.ExponentialBackOff{
 		InitialInterval: w.opts.MinRetryDelay, Multiplier: backoff.DefaultMultiplier, MaxInterval: w.opts.MaxRetryDelay,
@@ -43,7 +43,7 @@ func (w *CachingStoreWrapper) monitor() {
 		w.checkDatabase(regular)
 		pause := w.opts.CheckInterval
 		switch s := w.db.now(); {
-		case s.state == down, w.reads.failure() != nil && s.state != wiped:
+		case s.state == down, s.state == wiped, w.reads.failure() != nil:
 			pause = max(retry.NextBackOff()-time.Since(began), 1) // a check that hung was pause enough
 		case s.readable() && w.lookAtDoubts(looks):
 			pause = min(pause, secondLook)
@@ -109,6 +109,9 @@ func (w *CachingStoreWrapper) judgeData(unsure, initialized, wasMarked, regular 
 // lose notes that the database has lost its data. What an Init of this process brought is written to it again.
 func (w *CachingStoreWrapper) lose(cause error) {
 	w.marked.Store(false)
+	if !w.caches() {
+		w.writer.forget() // everything is about to come
+	}
 	w.db.noteLoss(lostData, cause, !w.gen.Load().own) // first: what the writer brings ends the loss
 	w.writer.restore()
 	w.writer.wake() // it does nothing while the database is down

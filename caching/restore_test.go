@@ -101,6 +101,33 @@ func TestPromise6_RecoveryRestoresTheDatabase_WipedAfterARefusedWrite(t *testing
 	})
 }
 
+// A wiped database takes no writes for a while, and what is missed meanwhile is asked for, although the status has said before that
+// everything is wanted.
+func TestPromise6_RecoveryRestoresTheDatabase_UpdateMissedBehindTheInitOfAWipedOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, caching.Options{Mode: caching.Off()})
+		r.init(1, "a", "b")
+		var last atomic.Int64
+		last.Store(2)
+		defer r.wrapper.AddListener(func(status core.DataStoreStatus) {
+			if status.Available && status.Stale {
+				go func() { _ = r.wrapper.Init(t.Context(), flags(int(last.Load()), "a", "b")) }()
+			}
+		})()
+		r.store.failWrites(core.ErrUnavailable)
+		r.db.Wipe()
+		time.Sleep(11 * time.Second) // the wipe is noticed, and the Init fails
+		last.Store(3)
+		_, err := r.wrapper.Upsert(t.Context(), core.Flags, "a", flag("a", 3))
+		require.Error(t, err)
+		r.store.fail(nil)
+		time.Sleep(time.Minute)
+		r.requireStatus(true, false)
+		require.Equal(t, 3, r.inDatabase("a"))
+		require.Equal(t, 3, r.inDatabase("b"))
+	})
+}
+
 // What was refused while everything waited to be written is asked for at once, and not after the status has said that all is well.
 func TestPromise10_StatusChangesOnce_UpdateMissedBehindAnInit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -86,6 +86,9 @@ func (q *writer) tryAgain(task) error {
 		return nil // something has taken its place, and is next
 	}
 	q.again, q.refused = nil, nil
+	if s := q.w.db.now().status(); again.missed && s.Available && s.Stale { // which the data source has been told, and is told only of changes
+		q.w.db.note(again.took(), nil)
+	}
 	q.w.db.noteLoss(again.took(), nil, again.missed)
 	return nil
 }
