@@ -3,7 +3,7 @@
 # The linter is pinned here and built by Go, so that everybody and CI use the same one.
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: run test lint bench microbench fmt tidy-check cover contract-service
+.PHONY: run test lint bench certify microbench fmt tidy-check cover contract-service
 
 ## run: the main job: flags survive the loss of their source and a kill -9 in the middle of an update
 run:
@@ -26,16 +26,23 @@ lint: tidy-check
 	cd benchmarks && $(GOLANGCI_LINT) run ./...
 	go vet -C ldbridge ./...
 	cd ldbridge && $(GOLANGCI_LINT) run ./...
+	go vet -C certification ./...
+	cd certification && $(GOLANGCI_LINT) run ./...
 
 tidy-check:
 	go mod tidy -diff
 	go mod verify
 	cd benchmarks && go mod tidy -diff
 	cd ldbridge && go mod tidy -diff
+	cd certification && go mod tidy -diff
 
 ## bench: cleat beside LaunchDarkly's SDK and the bare drivers, in one run; writes docs/benchmarks.md and its chart
 bench:
 	@scripts/bench.sh
+
+## certify: everything that can go wrong, on real servers; writes docs/certification.md
+certify:
+	@scripts/certify.sh
 
 ## microbench: the benchmarks of the packages, with allocations, on one core and on two
 microbench:

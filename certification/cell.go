@@ -81,30 +81,45 @@ func (c *Cell) cached() bool {
 }
 
 // Misses returns what the client should have done better.
-func (c *Cell) Misses(want Expectations) []string {
-	var misses []string
-	miss := func(is bool, format string, args ...any) {
-		if is {
-			misses = append(misses, fmt.Sprintf(format, args...))
-		}
+func (c *Cell) Misses(want Expectations) []string { return append(c.Wrongs(want), c.slow(want)...) }
+
+// Wrongs returns what is wrong on a machine of any speed.
+func (c *Cell) Wrongs(want Expectations) []string {
+	var m misses
+	switch {
+	case c.cached():
+		m.add(c.Defaults > 0, "%d defaults", c.Defaults)
+	case want.Share > 0:
+		m.add(float64(c.Defaults) > shareWithDefaults*want.Share*float64(c.Evaluations), "%d defaults in %d evaluations", c.Defaults, c.Evaluations)
 	}
+	m.add(c.Backwards > 0, "%d values went backwards", c.Backwards)
+	m.add(c.Problem != "", "%s", c.Problem)
+	return m
+}
+
+// slow returns what was not as soon as it should be, or not as calm.
+func (c *Cell) slow(want Expectations) []string {
+	var m misses
 	if c.cached() {
-		miss(c.Longest > longestGoal, "an evaluation took %v", round(c.Longest))
-		miss(c.Defaults > 0, "%d defaults", c.Defaults)
-	} else if want.Share > 0 {
-		miss(float64(c.Defaults) > shareWithDefaults*want.Share*float64(c.Evaluations), "%d defaults in %d evaluations", c.Defaults, c.Evaluations)
+		m.add(c.Longest > longestGoal, "an evaluation took %v", round(c.Longest))
+		m.add(c.Visible > visibleGoal, "an update was seen after %v", round(c.Visible))
 	}
-	miss(c.Backwards > 0, "%d values went backwards", c.Backwards)
-	miss(c.cached() && c.Visible > visibleGoal, "an update was seen after %v", round(c.Visible))
-	miss(len(c.Transitions) > transitionsGoal, "the status changed %d times: %v", len(c.Transitions), c.Transitions)
-	miss(!want.WritesFailed && !want.Answers && c.CallsWhileDown > callsGoal, "%d calls of a database that was known to be down", c.CallsWhileDown)
+	m.add(len(c.Transitions) > transitionsGoal, "the status changed %d times: %v", len(c.Transitions), c.Transitions)
+	m.add(!want.WritesFailed && !want.Answers && c.CallsWhileDown > callsGoal, "%d calls of a database that was known to be down", c.CallsWhileDown)
 	goal := availableGoal
 	if want.WritesFailed {
 		goal = writableGoal
 	}
-	miss(c.AvailableAfter > goal, "available after %v", round(c.AvailableAfter))
-	miss(c.Problem != "", "%s", c.Problem)
-	return misses
+	m.add(c.AvailableAfter > goal, "available after %v", round(c.AvailableAfter))
+	return m
+}
+
+type misses []string
+
+func (m *misses) add(is bool, format string, args ...any) {
+	if is {
+		*m = append(*m, fmt.Sprintf(format, args...))
+	}
 }
 
 func (t Transition) String() string {

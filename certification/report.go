@@ -31,19 +31,24 @@ type Result struct {
 }
 
 // Misses returns what was not as it should be, by client.
-func (r *Result) Misses() (misses []string) {
+func (r *Result) Misses() []string { return r.each((*Cell).Misses) }
+
+// Wrongs returns what is wrong on a machine of any speed.
+func (r *Result) Wrongs() []string { return r.each((*Cell).Wrongs) }
+
+func (r *Result) each(of func(c *Cell, want Expectations) []string) (found []string) {
 	for i := range r.Cells {
-		for _, miss := range r.Cells[i].Misses(r.Want) {
-			misses = append(misses, r.Cells[i].Name()+": "+miss)
+		for _, text := range of(&r.Cells[i], r.Want) {
+			found = append(found, r.Cells[i].Name()+": "+text)
 		}
 	}
 	if r.Goroutines != "" {
-		misses = append(misses, fmt.Sprintf("left over: %.3000s", r.Goroutines))
+		found = append(found, fmt.Sprintf("left over: %.3000s", r.Goroutines))
 	}
 	if r.Files > 0 {
-		misses = append(misses, fmt.Sprintf("%d open files are left over", r.Files))
+		found = append(found, fmt.Sprintf("%d open files are left over", r.Files))
 	}
-	return misses
+	return found
 }
 
 // Row is a result as it is kept and shown: the worst that any client has of each figure. What needs no database by Cell.Misses is

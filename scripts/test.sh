@@ -12,4 +12,5 @@ environment=$(scripts/prepare-services.sh)
 eval "$environment"
 go test -race -timeout 15m "$@" ./...
 go test -C ldbridge -race -timeout 15m "$@" ./... # LaunchDarkly's own suites for stores among them
+go test -C certification -timeout 10m ./... # a few faults; make certify makes all
 exec go test -C benchmarks -skip '^TestMeasure$' ./... # limits of allocations and requests; make bench measures times
