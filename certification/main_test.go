@@ -68,5 +68,5 @@ func TestDocument(t *testing.T) {
 }
 
 func allInjections() []injection {
-	return slices.Concat(redisInjections(), consulInjections(), dynamoInjections(), sqliteInjections())
+	return slices.Concat(redisInjections(), failoverInjections(), consulInjections(), dynamoInjections(), sqliteInjections())
 }
