@@ -10,8 +10,9 @@ import (
 type attempt struct {
 	whole bool // it replaces everything
 	do    func(context.Context) error
-	// missed is true if others were refused while it waited to be repeated. Belongs to the writer's mu.
-	missed bool
+	// What follows belongs to the writer's mu: whether it was repeated in vain, and whether others were refused while it waited for
+	// that.
+	repeated, missed bool
 }
 
 // took is what is found out when the attempt has succeeded.
@@ -77,11 +78,13 @@ func (q *writer) tryAgain(task) error {
 	if again == nil {
 		return nil // the database went away meanwhile, and came back
 	}
-	if err := again.do(q.w.db.now().writing); err != nil && failsAll(err) {
-		return err
-	}
+	err := again.do(q.w.db.now().writing)
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if err != nil && failsAll(err) {
+		again.repeated = true
+		return err
+	}
 	if q.again != again {
 		return nil // something has taken its place, and is next
 	}

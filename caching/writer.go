@@ -137,11 +137,11 @@ func (q *writer) refusal() error {
 	return q.refused
 }
 
-// noteRefusal notes that writes fail although the database answers, if the last one did.
+// noteRefusal notes that writes fail although the database answers, if the last two did.
 func (q *writer) noteRefusal() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.refused != nil {
+	if q.refused != nil && (q.again == nil || q.again.repeated) {
 		q.w.db.note(refuses, q.refused)
 	}
 }

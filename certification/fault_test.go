@@ -83,9 +83,11 @@ const partial = time.Minute
 func networkFaults() []fault[*server] {
 	share := func(name, json string, share float64) fault[*server] {
 		f := toxic(name, json)
-		f.want.Share = share
+		f.want.Share, f.want.Answers = share, true
 		return f
 	}
+	slow := toxic("0.9 s latency", `{"type":"latency","stream":"downstream","attributes":{"latency":900}}`)
+	slow.want.Answers = true // within the time-out
 	return []fault[*server]{
 		toxic("accepts and never answers", storetest.Hang),
 		toxic("reset", storetest.Reset),
@@ -106,7 +108,7 @@ func networkFaults() []fault[*server] {
 			want: Expectations{WritesFailed: true},
 		},
 		toxic("2 s latency", `{"type":"latency","stream":"downstream","attributes":{"latency":2000}}`),
-		toxic("0.9 s latency", `{"type":"latency","stream":"downstream","attributes":{"latency":900}}`),
+		slow,
 		toxic("1 KB/s", `{"type":"bandwidth","stream":"downstream","attributes":{"rate":1}}`),
 		share("1 % of requests fail", `{"type":"flaky","stream":"upstream","attributes":{"share":0.01}}`, 0.01),
 		share("10 % of requests fail", `{"type":"flaky","stream":"upstream","attributes":{"share":0.1}}`, 0.1),
