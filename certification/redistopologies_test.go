@@ -46,6 +46,7 @@ func newFailover(t testing.TB, url, left, right string, admin redis.UniversalCli
 			return admin.HSet(ctx, hash(prefix), key, data).Err()
 		},
 	}
+	f.await(t) // also so that the connections to all nodes do not look like what a client left over
 	return f
 }
 
@@ -71,7 +72,7 @@ func startCluster(t testing.TB) *failover {
 	t.Helper()
 	cluster := containers.StartRedisCluster(t, true)
 	f := newFailover(t, cluster.URL, "{", "}", redis.NewClusterClient(&redis.ClusterOptions{
-		Addrs: strings.Split(strings.TrimPrefix(cluster.URL, "redis+cluster://"), ","), MaxIdleConns: 1,
+		Addrs: strings.Split(strings.TrimPrefix(cluster.URL, "redis+cluster://"), ","), MaxIdleConns: 1, ReadTimeout: time.Second / 2,
 	}), cluster.Primaries[0])
 	f.promote = func(ctx context.Context) error {
 		replica := redis.NewClient(&redis.Options{Addr: cluster.Replicas[0].Address})
@@ -106,10 +107,11 @@ func (f *failover) await(t testing.TB) {
 // measured from the moment at which another one takes writes.
 func failoverInjections() []injection {
 	await := func(t testing.TB, f *failover) { f.await(t) }
+	want := Expectations{Answers: true} // what takes the other's place, before it is found to take writes
 	faults := []fault[*failover]{
-		{"primary killed", time.Second, Expectations{}, func(t testing.TB, f *failover) { f.primary.Stop(t) }, await},
-		{"primary stopped by SIGSTOP", time.Second, Expectations{}, func(t testing.TB, f *failover) { f.primary.Pause(t) }, await},
-		{"failover by command", time.Second, Expectations{}, func(t testing.TB, f *failover) {
+		{"primary killed", time.Second, want, func(t testing.TB, f *failover) { f.primary.Stop(t) }, await},
+		{"primary stopped by SIGSTOP", time.Second, want, func(t testing.TB, f *failover) { f.primary.Pause(t) }, await},
+		{"failover by command", time.Second, want, func(t testing.TB, f *failover) {
 			if err := f.promote(context.Background()); err != nil {
 				t.Fatalf("a failover by command: %v", err)
 			}

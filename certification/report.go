@@ -81,8 +81,10 @@ func (r *Result) Row() Row {
 			row.Evaluations += c.Evaluations
 			row.Defaults += c.Defaults
 		}
+		if c.keeps() {
+			row.Backwards += c.Backwards
+		}
 		row.Unknown = max(row.Unknown, c.Unknown)
-		row.Backwards += c.Backwards
 		row.Transitions = max(row.Transitions, len(c.Transitions))
 		if !r.Want.Answers && !r.Want.WritesFailed {
 			row.Calls = max(row.Calls, c.CallsWhileDown)

@@ -146,7 +146,7 @@ const megabyte = 1e6
 
 // A watch tells readers what to read again. What foreign writers write is told by kind only, and would have each reader read all.
 func TestScale_Redis(t *testing.T) {
-	if !asked("redis/scale") {
+	if !given.certify || !given.only.MatchString("redis/scale") && !strings.Contains(given.only.String(), "redis/scale") {
 		t.Skip("done with -args -certify only")
 	}
 	h := startHerd(t)
@@ -157,9 +157,13 @@ func TestScale_Redis(t *testing.T) {
 		figures = append(figures, f)
 	}
 	time.Sleep(20 * time.Second) // first reads
-	h.followForeignWriter(t, note)
-	h.followSingleChanges(t, note)
-	h.surviveRestarts(t, note)
+	for name, measure := range map[string]func(*testing.T, noting){
+		"changes": h.followForeignWriter, "single changes": h.followSingleChanges, "restarts": h.surviveRestarts,
+	} {
+		if asked("redis/scale " + name) {
+			measure(t, note)
+		}
+	}
 	keep(t, Part{Kind: "redis", Figures: figures})
 }
 
@@ -241,9 +245,11 @@ func (h *herd) surviveRestarts(t *testing.T, note noting) {
 		worsts = append(worsts, worst)
 		wrong += h.wrong()
 	}
-	first := slices.Max(firsts)
+	slices.Sort(firsts)
+	first := firsts[len(firsts)-1]
 	note(fmt.Sprintf("what Redis sends them in the first second after a restart, the most of %d", restarts),
-		fmt.Sprintf("%s; %s in the worst second", mb(first), mb(slices.Max(worsts))), "≤ 10 MB", first <= goal)
+		fmt.Sprintf("%s (the others: %s to %s); %s in the worst second", mb(first), mb(firsts[0]), mb(firsts[len(firsts)-2]), mb(slices.Max(worsts))),
+		"≤ 10 MB", first <= goal)
 	note("values that are wrong 20 s after it", strconv.Itoa(wrong), "0", wrong == 0)
 }
 
