@@ -52,10 +52,10 @@ func keep(t *testing.T, p Part) {
 	if !given.write {
 		return
 	}
-	commit, err := exec.CommandContext(context.WithoutCancel(t.Context()), "git", "describe", "--always", "--dirty=, with changes").Output()
+	commit, err := exec.CommandContext(context.WithoutCancel(t.Context()), "git", "describe", "--always", "--dirty= with changes").Output()
 	require.NoError(t, err)
-	p.Commit, p.Date = strings.TrimSpace(string(commit)), time.Now().UTC().Format(time.DateOnly)
-	require.NoError(t, p.keep(filepath.Join(given.out, "certification")))
+	p.Date = time.Now().UTC().Format(time.DateOnly)
+	require.NoError(t, p.keep(filepath.Join(given.out, "certification"), strings.TrimSpace(string(commit))))
 }
 
 // TestDocument writes the page of everything that was kept.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/cleatdev/cleat/conformance/containers"
 	"github.com/cleatdev/cleat/redisstore"
@@ -73,6 +74,7 @@ func startCluster(t testing.TB) *failover {
 	cluster := containers.StartRedisCluster(t, true)
 	f := newFailover(t, cluster.URL, "{", "}", redis.NewClusterClient(&redis.ClusterOptions{
 		Addrs: strings.Split(strings.TrimPrefix(cluster.URL, "redis+cluster://"), ","), MaxIdleConns: 1, ReadTimeout: time.Second / 2,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}), cluster.Primaries[0])
 	f.promote = func(ctx context.Context) error {
 		replica := redis.NewClient(&redis.Options{Addr: cluster.Replicas[0].Address})

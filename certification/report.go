@@ -54,8 +54,8 @@ func (r *Result) each(of func(c *Cell, want Expectations) []string) (found []str
 // Row is a result as it is kept and shown: the worst that any client has of each figure. What needs no database by Cell.Misses is
 // said of the clients of which that is asked.
 type Row struct {
-	Name  string
-	Lasts time.Duration
+	Name, Commit string
+	Lasts        time.Duration
 
 	Known, KnownUsual, KnownInMemory time.Duration
 	Unknown                          time.Duration
@@ -109,19 +109,39 @@ func (r *Row) String() string {
 
 // Figure is something that was measured with its goal.
 type Figure struct {
-	Name, Value, Goal string
-	Met               bool
+	Name, Commit, Value, Goal string
+	Met                       bool
 }
 
-// Part is what one run has found out about one kind of server.
+// Part is what has been found out about one kind of server.
 type Part struct {
-	Kind, Commit, Date string
-	Rows               []Row    `json:",omitempty"`
-	Figures            []Figure `json:",omitempty"`
+	Kind, Date string
+	Rows       []Row    `json:",omitempty"`
+	Figures    []Figure `json:",omitempty"`
 }
 
-// keep writes a part to its file in the directory. Rows and figures that the file has and the part has not stay.
-func (p *Part) keep(directory string) error {
+// Commits are those at which the part was measured.
+func (p *Part) Commits() string {
+	commits := make([]string, 0, len(p.Rows)+len(p.Figures))
+	for _, r := range p.Rows {
+		commits = append(commits, r.Commit)
+	}
+	for _, f := range p.Figures {
+		commits = append(commits, f.Commit)
+	}
+	slices.Sort(commits)
+	return strings.Join(slices.Compact(commits), " and ")
+}
+
+// keep writes a part to its file in the directory, measured at the commit. Rows and figures that the file has and the part has
+// not stay.
+func (p *Part) keep(directory, commit string) error {
+	for i := range p.Rows {
+		p.Rows[i].Commit = commit
+	}
+	for i := range p.Figures {
+		p.Figures[i].Commit = commit
+	}
 	path := filepath.Join(directory, p.Kind+".json")
 	kept, err := readPart(path)
 	switch {
@@ -170,17 +190,17 @@ func writeDocument(w io.Writer, directory string) error {
 	if err != nil {
 		return err
 	}
-	var parts []Part
+	var parts []*Part
 	for _, path := range paths {
 		p, err := readPart(path)
 		if err != nil {
 			return err
 		}
-		parts = append(parts, p)
+		parts = append(parts, &p)
 	}
 	document, err := template.New("").Funcs(template.FuncMap{
 		"short": func(r Row) string { return r.Name[strings.Index(r.Name, "/")+1:] },
-		"ms":    func(d time.Duration) string { return fmt.Sprintf("%.3g ms", float64(d)/float64(time.Millisecond)) },
+		"ms":    milliseconds,
 		"s":     func(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) },
 		"goals": goals,
 		"total": func() (total struct{ Injections, Clients, Missed int }) {
@@ -198,6 +218,14 @@ func writeDocument(w io.Writer, directory string) error {
 		return err
 	}
 	return document.Execute(w, parts)
+}
+
+// milliseconds returns a time in three digits.
+func milliseconds(d time.Duration) string {
+	if d >= time.Second {
+		return fmt.Sprintf("%.0f ms", float64(d)/float64(time.Millisecond))
+	}
+	return fmt.Sprintf("%.3g ms", float64(d)/float64(time.Millisecond))
 }
 
 // goals are those of Cell.Misses in words.

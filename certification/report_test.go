@@ -34,24 +34,24 @@ func TestResult_Row_HasTheWorst(t *testing.T) {
 // What a run finds takes the place of what was found before, and the page has all of it.
 func TestPart_Keep_AndDocument(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "new")
-	first := Part{Kind: "redis", Commit: "abc", Date: "2026-01-02", Rows: []Row{someResult().Row(), {Name: "redis/OOM"}}}
-	require.NoError(t, first.keep(directory))
+	first := Part{Kind: "redis", Date: "2026-01-02", Rows: []Row{someResult().Row(), {Name: "redis/OOM"}}}
+	require.NoError(t, first.keep(directory, "abc"))
 	second := Part{
-		Kind: "redis", Commit: "def", Date: "2026-01-03", Rows: []Row{{Name: "redis/SIGSTOP", Known: 1500 * time.Microsecond}},
+		Kind: "redis", Date: "2026-01-03", Rows: []Row{{Name: "redis/SIGSTOP", Known: 1500 * time.Microsecond}},
 		Figures: []Figure{{Name: "bytes", Value: "9 MB", Goal: "≤ 5 MB"}},
 	}
-	require.NoError(t, second.keep(directory))
+	require.NoError(t, second.keep(directory, "def"))
 
 	var page strings.Builder
 	require.NoError(t, writeDocument(&page, directory))
 	require.Contains(t, page.String(), "2 injections, 0 clients on trial, 0 goals missed")
-	require.Contains(t, page.String(), "2026-01-03, commit def.")
+	require.Contains(t, page.String(), "2026-01-03, commit abc and def.")
 	require.Contains(t, page.String(), "| SIGSTOP | 0.0 s | 1.5 ms (0 ms; 0 ms) |")
 	require.Contains(t, page.String(), "| OOM |")
 	require.Contains(t, page.String(), "| bytes | 9 MB | ≤ 5 MB | **no** |")
 	require.NotContains(t, page.String(), "Missed in")
 
-	require.NoError(t, first.keep(directory))
+	require.NoError(t, first.keep(directory, "abc"))
 	page.Reset()
 	require.NoError(t, writeDocument(&page, directory))
 	require.Contains(t, page.String(), "Missed in *SIGSTOP*:\n\n- first 1 s: an update was seen after 1s")
@@ -60,7 +60,7 @@ func TestPart_Keep_AndDocument(t *testing.T) {
 func TestPart_Keep_BrokenFile_IsKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "redis.json")
 	require.NoError(t, os.WriteFile(path, []byte("{"), 0o600))
-	require.ErrorContains(t, (&Part{Kind: "redis"}).keep(filepath.Dir(path)), path)
+	require.ErrorContains(t, (&Part{Kind: "redis"}).keep(filepath.Dir(path), "abc"), path)
 	require.ErrorContains(t, writeDocument(&strings.Builder{}, filepath.Dir(path)), path)
 	left, err := os.ReadFile(path)
 	require.NoError(t, err)

@@ -152,7 +152,7 @@ func TestScale_Redis(t *testing.T) {
 	h := startHerd(t)
 	var figures []Figure
 	note := func(name, value, goal string, met bool) {
-		f := Figure{name, value, goal, met}
+		f := Figure{Name: name, Value: value, Goal: goal, Met: met}
 		fmt.Printf("redis/scale: %+v\n", f)
 		figures = append(figures, f)
 	}
