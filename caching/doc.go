@@ -20,7 +20,8 @@
 //
 //  5. An outage costs no latency: every call of the database has a deadline. One failed call is one failed call; an outage
 //     begins when checks fail too. Then only the checks ask the database, until they succeed, and reads are answered from what
-//     is known.
+//     is known. What expired meanwhile is read again over a time to live, or [DefaultTTL] if that is less, and not at once by
+//     all processes.
 //
 //  6. Delivered data is visible at once: memory has it first, and the database follows, now or when it is back. It gets
 //     everything that an Init of this process brought, or single updates, but never a part for the whole.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/puzpuzpuz/xsync/v4"
 	"golang.org/x/sync/singleflight"
@@ -373,6 +374,25 @@ func (k *kind) renew(life lifetimes, now int64) {
 		}
 	}
 	k.setWhole(life, now, false)
+}
+
+// stagger has what expired in an outage expire at random times within a period instead, so that not everything is read again in the
+// moment in which the database is back, by all processes at once.
+func (k *kind) stagger(now int64, period time.Duration, random func() float64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	later := func() int64 { return now + int64(random()*float64(period)) }
+	for _, s := range k.slots.All() {
+		if v := s.value.Load(); v.isLive() && !v.held() && v.refreshAt.Load() <= now {
+			at := later()
+			v.lasting(at, at)
+		}
+	}
+	if k.wholeUntil.Load() != 0 && k.wholeRefreshAt.Load() <= now {
+		at := later()
+		k.wholeUntil.Store(at)
+		k.wholeRefreshAt.Store(at)
+	}
 }
 
 // bytes returns how many bytes a read of the items in use takes about, or of all items.

@@ -119,6 +119,9 @@ func (w *CachingStoreWrapper) lose(cause error) {
 
 // recover notes that the database answers again. What it may have lost in the outage is written to it again.
 func (w *CachingStoreWrapper) recover() {
+	for _, k := range w.gen.Load().kinds() { // first: reads begin when the state changes
+		k.stagger(w.clock.exactNow(), w.reports.period, w.opts.random)
+	}
 	switch {
 	case !w.caches():
 		w.db.noteLoss(answers, nil, w.writer.forget())

@@ -158,3 +158,24 @@ func TestCachingStoreWrapper_RefreshKeepsTheDecodedItem(t *testing.T) {
 		require.Same(t, first, second)
 	})
 }
+
+// What expired in an outage is not read again at once when the database is back, but over a time to live.
+func TestPromise5_OutageCostsNoLatency_ReadsAreSpreadAfterwards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n, ttl = 200, 15 * time.Second
+		r := newRig(t, caching.Options{Mode: caching.TTL(ttl)})
+		keys := r.filledByAnother(n)
+		r.store.fail(core.ErrUnavailable)
+		r.use(keys, time.Minute)
+		r.store.fail(nil)
+		for !r.wrapper.Status().Available {
+			r.use(keys, 100*time.Millisecond)
+		}
+		reads := func() int64 { return r.store.gets.Load() + n*r.store.getAlls.Load() }
+		before := reads()
+		r.use(keys, time.Second)
+		require.Less(t, reads()-before, int64(n/4), "in the first second")
+		r.use(keys, ttl)
+		require.GreaterOrEqual(t, reads()-before, int64(n), "within the time to live")
+	})
+}
