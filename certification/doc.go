@@ -1,10 +1,10 @@
 // Package certification shows what clients do on the worst day of their database: real servers are killed, stopped, cut off,
 // filled up and lied about, while clients of every kind evaluate flags and get updates.
 //
-//	go test -C certification -timeout 60m -args -certify                 # everything that is there
-//	go test -C certification -timeout 60m -args -certify -only redis/    # the injections of one server
+//	make certify                              # everything, and the page
+//	scripts/certify.sh -only 'redis/SIGSTOP'  # one injection, of which the row of the page is replaced
 //
-// Without -certify, a few injections are made, to see that the machinery works and that the product's promises hold.
+// Without -certify, the tests make a few injections for a moment, and hold them to what a machine of any speed has to do.
 //
 // # How it is measured
 //

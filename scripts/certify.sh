@@ -16,7 +16,7 @@ if [ $# -gt 0 ]; then
   certify -test.run '^(TestMatrix|TestScale_)' -certify -write "$@"
 else
   # One fault per kind of server at a time, two kinds beside each other; what is counted in bytes a second comes alone.
-  for kinds in 'redis consul' 'dynamodb sqlite'; do
+  for kinds in 'redis consul' 'dynamodb sqlite' 'redis-sentinel redis-cluster'; do
     running=()
     for kind in $kinds; do
       certify -test.run '^TestMatrix$' -certify -write -only "^$kind/" &
