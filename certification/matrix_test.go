@@ -223,11 +223,31 @@ func leftOver(t *testing.T, before []goleak.Option, files int) (goroutines strin
 		}
 		if time.Now().After(deadline) {
 			if err != nil {
-				goroutines = err.Error()
+				t.Log(err)
+				goroutines = creators(err.Error())
 			}
 			return goroutines, moreFiles
 		}
 	}
+}
+
+// creators returns the functions that have started goroutines, by the text of their stacks. The stacks name files of the machine.
+func creators(stacks string) string {
+	var functions []string
+	for _, line := range strings.Split(stacks, "\n") {
+		if _, after, found := strings.Cut(line, "created by "); found {
+			function, _, _ := strings.Cut(after, " ")
+			functions = append(functions, function)
+		}
+	}
+	slices.Sort(functions)
+	return "goroutines of " + strings.Join(slices.Compact(functions), ", ")
+}
+
+func TestCreators_NamesFunctionsOnly(t *testing.T) {
+	stacks := "found unexpected goroutines:\n[Goroutine 5 in state select, with b.run on top of the stack:\nb.run(0x1)\n\t/x/b.go:2 +0x1\n" +
+		"created by b.start in goroutine 4\n\t/x/b.go:1 +0x2\n Goroutine 6\ncreated by a.start\n]"
+	require.Equal(t, "goroutines of a.start, b.start", creators(stacks))
 }
 
 func openFiles(t *testing.T) int {

@@ -25,7 +25,7 @@ type Result struct {
 	Memory Cell
 	// LogLines is how many lines all of them logged.
 	LogLines int
-	// Goroutines are those that were left over when all clients were closed, and Files how many open files.
+	// Goroutines says what started those that were left over when all clients were closed; Files is how many open files were.
 	Goroutines string
 	Files      int
 }
@@ -43,7 +43,7 @@ func (r *Result) each(of func(c *Cell, want Expectations) []string) (found []str
 		}
 	}
 	if r.Goroutines != "" {
-		found = append(found, fmt.Sprintf("left over: %.3000s", r.Goroutines))
+		found = append(found, "left over: "+r.Goroutines)
 	}
 	if r.Files > 0 {
 		found = append(found, fmt.Sprintf("%d open files are left over", r.Files))
