@@ -24,8 +24,6 @@ type server struct {
 	read func(ctx context.Context, prefix string) (map[string]string, error)
 	// write writes the JSON of a flag as a foreign writer does.
 	write func(ctx context.Context, prefix, key, data string) error
-	// connections returns how many clients are connected through the proxy; nil if the server does not tell.
-	connections func(ctx context.Context) (int, error)
 }
 
 // way is the address that clients use.

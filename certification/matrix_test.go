@@ -1,7 +1,6 @@
 package certification
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cleatdev/cleat/caching"
+	"github.com/cleatdev/cleat/internal/secrettest"
 	"github.com/cleatdev/cleat/internal/storetest"
 )
 
@@ -47,24 +47,6 @@ func clientsOnTrial(started bool) (cells []Cell) {
 	return cells
 }
 
-// log is what all clients of an injection log.
-type log struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // run makes an injection and returns what was seen of each client.
 func (i *injection) run(t *testing.T) *Result {
 	s, inject, heal := i.start(t)
@@ -72,7 +54,7 @@ func (i *injection) run(t *testing.T) *Result {
 	before, files := append(storetest.IgnoreProxies(), goleak.IgnoreCurrent(), // a proxy that was started again
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*Proxy).server"),
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*Proxy).freeBlocker")), openFiles(t)
-	lines := &log{}
+	lines := &secrettest.Log{} // of all clients
 	logger := slog.New(slog.NewTextHandler(lines, nil))
 
 	foreign := randomPrefix()
@@ -143,17 +125,18 @@ func (i *injection) run(t *testing.T) *Result {
 	if len(now) > 0 || !i.want.Lost {
 		require.Equal(t, theirs, now, "what is under another prefix")
 	}
+	logged := lines.Take()
 	for _, secret := range s.secrets {
-		require.NotContains(t, lines.String(), secret)
+		require.NotContains(t, logged, secret)
 	}
-	result.LogLines = strings.Count(lines.String(), "\n")
+	result.LogLines = strings.Count(logged, "\n")
 	result.Goroutines, result.Files = leftOver(t, before, files)
 	for _, c := range trials {
 		result.Cells = append(result.Cells, c.Cell)
 	}
 	result.Memory = memory.Cell
 	if testing.Verbose() && len(result.Misses()) > 0 {
-		t.Log(lines.String())
+		t.Log(logged)
 	}
 	return result
 }

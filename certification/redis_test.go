@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -55,7 +54,6 @@ func startRedis(t testing.TB, args ...string) *redisServer {
 		write: func(ctx context.Context, prefix, key, data string) error {
 			return r.admin.HSet(ctx, prefix+":features", key, data).Err()
 		},
-		connections: r.connections,
 	}
 	return r
 }
@@ -82,11 +80,6 @@ func (r *redisServer) do(t testing.TB, words ...any) {
 	if err := r.admin.Do(context.Background(), words...).Err(); err != nil {
 		t.Fatalf("redis: %v: %v", words[0], err)
 	}
-}
-
-func (r *redisServer) connections(ctx context.Context) (int, error) {
-	list, err := r.admin.Do(ctx, "client", "list").Text()
-	return strings.Count(list, "user="+redisUser), err
 }
 
 // hashes returns the keys of all hashes of flags.
